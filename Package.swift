@@ -1,0 +1,51 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let atomics = Target.Dependency.product(name: "Atomics", package: "swift-atomics")
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+// Imports point downward only; ARCHITECTURE.md draws the layers.
+let package = Package(
+  name: "martlet",
+  products: [
+    .executable(name: "martlet", targets: ["martlet"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    .target(name: "CKernels"),
+    .target(name: "CSystem"),
+    .target(name: "JSON"),
+    .target(name: "Tensor", dependencies: ["CKernels"]),
+    .target(name: "Tokenization", dependencies: ["JSON"]),
+    .target(name: "Transformer", dependencies: ["Tensor", "Tokenization", "JSON"]),
+    .target(name: "Training", dependencies: ["Transformer", "Tokenization", "Tensor", "JSON"]),
+    .target(name: "HTTP", dependencies: ["CSystem", "JSON", log]),
+    .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
+    .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
+    .target(
+      name: "Serving",
+      dependencies: ["HTTP", "Prefork", "Transformer", "Tokenization", "Health", "JSON", log]),
+    .executableTarget(
+      name: "martlet",
+      dependencies: ["Serving", "Training", "Transformer", "Health", "Prefork", argumentParser]),
+
+    .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSON"]),
+    .testTarget(name: "TransformerTests", dependencies: ["Transformer", "JSON"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "Transformer"]),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP"]),
+    .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem"]),
+    .testTarget(name: "HealthTests", dependencies: ["Health", "Prefork", "JSON"]),
+    .testTarget(name: "ServingTests", dependencies: ["Serving", "HTTP", "Health"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["JSON"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)
