@@ -1,1 +1,129 @@
 #pragma once
+#include <stdint.h>
+
+/// Instruction sets that have a kernel file of their own, in rising order of preference.
+typedef enum martlet_isa {
+  MARTLET_ISA_PORTABLE = 0,
+  MARTLET_ISA_AVX2 = 1,
+  MARTLET_ISA_AVX512 = 2,
+} martlet_isa;
+
+typedef enum martlet_activation {
+  MARTLET_ACTIVATION_NONE = 0,
+  MARTLET_ACTIVATION_RELU = 1,
+  /// x * Phi(x), with the error function (Hendrycks and Gimpel, 2016).
+  MARTLET_ACTIVATION_GELU = 2,
+  MARTLET_ACTIVATION_TANH = 3,
+} martlet_activation;
+
+/// A[m, k]: element (i, p) is at base[i * row_stride + p * column_stride]; one of the strides is 1.
+typedef struct martlet_operand {
+  const float *base;
+  long row_stride;
+  long column_stride;
+} martlet_operand;
+
+/// What happens to a tile of C after the products are summed.
+typedef struct martlet_epilogue {
+  /// Added to each row before the activation; may be null.
+  const float *bias;
+  /// Added to the result after the activation, same shape as C; may be null.
+  const float *residual;
+  long residual_stride;
+  martlet_activation activation;
+  /// Nonzero: C += A B, else C = A B.
+  int accumulate;
+} martlet_epilogue;
+
+/// One ragged sequence's heads for attention. Query, key and value rows are `row_stride` floats
+/// apart (they usually share one fused buffer); output rows `output_stride` apart.
+typedef struct martlet_attention {
+  const float *query, *key, *value;
+  long row_stride;
+  float *output;
+  long output_stride;
+  long length;
+  long head_size;
+  float scale;
+  /// Keep-probability bookkeeping for dropout on the weights; probability 0 switches it off.
+  float dropout;
+  uint32_t seed;
+  uint32_t index;
+  /// [length, length] softmax weights before dropout, kept for the backward pass; null in inference.
+  float *weights;
+  /// At least martlet_attention_scratch(length, head_size) floats.
+  float *scratch;
+} martlet_attention;
+
+typedef struct martlet_attention_gradient {
+  martlet_attention forward;
+  const float *output_gradient;
+  /// Rows `forward.row_stride` apart; overwritten.
+  float *query_gradient, *key_gradient, *value_gradient;
+} martlet_attention_gradient;
+
+typedef struct martlet_adam {
+  float learning_rate, beta1, beta2, epsilon, weight_decay;
+  /// 1 - beta^step, the bias corrections of Kingma and Ba (2015), section 3.
+  float correction1, correction2;
+  /// Multiplies the gradient first (for clipping by global norm).
+  float gradient_scale;
+} martlet_adam;
+
+/// The kernels of one instruction set. No function allocates, locks or keeps state.
+typedef struct martlet_kernels {
+  const char *name;
+  martlet_isa isa;
+  /// Columns in a panel of a packed B.
+  long panel_columns;
+
+  /// Packs B[k, n] (element (p, j) at b[p * row_stride + j * column_stride]) into panels
+  /// [first_panel, last_panel) of `panel_columns` columns, each k rows, zero padded.
+  void (*pack)(float *panels, const float *b, long k, long n, long row_stride, long column_stride,
+               long first_panel, long last_panel);
+  /// C[rows first_row..<last_row, columns of panels first_panel..<last_panel] of A[m, k] B[k, n].
+  /// Each element's sum runs over k in order, so its bits do not depend on m or the ranges.
+  void (*matmul)(martlet_operand a, const float *panels, long k, long n, float *c, long c_stride,
+                 martlet_epilogue epilogue, long first_row, long last_row, long first_panel,
+                 long last_panel);
+  void (*attention)(const martlet_attention *a);
+  void (*attention_backward)(const martlet_attention_gradient *g);
+
+  /// y[rows, n] = (x - mean) * rstd * gain + bias, by row; mean and rstd may be null.
+  void (*layer_norm)(float *y, const float *x, const float *gain, const float *bias, long rows,
+                     long n, float epsilon, float *mean, float *rstd);
+  /// dx for rows; dx = (accumulate ? dx : 0) + ...
+  void (*layer_norm_backward)(float *dx, const float *dy, const float *x, const float *gain,
+                              const float *mean, const float *rstd, long rows, long n,
+                              int accumulate);
+  /// dgain[n] += sum over rows of dy * xhat, dbias[n] += sum of dy, for columns [first, last).
+  void (*layer_norm_parameters)(float *dgain, float *dbias, const float *dy, const float *x,
+                                const float *mean, const float *rstd, long rows, long n,
+                                long first, long last);
+  /// In place, each row of n.
+  void (*softmax)(float *x, long rows, long n, long stride);
+  void (*activate)(float *y, const float *x, long n, martlet_activation activation);
+  /// dx = dy * f'(x); for tanh and ReLU `x` is the input, not the output.
+  void (*activate_backward)(float *dx, const float *dy, const float *x, long n,
+                            martlet_activation activation);
+  /// In place: x[i] = keep(i) ? x[i] / (1 - p) : 0, with keep(i) a hash of seed and index + i.
+  void (*dropout)(float *x, long n, float p, uint32_t seed, uint32_t index);
+  void (*add)(float *y, const float *x, long n);
+  /// y += scale * x
+  void (*add_scaled)(float *y, const float *x, float scale, long n);
+  /// sums[j] += sum over rows of x[i, j], for columns [first, last).
+  void (*column_sums)(float *sums, const float *x, long rows, long n, long first, long last);
+  double (*dot)(const float *x, const float *y, long n);
+  /// One AdamW step (Loshchilov and Hutter, 2019, algorithm 2).
+  void (*adamw)(float *weights, const float *gradient, float *moment1, float *moment2, long n,
+                const martlet_adam *step);
+} martlet_kernels;
+
+/// The kernels of an instruction set, or null when this CPU or build lacks it.
+const martlet_kernels *martlet_kernels_for(martlet_isa isa);
+/// Scratch floats that one `attention` or `attention_backward` call may use.
+long martlet_attention_scratch(long length, long head_size);
+
+/// Multiplies and adds in registers for about `iterations` rounds and returns how many
+/// floating-point operations that were: the ceiling that benchmarks print beside each figure.
+double martlet_peak_operations(martlet_isa isa, long iterations, float *sink);

@@ -1,0 +1,203 @@
+// Row-wise and element-wise kernels.
+
+static void softmax(float *x, long rows, long n, long stride) {
+  for (long i = 0; i < rows; i++) {
+    float *row = x + i * stride;
+    vf tops = SPLAT(-INFINITY);
+    long j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) tops = __builtin_elementwise_max(tops, LOAD(row + j));
+    float top = largest(tops);
+    for (; j < n; j++) top = row[j] > top ? row[j] : top;
+    vf sums = SPLAT(0.0f);
+    j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) {
+      vf e = vexp(LOAD(row + j) - top);
+      STORE(row + j, e);
+      sums += e;
+    }
+    if (j < n) {
+      vf e = vexp(load_part(row + j, n - j) - top);
+      store_part(row + j, e, n - j);
+      float part[WIDTH] = {0};
+      memcpy(part, row + j, (size_t)(n - j) * sizeof(float));
+      sums += LOAD(part);
+    }
+    float inverse = 1.0f / sum(sums);
+    j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) STORE(row + j, LOAD(row + j) * inverse);
+    for (; j < n; j++) row[j] *= inverse;
+  }
+}
+
+INLINE float row_sum(const float *x, long n) {
+  vf sums = SPLAT(0.0f);
+  long j = 0;
+  for (; j + WIDTH <= n; j += WIDTH) sums += LOAD(x + j);
+  if (j < n) sums += load_part(x + j, n - j);
+  return sum(sums);
+}
+
+static void layer_norm(float *y, const float *x, const float *gain, const float *bias, long rows,
+                       long n, float epsilon, float *means, float *rstds) {
+  for (long i = 0; i < rows; i++, x += n, y += n) {
+    float mean = row_sum(x, n) / (float)n;
+    vf squares = SPLAT(0.0f);
+    long j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) {
+      vf d = LOAD(x + j) - mean;
+      squares = FMA(d, d, squares);
+    }
+    float tail = 0;
+    for (; j < n; j++) tail += (x[j] - mean) * (x[j] - mean);
+    float rstd = 1.0f / sqrtf((sum(squares) + tail) / (float)n + epsilon);
+    j = 0;
+    for (; j + WIDTH <= n; j += WIDTH)
+      STORE(y + j, FMA((LOAD(x + j) - mean) * rstd, LOAD(gain + j), LOAD(bias + j)));
+    for (; j < n; j++) y[j] = (x[j] - mean) * rstd * gain[j] + bias[j];
+    if (means) means[i] = mean;
+    if (rstds) rstds[i] = rstd;
+  }
+}
+
+static void layer_norm_backward(float *dx, const float *dy, const float *x, const float *gain,
+                                const float *means, const float *rstds, long rows, long n,
+                                int accumulate) {
+  for (long i = 0; i < rows; i++, x += n, dy += n, dx += n) {
+    float mean = means[i], rstd = rstds[i];
+    vf plain = SPLAT(0.0f), scaled = SPLAT(0.0f);
+    long j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) {
+      vf g = LOAD(dy + j) * LOAD(gain + j);
+      plain += g;
+      scaled = FMA(g, (LOAD(x + j) - mean) * rstd, scaled);
+    }
+    float plain_sum = sum(plain), scaled_sum = sum(scaled);
+    for (; j < n; j++) {
+      float g = dy[j] * gain[j];
+      plain_sum += g;
+      scaled_sum += g * (x[j] - mean) * rstd;
+    }
+    plain_sum /= (float)n;
+    scaled_sum /= (float)n;
+    for (j = 0; j < n; j += WIDTH) {
+      long m = n - j < WIDTH ? n - j : WIDTH;
+      vf g = load_part(dy + j, m) * load_part(gain + j, m);
+      vf hat = (load_part(x + j, m) - mean) * rstd;
+      vf d = (g - plain_sum - hat * scaled_sum) * rstd;
+      if (accumulate) d += load_part(dx + j, m);
+      store_part(dx + j, d, m);
+    }
+  }
+}
+
+static void layer_norm_parameters(float *dgain, float *dbias, const float *dy, const float *x,
+                                  const float *means, const float *rstds, long rows, long n,
+                                  long first, long last) {
+  for (long j = first; j < last; j += WIDTH) {
+    long m = last - j < WIDTH ? last - j : WIDTH;
+    vf gain = SPLAT(0.0f), bias = SPLAT(0.0f);
+    for (long i = 0; i < rows; i++) {
+      vf g = m == WIDTH ? LOAD(dy + i * n + j) : load_part(dy + i * n + j, m);
+      vf v = m == WIDTH ? LOAD(x + i * n + j) : load_part(x + i * n + j, m);
+      bias += g;
+      gain = FMA(g, (v - means[i]) * rstds[i], gain);
+    }
+    store_part(dgain + j, load_part(dgain + j, m) + gain, m);
+    store_part(dbias + j, load_part(dbias + j, m) + bias, m);
+  }
+}
+
+static void column_sums(float *sums, const float *x, long rows, long n, long first, long last) {
+  for (long j = first; j < last; j += WIDTH) {
+    long m = last - j < WIDTH ? last - j : WIDTH;
+    vf total = SPLAT(0.0f);
+    for (long i = 0; i < rows; i++)
+      total += m == WIDTH ? LOAD(x + i * n + j) : load_part(x + i * n + j, m);
+    store_part(sums + j, load_part(sums + j, m) + total, m);
+  }
+}
+
+static void activate(float *y, const float *x, long n, martlet_activation activation) {
+  if (y != x) memcpy(y, x, (size_t)n * sizeof(float));
+  finish_matrix(y, n, 1, n, 0, 0, activation);
+}
+
+static void activate_backward(float *dx, const float *dy, const float *x, long n,
+                              martlet_activation activation) {
+  for (long i = 0; i < n; i += WIDTH) {
+    long m = n - i < WIDTH ? n - i : WIDTH;
+    if (m == WIDTH) {
+      STORE(dx + i, LOAD(dy + i) * derivative(LOAD(x + i), activation));
+    } else {
+      store_part(dx + i, load_part(dy + i, m) * derivative(load_part(x + i, m), activation), m);
+    }
+  }
+}
+
+// Counter-based: element i's fate is a hash of (seed, index + i), so no mask is stored and any
+// split over threads gives the same one. The mixer is a two-round multiply-xorshift.
+static void dropout(float *x, long n, float p, uint32_t seed, uint32_t index) {
+  if (p <= 0) return;
+  uint32_t limit = (uint32_t)(p * 16777216.0f);
+  vf scale = SPLAT(1.0f / (1.0f - p));
+  vu lane;
+  for (int l = 0; l < WIDTH; l++) lane[l] = (uint32_t)l;
+  for (long i = 0; i < n; i += WIDTH) {
+    vu h = (lane + (index + (uint32_t)i)) * 0x9E3779B1u + seed;
+    h ^= h >> 16;
+    h *= 0x85EBCA6Bu;
+    h ^= h >> 13;
+    h *= 0xC2B2AE35u;
+    h ^= h >> 16;
+    vi keep = (vi)((h >> 8) >= limit);
+    long m = n - i < WIDTH ? n - i : WIDTH;
+    if (m == WIDTH) STORE(x + i, SELECT(keep, LOAD(x + i) * scale, SPLAT(0.0f)));
+    else store_part(x + i, SELECT(keep, load_part(x + i, m) * scale, SPLAT(0.0f)), m);
+  }
+}
+
+static void add(float *y, const float *x, long n) {
+  long i = 0;
+  for (; i + WIDTH <= n; i += WIDTH) STORE(y + i, LOAD(y + i) + LOAD(x + i));
+  for (; i < n; i++) y[i] += x[i];
+}
+
+static void add_scaled(float *y, const float *x, float scale, long n) {
+  for (long i = 0; i < n; i += WIDTH) {
+    long m = n - i < WIDTH ? n - i : WIDTH;
+    if (m == WIDTH) STORE(y + i, FMA(SPLAT(scale), LOAD(x + i), LOAD(y + i)));
+    else store_part(y + i, FMA(SPLAT(scale), load_part(x + i, m), load_part(y + i, m)), m);
+  }
+}
+
+// Runs of 4096 are summed in single precision by lane and gathered in double.
+static double dot(const float *x, const float *y, long n) {
+  double total = 0;
+  for (long start = 0; start < n; start += 4096) {
+    long end = n - start < 4096 ? n : start + 4096;
+    vf sums = SPLAT(0.0f);
+    long i = start;
+    for (; i + WIDTH <= end; i += WIDTH) sums = FMA(LOAD(x + i), LOAD(y + i), sums);
+    if (i < end) sums = FMA(load_part(x + i, end - i), load_part(y + i, end - i), sums);
+    total += (double)sum(sums);
+  }
+  return total;
+}
+
+static void adamw(float *weights, const float *gradient, float *moment1, float *moment2, long n,
+                  const martlet_adam *s) {
+  vf rate = SPLAT(s->learning_rate / s->correction1);
+  vf shrink = SPLAT(1.0f - s->learning_rate * s->weight_decay);
+  vf inverse = SPLAT(1.0f / s->correction2);
+  for (long i = 0; i < n; i += WIDTH) {
+    long k = n - i < WIDTH ? n - i : WIDTH;
+    vf g = load_part(gradient + i, k) * s->gradient_scale;
+    vf m = FMA(SPLAT(1.0f - s->beta1), g, load_part(moment1 + i, k) * s->beta1);
+    vf v = FMA(SPLAT(1.0f - s->beta2) * g, g, load_part(moment2 + i, k) * s->beta2);
+    vf w = load_part(weights + i, k) * shrink;
+    w -= rate * m / (__builtin_elementwise_sqrt(v * inverse) + s->epsilon);
+    store_part(moment1 + i, m, k);
+    store_part(moment2 + i, v, k);
+    store_part(weights + i, w, k);
+  }
+}

@@ -1,0 +1,228 @@
+// C = A B over packed panels of B. A register tile is ROWS x PANEL; a tile of fewer rows runs the
+// same operations in the same order, so an element's bits do not depend on its neighbours.
+
+static void pack(float *panels, const float *b, long k, long n, long row_stride,
+                 long column_stride, long first_panel, long last_panel) {
+  for (long panel = first_panel; panel < last_panel; panel++) {
+    float *out = panels + panel * k * PANEL;
+    long column = panel * PANEL;
+    long columns = n - column < PANEL ? n - column : PANEL;
+    if (columns < PANEL) memset(out, 0, (size_t)(k * PANEL) * sizeof(float));
+    const float *source = b + column * column_stride;
+    if (column_stride == 1) {
+      if (columns == PANEL) {
+        for (long p = 0; p < k; p++) {
+          STORE(out + p * PANEL, LOAD(source + p * row_stride));
+          STORE(out + p * PANEL + WIDTH, LOAD(source + p * row_stride + WIDTH));
+        }
+      } else {
+        for (long p = 0; p < k; p++)
+          memcpy(out + p * PANEL, source + p * row_stride, (size_t)columns * sizeof(float));
+      }
+    } else {
+      // Blocks of 16 rows keep both the read and the written lines in the first-level cache.
+      for (long start = 0; start < k; start += 16) {
+        long end = start + 16 < k ? start + 16 : k;
+        for (long j = 0; j < columns; j++)
+          for (long p = start; p < end; p++)
+            out[p * PANEL + j] = source[p * row_stride + j * column_stride];
+      }
+    }
+  }
+}
+
+typedef struct tile_job {
+  const float *a;
+  long a_row, a_column;
+  const float *panel;
+  long depth;
+  float *c;
+  long c_stride;
+  long columns;
+  const float *bias;
+  int accumulate;
+} tile_job;
+
+INLINE void start_tile(const int rows, vf (*sums)[2], const tile_job *job) {
+  float part[PANEL] = {0};
+  for (int i = 0; i < rows; i++) {
+    const float *from = job->c + i * job->c_stride;
+    if (!job->accumulate) {
+      if (!job->bias) {
+        sums[i][0] = sums[i][1] = SPLAT(0.0f);
+        continue;
+      }
+      from = job->bias;
+    }
+    if (job->columns < PANEL) {
+      memcpy(part, from, (size_t)job->columns * sizeof(float));
+      from = part;
+    }
+    sums[i][0] = LOAD(from);
+    sums[i][1] = LOAD(from + WIDTH);
+  }
+}
+
+INLINE void finish_tile(const int rows, vf (*sums)[2], const tile_job *job) {
+  for (int i = 0; i < rows; i++) {
+    float *to = job->c + i * job->c_stride;
+    if (job->columns == PANEL) {
+      STORE(to, sums[i][0]);
+      STORE(to + WIDTH, sums[i][1]);
+    } else {
+      float part[PANEL];
+      STORE(part, sums[i][0]);
+      STORE(part + WIDTH, sums[i][1]);
+      memcpy(to, part, (size_t)job->columns * sizeof(float));
+    }
+  }
+}
+
+// A by rows (column stride 1): one pointer a row, all advanced by the shared index.
+INLINE void tile_rows(const int rows, const tile_job *job) {
+  vf sums[ROWS][2];
+  start_tile(rows, sums, job);
+  const float *a[ROWS];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_row;
+  const float *panel = job->panel;
+  for (long p = 0; p < job->depth; p++, panel += PANEL) {
+    vf b0 = LOAD(panel), b1 = LOAD(panel + WIDTH);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      vf x = SPLAT(a[i][p]);
+      sums[i][0] = FMA(x, b0, sums[i][0]);
+      sums[i][1] = FMA(x, b1, sums[i][1]);
+    }
+  }
+  finish_tile(rows, sums, job);
+}
+
+// A by columns (row stride 1): the rows of a tile are neighbours in memory.
+INLINE void tile_columns(const int rows, const tile_job *job) {
+  vf sums[ROWS][2];
+  start_tile(rows, sums, job);
+  const float *a = job->a;
+  const float *panel = job->panel;
+  for (long p = 0; p < job->depth; p++, panel += PANEL, a += job->a_column) {
+    vf b0 = LOAD(panel), b1 = LOAD(panel + WIDTH);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      vf x = SPLAT(a[i]);
+      sums[i][0] = FMA(x, b0, sums[i][0]);
+      sums[i][1] = FMA(x, b1, sums[i][1]);
+    }
+  }
+  finish_tile(rows, sums, job);
+}
+
+#define TILE_CASE(n) \
+  case n: \
+    if (job->a_column == 1) tile_rows(n, job); \
+    else tile_columns(n, job); \
+    break;
+
+static void tile(int rows, const tile_job *job) {
+  switch (rows) {
+    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4)
+#if ROWS > 4
+    TILE_CASE(5) TILE_CASE(6)
+#endif
+#if ROWS > 6
+    TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10)
+    TILE_CASE(11) TILE_CASE(12) TILE_CASE(13) TILE_CASE(14)
+#endif
+    default: break;
+  }
+}
+
+INLINE void finish_elements(float *c, long c_stride, long rows, long columns,
+                            const float *residual, long residual_stride,
+                            martlet_activation activation) {
+  for (long i = 0; i < rows; i++) {
+    float *row = c + i * c_stride;
+    for (long j = 0; j < columns; j += WIDTH) {
+      long n = columns - j < WIDTH ? columns - j : WIDTH;
+      vf x = n == WIDTH ? LOAD(row + j) : load_part(row + j, n);
+      x = apply(x, activation);
+      if (residual) {
+        const float *r = residual + i * residual_stride + j;
+        x += n == WIDTH ? LOAD(r) : load_part(r, n);
+      }
+      if (n == WIDTH) STORE(row + j, x);
+      else store_part(row + j, x, n);
+    }
+  }
+}
+
+static void finish_matrix(float *c, long c_stride, long rows, long columns,
+                          const float *residual, long residual_stride,
+                          martlet_activation activation) {
+  switch (activation) {
+    case MARTLET_ACTIVATION_RELU:
+      finish_elements(c, c_stride, rows, columns, residual, residual_stride,
+                      MARTLET_ACTIVATION_RELU);
+      break;
+    case MARTLET_ACTIVATION_GELU:
+      finish_elements(c, c_stride, rows, columns, residual, residual_stride,
+                      MARTLET_ACTIVATION_GELU);
+      break;
+    case MARTLET_ACTIVATION_TANH:
+      finish_elements(c, c_stride, rows, columns, residual, residual_stride,
+                      MARTLET_ACTIVATION_TANH);
+      break;
+    default:
+      if (residual)
+        finish_elements(c, c_stride, rows, columns, residual, residual_stride,
+                        MARTLET_ACTIVATION_NONE);
+  }
+}
+
+// Rows are shared evenly over the fewest tiles that hold them: 15 rows run as 8 + 7, not 14 + 1,
+// because a tile of one row cannot hide the latency of its multiply-adds.
+INLINE long tile_height(long rows) {
+  long tiles = (rows + ROWS - 1) / ROWS;
+  return (rows + tiles - 1) / tiles;
+}
+
+static void matmul(martlet_operand a, const float *panels, long k, long n, float *c,
+                   long c_stride, martlet_epilogue epilogue, long first_row, long last_row,
+                   long first_panel, long last_panel) {
+  if (first_row >= last_row) return;
+  // A block of A's rows should stay in the second-level cache while all panels pass by.
+  long block = 131072 / (k < MARTLET_DEPTH ? k + 1 : MARTLET_DEPTH);
+  block = block < 4 * ROWS ? 4 * ROWS : block - block % ROWS;
+  for (long start = first_row; start < last_row; start += block) {
+    long rows = last_row - start < block ? last_row - start : block;
+    long height = tile_height(rows);
+    for (long p = 0; p == 0 || p < k; p += MARTLET_DEPTH) {
+      long depth = k - p < MARTLET_DEPTH ? k - p : MARTLET_DEPTH;
+      for (long panel = first_panel; panel < last_panel; panel++) {
+        long column = panel * PANEL;
+        tile_job job = {
+            .a_row = a.row_stride,
+            .a_column = a.column_stride,
+            .panel = panels + panel * k * PANEL + p * PANEL,
+            .depth = depth,
+            .c_stride = c_stride,
+            .columns = n - column < PANEL ? n - column : PANEL,
+            .bias = epilogue.bias && p == 0 ? epilogue.bias + column : 0,
+            .accumulate = epilogue.accumulate || p > 0,
+        };
+        for (long row = start; row < start + rows; row += height) {
+          long left = start + rows - row;
+          int now = (int)(left < height ? left : height);
+          job.a = a.base + row * a.row_stride + p * a.column_stride;
+          job.c = c + row * c_stride + column;
+          tile(now, &job);
+          if (p + MARTLET_DEPTH >= k)
+            finish_matrix(job.c, c_stride, now, job.columns,
+                          epilogue.residual
+                              ? epilogue.residual + row * epilogue.residual_stride + column
+                              : 0,
+                          epilogue.residual_stride, epilogue.activation);
+        }
+      }
+    }
+  }
+}

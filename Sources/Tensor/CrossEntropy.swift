@@ -1,0 +1,34 @@
+import Foundation
+
+/// Cross-entropy with softmax, label smoothing and class weights.
+public enum CrossEntropy {
+  /// Mean over rows of −Σ q log softmax(logits), with q = (1 − s)·one-hot + s / classes, each row
+  /// weighted by its class; `gradient` (same shape as `logits`, may be the same storage) gets
+  /// ∂loss/∂logits.
+  ///
+  /// Shapes: logits [m, classes]; labels m values below `classes`; classWeights empty or one a class.
+  public static func loss(
+    logits: Matrix, labels: [Int], smoothing: Float = 0, classWeights: [Float] = [],
+    gradient: Matrix
+  ) -> Double {
+    let classes = logits.columns
+    precondition(labels.count == logits.rows && gradient.count == logits.count, "shapes")
+    precondition(classWeights.isEmpty || classWeights.count == classes, "class weights")
+    let total = labels.reduce(0.0) { $0 + Double(classWeights.isEmpty ? 1 : classWeights[$1]) }
+    var sum = 0.0
+    for (row, label) in labels.enumerated() {
+      precondition(label >= 0 && label < classes, "label outside the classes")
+      let values = logits.row(row).map(Double.init)
+      let top = values.max() ?? 0
+      let logSum = top + log(values.reduce(0) { $0 + exp($1 - top) })
+      let weight = Double(classWeights.isEmpty ? 1 : classWeights[label])
+      let share = Double(smoothing) / Double(classes)
+      for (index, value) in values.enumerated() {
+        let target = share + (index == label ? 1 - Double(smoothing) : 0)
+        sum -= weight * target * (value - logSum)
+        gradient[row, index] = Float(weight / total * (exp(value - logSum) - target))
+      }
+    }
+    return sum / total
+  }
+}

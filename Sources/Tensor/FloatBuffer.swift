@@ -1,0 +1,67 @@
+import CKernels
+
+/// Zeroed single-precision storage aligned to a cache line, of fixed size.
+///
+/// Invariant: `base` points at `count` initialised floats for the buffer's whole life. Views
+/// (`Matrix`, `Span`s of rows) check their bounds against `count` when they are made, so kernels
+/// need not. Sendable because who may write when is settled by the caller, as for `UnsafePointer`:
+/// weights are written before workers start and only read afterwards; workspaces have one owner.
+public final class FloatBuffer: @unchecked Sendable {
+  /// Floats held.
+  public let count: Int
+  let base: UnsafeMutablePointer<Float>
+
+  /// Room for `count` zeros.
+  public init(count: Int) {
+    precondition(count >= 0, "a buffer has no negative size")
+    self.count = count
+    let raw = UnsafeMutableRawPointer.allocate(
+      byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+    base = raw.initializeMemory(as: Float.self, repeating: 0, count: max(count, 1))
+  }
+
+  /// A copy of `values`.
+  public convenience init(_ values: [Float]) {
+    self.init(count: values.count)
+    values.withUnsafeBufferPointer { source in
+      if let from = source.baseAddress { base.update(from: from, count: values.count) }
+    }
+  }
+
+  deinit { base.deallocate() }
+
+  /// The float at `index`.
+  public subscript(index: Int) -> Float {
+    get {
+      precondition(index >= 0 && index < count, "index outside the buffer")
+      return base[index]
+    }
+    set {
+      precondition(index >= 0 && index < count, "index outside the buffer")
+      base[index] = newValue
+    }
+  }
+
+  /// A copy of `range`.
+  public func values(_ range: Range<Int>) -> [Float] {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "range outside the buffer")
+    return Array(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
+  }
+
+  /// Copies `values` to `offset`.
+  public func set(_ values: [Float], at offset: Int = 0) {
+    precondition(offset >= 0 && offset + values.count <= count, "values outside the buffer")
+    values.withUnsafeBufferPointer { source in
+      if let from = source.baseAddress { (base + offset).update(from: from, count: values.count) }
+    }
+  }
+
+  /// Copies all of `other`, which must be of the same size.
+  public func copy(from other: FloatBuffer) {
+    precondition(other.count == count, "buffers differ in size")
+    base.update(from: other.base, count: count)
+  }
+
+  /// Sets every float to zero.
+  public func zero() { base.update(repeating: 0, count: count) }
+}

@@ -1,0 +1,41 @@
+import CKernels
+
+/// An instruction set that Martlet has kernels for, in rising order of preference.
+public enum InstructionSet: String, CaseIterable, Sendable {
+  /// Any CPU: vectors of four, no fused multiply-add.
+  case portable
+  /// x86-64 with AVX2 and FMA3.
+  case avx2
+  /// x86-64 with AVX-512F.
+  case avx512
+
+  var code: martlet_isa {
+    switch self {
+    case .portable: MARTLET_ISA_PORTABLE
+    case .avx2: MARTLET_ISA_AVX2
+    case .avx512: MARTLET_ISA_AVX512
+    }
+  }
+
+  /// Those that this CPU offers.
+  public static var available: [InstructionSet] {
+    allCases.filter { martlet_kernels_for($0.code) != nil }
+  }
+
+  /// Single-precision operations a second that one core does in registers with this set, measured
+  /// for about `seconds`: the ceiling to print beside a benchmark's figure.
+  public func measuredPeak(seconds: Double = 0.05) -> Double {
+    var sink: [Float] = [0.999, 0.001, 0]
+    var best = 0.0
+    let clock = ContinuousClock()
+    var rounds = 100_000
+    let start = clock.now
+    while clock.now - start < .seconds(seconds) {
+      var operations = 0.0
+      let time = clock.measure { operations = martlet_peak_operations(code, rounds, &sink) }
+      best = max(best, operations / (time / .seconds(1)))
+      if time < .milliseconds(5) { rounds *= 2 }
+    }
+    return best
+  }
+}

@@ -1,0 +1,48 @@
+import CKernels
+import Foundation
+
+/// The primitive operations on one instruction set and a number of threads.
+///
+/// All of them give the same bits for any number of threads, and matrix products give each row the
+/// same bits whatever rows stand beside it.
+public struct Kernels: Sendable {
+  /// Constant data of the C target, never written.
+  nonisolated(unsafe) let table: UnsafePointer<martlet_kernels>
+  /// Who does the work.
+  public let pool: ComputePool
+
+  /// Kernels of `instructionSet` over `threads`; nil when this CPU lacks the set.
+  public init?(_ instructionSet: InstructionSet, threads: Int = 1) {
+    guard let table = martlet_kernels_for(instructionSet.code) else { return nil }
+    self.table = table
+    pool = ComputePool(threads: threads)
+  }
+
+  /// The best kernels that this CPU offers, or those that `MARTLET_ISA` in `environment` names.
+  ///
+  /// - Throws: `TensorError` when `MARTLET_ISA` names an unknown or missing instruction set.
+  public static func best(
+    threads: Int = 1, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws -> Kernels {
+    if let name = environment["MARTLET_ISA"], !name.isEmpty {
+      guard let set = InstructionSet(rawValue: name) else {
+        throw TensorError.unknownInstructionSet(name)
+      }
+      guard let kernels = Kernels(set, threads: threads) else {
+        throw TensorError.unavailableInstructionSet(name)
+      }
+      return kernels
+    }
+    for set in InstructionSet.allCases.reversed() {
+      if let kernels = Kernels(set, threads: threads) { return kernels }
+    }
+    throw TensorError.unavailableInstructionSet(InstructionSet.portable.rawValue)
+  }
+
+  /// The instruction set's name, as `MARTLET_ISA` takes it.
+  public var name: String { String(cString: table.pointee.name) }
+
+  var panelColumns: Int { table.pointee.panel_columns }
+
+  func panels(_ columns: Int) -> Int { (columns + panelColumns - 1) / panelColumns }
+}

@@ -1,0 +1,80 @@
+import CKernels
+
+extension Kernels {
+  /// output = activation(input · B + bias) + residual, with B packed.
+  ///
+  /// Shapes: input [m, k], B [k, n], bias [n], residual and output [m, n]. `residual` may be the
+  /// output itself. With `accumulating`, the product is added to what `output` holds.
+  public func linear(
+    _ input: Matrix, _ weight: PackedMatrix, bias: Matrix? = nil, activation: Activation = .none,
+    residual: Matrix? = nil, accumulating: Bool = false, output: Matrix
+  ) {
+    precondition(input.columns == weight.depth && output.columns == weight.columns, "shapes")
+    precondition(input.rows == output.rows, "rows")
+    precondition(bias == nil || bias?.count == weight.columns, "bias")
+    precondition(
+      residual == nil || (residual?.rows == output.rows && residual?.columns == output.columns),
+      "residual")
+    product(
+      martlet_operand(base: input.base, row_stride: input.stride, column_stride: 1), weight,
+      martlet_epilogue(
+        bias: bias.map { UnsafePointer($0.base) },
+        residual: residual.map { UnsafePointer($0.base) },
+        residual_stride: residual?.stride ?? 0, activation: activation.code,
+        accumulate: accumulating ? 1 : 0),
+      output)
+  }
+
+  /// Gradient of a linear layer's weight: weightGradient += outputGradientᵀ · input.
+  ///
+  /// Shapes: outputGradient [m, n], input [m, k], weightGradient [n, k]; `scratch` holds at least
+  /// m × k packed.
+  public func linearWeightGradient(
+    outputGradient: Matrix, input: Matrix, weightGradient: Matrix, scratch: PackedMatrix
+  ) {
+    precondition(outputGradient.rows == input.rows, "rows")
+    precondition(
+      weightGradient.rows == outputGradient.columns && weightGradient.columns == input.columns,
+      "shapes")
+    let b = scratch.reshaped(depth: input.rows, columns: input.columns, kernels: self)
+    b.fill(input, transposed: false, kernels: self)
+    product(
+      martlet_operand(
+        base: outputGradient.base, row_stride: 1, column_stride: outputGradient.stride), b,
+      martlet_epilogue(
+        bias: nil, residual: nil, residual_stride: 0, activation: MARTLET_ACTIVATION_NONE,
+        accumulate: 1), weightGradient)
+  }
+
+  /// Gradient of a linear layer's bias: biasGradient[n] += column sums of outputGradient [m, n].
+  public func linearBiasGradient(outputGradient: Matrix, biasGradient: Matrix) {
+    precondition(biasGradient.count == outputGradient.columns && outputGradient.isContiguous)
+    pool.split(outputGradient.columns, granularity: 16) { columns in
+      table.pointee.column_sums(
+        biasGradient.base, outputGradient.base, outputGradient.rows, outputGradient.columns,
+        columns.lowerBound, columns.upperBound)
+    }
+  }
+
+  private func product(
+    _ a: martlet_operand, _ b: PackedMatrix, _ epilogue: martlet_epilogue, _ output: Matrix
+  ) {
+    let panelCount = panels(b.columns)
+    let work = Double(output.rows) * Double(b.columns) * Double(b.depth)
+    // Below some 100 µs of work, waking another thread costs more than it brings.
+    let few = work < 1e6 ? ComputePool.single : pool
+    if output.rows >= b.columns || panelCount < few.threads {
+      few.split(output.rows, granularity: 14) { rows in
+        table.pointee.matmul(
+          a, b.buffer.base, b.depth, b.columns, output.base, output.stride, epilogue,
+          rows.lowerBound, rows.upperBound, 0, panelCount)
+      }
+    } else {
+      few.split(panelCount) { panels in
+        table.pointee.matmul(
+          a, b.buffer.base, b.depth, b.columns, output.base, output.stride, epilogue, 0,
+          output.rows, panels.lowerBound, panels.upperBound)
+      }
+    }
+  }
+}

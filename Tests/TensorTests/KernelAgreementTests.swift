@@ -1,0 +1,189 @@
+import Foundation
+import Tensor
+import Testing
+
+func exponential(_ x: Double) -> Double { exp(x) }
+
+private let odd = [1, 2, 3, 7, 8, 9, 17, 31, 33, 127]
+
+@Suite("Every instruction set agrees with the plain reference")
+struct KernelAgreementTests {
+  @Test(arguments: InstructionSet.available)
+  func linearOverOddShapes(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    var numbers = TestNumbers(seed: 1)
+    for m in odd {
+      for k in [1, 3, 8, 33, 127] {
+        for n in odd {
+          let (x, w) = (numbers.matrix(m, k), numbers.matrix(n, k))
+          let (bias, residual) = (numbers.matrix(1, n), numbers.matrix(m, n))
+          let output = Matrix(rows: m, columns: n)
+          kernels.linear(
+            x, .transposing(w, kernels: kernels), bias: bias, activation: .relu,
+            residual: residual, output: output)
+          var want = Plain.product(x.doubles, Plain.transpose(w.doubles))
+          for i in 0..<m {
+            for j in 0..<n {
+              want[i][j] = max(0, want[i][j] + Double(bias[0, j])) + Double(residual[i, j])
+            }
+          }
+          #expect(difference(output.doubles, want) < 2e-6, "\(set) \(m)×\(k)×\(n)")
+        }
+      }
+    }
+  }
+
+  @Test("A sum longer than one pass over a panel", arguments: InstructionSet.available)
+  func linearOverDeepSums(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    var numbers = TestNumbers(seed: 2)
+    for k in [1535, 1536, 1537, 3100] {
+      let (x, w) = (numbers.matrix(17, k), numbers.matrix(33, k))
+      let output = Matrix(rows: 17, columns: 33)
+      kernels.linear(x, .transposing(w, kernels: kernels), output: output)
+      let want = Plain.product(x.doubles, Plain.transpose(w.doubles))
+      #expect(difference(output.doubles, want) < 5e-6, "\(set) k=\(k)")
+    }
+  }
+
+  @Test("A row's bits do not depend on the rows beside it", arguments: InstructionSet.available)
+  func rowsAreIndependent(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    var numbers = TestNumbers(seed: 3)
+    let (x, w) = (numbers.matrix(127, 200), numbers.matrix(77, 200))
+    let packed = PackedMatrix.transposing(w, kernels: kernels)
+    let together = Matrix(rows: 127, columns: 77)
+    kernels.linear(x, packed, activation: .gelu, output: together)
+    for row in [0, 5, 64, 126] {
+      let alone = Matrix(rows: 1, columns: 77)
+      kernels.linear(x.rowRange(row..<row + 1), packed, activation: .gelu, output: alone)
+      #expect(alone.row(0) == together.row(row))
+    }
+    let twoThreads = try #require(Kernels(set, threads: 2))
+    let split = Matrix(rows: 127, columns: 77)
+    twoThreads.linear(x, packed, activation: .gelu, output: split)
+    #expect(split.values == together.values)
+  }
+
+  @Test(arguments: InstructionSet.available)
+  func layerNormOverOddShapes(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    var numbers = TestNumbers(seed: 4)
+    for n in odd {
+      let (x, gain, bias) = (
+        numbers.matrix(9, n, -3...5), numbers.matrix(1, n), numbers.matrix(1, n)
+      )
+      let output = Matrix(rows: 9, columns: n)
+      kernels.layerNorm(x, gain: gain, bias: bias, epsilon: 1e-5, output: output)
+      let want = x.doubles.map { Plain.layerNorm($0, gain.doubles[0], bias.doubles[0], 1e-5) }
+      #expect(difference(output.doubles, want) < 1e-5, "\(set) n=\(n)")
+    }
+  }
+
+  @Test(arguments: InstructionSet.available)
+  func softmaxOverOddShapes(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    var numbers = TestNumbers(seed: 5)
+    for n in odd {
+      let x = numbers.matrix(7, n, -30...30)
+      let want = x.doubles.map(Plain.softmax)
+      kernels.softmax(x)
+      #expect(difference(x.doubles, want) < 1e-6, "\(set) n=\(n)")
+    }
+  }
+
+  @Test(arguments: InstructionSet.available)
+  func attentionOverRaggedSequences(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    var numbers = TestNumbers(seed: 6)
+    for headSize in [1, 7, 32, 33] {
+      let layout = RaggedRows(lengths: odd)
+      let heads = 2
+      let width = heads * headSize
+      let fused = numbers.matrix(layout.rows, 3 * width, -2...2)
+      let output = Matrix(rows: layout.rows, columns: width)
+      kernels.attention(
+        fused: fused, layout: layout, heads: heads, output: output, scratch: AttentionScratch())
+      let kept = Matrix(rows: layout.rows, columns: width)
+      kernels.attention(
+        fused: fused, layout: layout, heads: heads, output: kept,
+        weights: FloatBuffer(count: heads * layout.squares), scratch: AttentionScratch())
+      #expect(kept.values == output.values)
+      for sequence in 0..<layout.count {
+        let rows = fused.rowRange(layout.starts[sequence]..<layout.starts[sequence + 1])
+        for head in 0..<heads {
+          func part(_ which: Int) -> [[Double]] {
+            let start = which * width + head * headSize
+            return rows.columnRange(start..<start + headSize).doubles
+          }
+          let got = output.rowRange(layout.starts[sequence]..<layout.starts[sequence + 1])
+            .columnRange(head * headSize..<(head + 1) * headSize).doubles
+          #expect(difference(got, Plain.attention(part(0), part(1), part(2))) < 2e-6)
+        }
+      }
+    }
+  }
+
+  @Test(
+    "GELU with erf to 1e-6, ReLU and tanh, and their slopes", arguments: InstructionSet.available)
+  func activations(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    let points = (0...4000).map { Float($0) * 0.005 - 10 }
+    let x = Matrix(rows: 1, columns: points.count, points)
+    func values(_ activation: Activation) -> ([Double], [Double]) {
+      let (y, slope) = (
+        Matrix(rows: 1, columns: points.count), Matrix(rows: 1, columns: points.count)
+      )
+      kernels.activate(x, activation, output: y)
+      let ones = Matrix(rows: 1, columns: points.count, points.map { _ in 1 })
+      kernels.activateBackward(outputGradient: ones, input: x, activation, inputGradient: slope)
+      return (y.doubles[0], slope.doubles[0])
+    }
+    let (gelu, geluSlope) = values(.gelu)
+    let (tanhs, tanhSlope) = values(.tanh)
+    let (relu, reluSlope) = values(.relu)
+    for (index, point) in points.enumerated() {
+      let v = Double(point)
+      let cdf = 0.5 * erfc(-v / 2.0.squareRoot())
+      #expect(abs(gelu[index] - v * cdf) < 1e-6)
+      let density = exp(-v * v / 2) / (2 * Double.pi).squareRoot()
+      #expect(abs(geluSlope[index] - (cdf + v * density)) < 2e-6)
+      #expect(abs(tanhs[index] - tanh(v)) < 1e-6)
+      #expect(abs(tanhSlope[index] - (1 - tanh(v) * tanh(v))) < 2e-6)
+      #expect(relu[index] == max(0, v))
+      #expect(reluSlope[index] == (v > 0 ? 1 : 0))
+    }
+  }
+
+  @Test("Dropout keeps the expected share and the mean", arguments: InstructionSet.available)
+  func dropoutShare(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    let x = Matrix(rows: 1, columns: 100_003, [Float](repeating: 1, count: 100_003))
+    kernels.apply(Dropout(probability: 0.3, seed: 7), to: x)
+    let kept = x.values.filter { $0 != 0 }
+    #expect(abs(Double(kept.count) / 100_003 - 0.7) < 0.01)
+    #expect(kept.allSatisfy { abs($0 - 1 / 0.7) < 1e-6 })
+    let again = Matrix(rows: 1, columns: 100_003, [Float](repeating: 1, count: 100_003))
+    try #require(Kernels(set, threads: 2)).apply(Dropout(probability: 0.3, seed: 7), to: again)
+    #expect(again.values == x.values)
+  }
+
+  @Test("All instruction sets draw the same dropout mask")
+  func dropoutMaskIsShared() throws {
+    var masks: [[Float]] = []
+    for set in InstructionSet.available {
+      let x = Matrix(rows: 1, columns: 1001, [Float](repeating: 1, count: 1001))
+      try #require(Kernels(set)).apply(Dropout(probability: 0.5, seed: 9), to: x)
+      masks.append(x.values)
+    }
+    #expect(masks.allSatisfy { $0 == masks[0] })
+  }
+
+  @Test("MARTLET_ISA forces a set, and an unknown one is refused by name")
+  func choiceByEnvironment() throws {
+    #expect(try Kernels.best(environment: ["MARTLET_ISA": "portable"]).name == "portable")
+    #expect(throws: TensorError.unknownInstructionSet("sse9")) {
+      try Kernels.best(environment: ["MARTLET_ISA": "sse9"])
+    }
+  }
+}
