@@ -97,3 +97,11 @@ public struct Matrix: Sendable {
     for row in 0..<rows { (base + row * stride).update(repeating: 0, count: columns) }
   }
 }
+
+extension Matrix {
+  /// Copies all elements of `other`, which has the same shape.
+  public func copy(from other: Matrix) {
+    precondition(rows == other.rows && columns == other.columns, "shapes")
+    for row in 0..<rows { setRow(row, from: other, row: row) }
+  }
+}

@@ -1,0 +1,89 @@
+import Foundation
+
+/// One labelled row of a data file.
+public struct LabeledText: Sendable, Equatable {
+  /// Class name.
+  public var label: String
+  /// What is to be classified.
+  public var text: String
+  /// Line of the file, from 1.
+  public var line: Int
+}
+
+/// Rows of a `label<TAB>text` file.
+public struct LabeledDataset: Sendable {
+  /// Where they came from, as the user named it.
+  public let path: String
+  /// Rows in order; empty lines are passed over.
+  public let rows: [LabeledText]
+
+  /// Reads a UTF-8 file with one `label<TAB>text` a line, no header, no quoting.
+  ///
+  /// - Throws: `TrainingError` naming the file and the line.
+  public init(path: String) throws {
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+    } catch {
+      throw TrainingError.unreadable(path: path, reason: Self.reason(path))
+    }
+    try self.init(path: path, bytes: data)
+  }
+
+  /// Rows of `bytes`, which errors call `path`.
+  public init(path: String, bytes: Data) throws {
+    var rows: [LabeledText] = []
+    var number = 0
+    for raw in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+      number += 1
+      let line = raw.last == UInt8(ascii: "\r") ? raw.dropLast() : raw
+      if line.isEmpty { continue }
+      guard let text = String(validating: line, as: UTF8.self) else {
+        throw TrainingError.notUTF8(path: path, line: number)
+      }
+      guard let tab = text.firstIndex(of: "\t") else {
+        throw TrainingError.missingColumn(path: path, line: number)
+      }
+      let label = text[..<tab].trimmingCharacters(in: .whitespaces)
+      if label.isEmpty { throw TrainingError.emptyLabel(path: path, line: number) }
+      rows.append(
+        LabeledText(label: label, text: String(text[text.index(after: tab)...]), line: number))
+    }
+    if rows.isEmpty { throw TrainingError.noRows(path: path) }
+    self.path = path
+    self.rows = rows
+  }
+
+  /// The distinct labels in sorted order.
+  ///
+  /// - Throws: `TrainingError.oneClass` when there is only one.
+  public func trainingLabels() throws -> [String] {
+    let labels = Set(rows.map(\.label)).sorted()
+    guard labels.count > 1 else {
+      throw TrainingError.oneClass(path: path, label: labels.first ?? "")
+    }
+    return labels
+  }
+
+  /// Index of each row's label in `labels`.
+  ///
+  /// - Throws: `TrainingError.unknownLabel` for the first row with another.
+  public func labelIndices(in labels: [String]) throws -> [Int] {
+    let index = Dictionary(uniqueKeysWithValues: labels.enumerated().map { ($1, $0) })
+    return try rows.map { row in
+      guard let found = index[row.label] else {
+        throw TrainingError.unknownLabel(
+          path: path, line: row.line, label: row.label, known: labels)
+      }
+      return found
+    }
+  }
+
+  private static func reason(_ path: String) -> String {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      return "no such file"
+    }
+    return isDirectory.boolValue ? "it is a directory" : "permission denied"
+  }
+}

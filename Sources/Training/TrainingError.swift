@@ -1,0 +1,53 @@
+import Foundation
+
+/// What can go wrong before and during training.
+public enum TrainingError: Error, Equatable, LocalizedError {
+  /// A data file cannot be opened or read.
+  case unreadable(path: String, reason: String)
+  /// A line is not UTF-8.
+  case notUTF8(path: String, line: Int)
+  /// A line lacks the tab between label and text.
+  case missingColumn(path: String, line: Int)
+  /// A line has no label before the tab.
+  case emptyLabel(path: String, line: Int)
+  /// A file has no rows.
+  case noRows(path: String)
+  /// All rows of the training file have one label.
+  case oneClass(path: String, label: String)
+  /// A validation or test file has a label that the model does not know.
+  case unknownLabel(path: String, line: Int, label: String, known: [String])
+  /// An option is outside what makes sense.
+  case badOption(name: String, value: String, allowed: String)
+  /// The loss stopped being a number.
+  case diverged(step: Int, learningRate: Double)
+
+  /// What, where and how to mend it.
+  public var errorDescription: String? {
+    switch self {
+    case .unreadable(let path, let reason):
+      return "\(path): cannot be read (\(reason)). Check the path and its permissions."
+    case .notUTF8(let path, let line):
+      return "\(path):\(line): not valid UTF-8. Convert the file, for example with "
+        + "`iconv -f latin1 -t utf-8`."
+    case .missingColumn(let path, let line):
+      return "\(path):\(line): one column where two are needed. "
+        + "Each line is `label<TAB>text`, with a real tab between them."
+    case .emptyLabel(let path, let line):
+      return "\(path):\(line): the label before the tab is empty. Give each row a label."
+    case .noRows(let path):
+      return "\(path): no rows. Put one `label<TAB>text` on each line."
+    case .oneClass(let path, let label):
+      return "\(path): every row is labelled \"\(label)\". "
+        + "A classifier needs rows of at least two labels."
+    case .unknownLabel(let path, let line, let label, let known):
+      return "\(path):\(line): label \"\(label)\" is not one that the model was trained on "
+        + "(\(known.prefix(8).joined(separator: ", "))\(known.count > 8 ? ", …" : "")). "
+        + "Mend the label, or add rows with it to the training file."
+    case .badOption(let name, let value, let allowed):
+      return "\(name) is \(value); it must be \(allowed)."
+    case .diverged(let step, let rate):
+      return "The loss was no longer a number at step \(step) with learning rate \(rate). "
+        + "Start again with a tenth of that rate: --learning-rate \(rate / 10)."
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import Tensor
+
+/// The forward pass, for inference: weights packed once, workspace reused, nothing kept for gradients.
+///
+/// Reads from top to bottom as the paper does: embeddings, then for each layer attention and
+/// feed-forward with residual sums and norms, then the head. Not thread-safe: one for each worker.
+public final class Encoder {
+  fileprivate struct PackedLayer: Sendable {
+    let fused, output, up, down: PackedMatrix
+  }
+
+  /// The packed weights, which processes and encoders share.
+  public struct Weights: Sendable {
+    /// Biases, norms and embeddings are read where they stand.
+    public let parameters: EncoderParameters
+    fileprivate let layers: [PackedLayer]
+    fileprivate let pool, classifier: PackedMatrix?
+
+    /// Packs `parameters` for `kernels`.
+    public init(_ parameters: EncoderParameters, kernels: Kernels) {
+      self.parameters = parameters
+      layers = parameters.layers.map { layer in
+        PackedLayer(
+          fused: .transposing(layer.fusedWeight, kernels: kernels),
+          output: .transposing(layer.outputWeight, kernels: kernels),
+          up: .transposing(layer.upWeight, kernels: kernels),
+          down: .transposing(layer.downWeight, kernels: kernels))
+      }
+      pool = parameters.poolWeight.map { .transposing($0, kernels: kernels) }
+      classifier = parameters.classifierWeight.map { .transposing($0, kernels: kernels) }
+    }
+  }
+
+  /// The shape.
+  public var configuration: EncoderConfiguration { weights.parameters.configuration }
+  private let weights: Weights
+  private let kernels: Kernels
+  private let workspace = Workspace()
+  private let scratch = AttentionScratch()
+
+  /// An encoder with these weights.
+  public init(_ weights: Weights, kernels: Kernels) {
+    self.weights = weights
+    self.kernels = kernels
+  }
+
+  /// Hidden states of all tokens, [tokens, d]; valid until the next call.
+  public func hiddenStates(_ batch: TokenBatch) -> Matrix {
+    encode(batch, firstTokensOnly: false)
+  }
+
+  /// The head's scores before softmax, [sequences, labels]; valid until the next call.
+  public func logits(_ batch: TokenBatch) -> Matrix {
+    guard let pool = weights.pool, let classifier = weights.classifier else {
+      preconditionFailure("this model has no classification head")
+    }
+    let parameters = weights.parameters
+    let first = encode(batch, firstTokensOnly: true)
+    let pooled = workspace.matrix(.pooled, rows: first.rows, columns: configuration.hiddenSize)
+    kernels.linear(
+      first, pool, bias: parameters.poolBias, activation: configuration.headActivation,
+      output: pooled)
+    let logits = workspace.matrix(.logits, rows: first.rows, columns: configuration.labels.count)
+    kernels.linear(pooled, classifier, bias: parameters.classifierBias, output: logits)
+    return logits
+  }
+
+  private func encode(_ batch: TokenBatch, firstTokensOnly: Bool) -> Matrix {
+    var hidden = embeddings(batch)
+    for (index, packed) in weights.layers.enumerated() {
+      let last = index == weights.layers.count - 1
+      hidden = layer(
+        weights.parameters.layers[index], packed, hidden, batch.layout,
+        firstTokensOnly: firstTokensOnly && last)
+    }
+    if firstTokensOnly && weights.layers.isEmpty { hidden = firstTokens(hidden, batch.layout) }
+    if let gain = weights.parameters.finalGain, let shift = weights.parameters.finalShift {
+      norm(hidden, gain, shift, output: hidden)
+    }
+    return hidden
+  }
+
+  private func embeddings(_ batch: TokenBatch) -> Matrix {
+    let parameters = weights.parameters
+    let hidden = workspace.matrix(
+      .hidden, rows: batch.ids.count, columns: configuration.hiddenSize)
+    kernels.embed(batch.ids, table: parameters.words, output: hidden)
+    if let types = parameters.tokenTypes {
+      kernels.addEmbedding(batch.types, table: types, output: hidden)
+    }
+    if let positions = parameters.positions {
+      kernels.addEmbedding(
+        batch.positions(offset: configuration.positionOffset), table: positions, output: hidden)
+    }
+    norm(hidden, parameters.embeddingGain, parameters.embeddingShift, output: hidden)
+    return hidden
+  }
+
+  /// One encoder layer. When only first tokens are wanted of the last one, the work behind its
+  /// attention is done for those rows alone: rows do not mix there.
+  private func layer(
+    _ layer: EncoderParameters.Layer, _ packed: PackedLayer, _ input: Matrix, _ layout: RaggedRows,
+    firstTokensOnly: Bool
+  ) -> Matrix {
+    let d = configuration.hiddenSize
+    let pre = configuration.normalization == .pre
+    var hidden = input
+    var normed = hidden
+    if pre {
+      normed = workspace.matrix(.normed, rows: hidden.rows, columns: d)
+      norm(hidden, layer.attentionGain, layer.attentionShift, output: normed)
+    }
+    let fused = workspace.matrix(.fused, rows: hidden.rows, columns: 3 * d)
+    kernels.linear(normed, packed.fused, bias: layer.fusedBias, output: fused)
+    var mixed = workspace.matrix(.mixed, rows: hidden.rows, columns: d)
+    kernels.attention(
+      fused: fused, layout: layout, heads: configuration.headCount, output: mixed, scratch: scratch)
+    if firstTokensOnly {
+      mixed = firstTokens(mixed, layout)
+      hidden = firstTokens(hidden, layout)
+    }
+    kernels.linear(
+      mixed, packed.output, bias: layer.outputBias, residual: hidden, output: hidden)
+    if !pre { norm(hidden, layer.attentionGain, layer.attentionShift, output: hidden) }
+
+    normed = hidden
+    if pre {
+      normed = workspace.matrix(.normed, rows: hidden.rows, columns: d)
+      norm(hidden, layer.feedForwardGain, layer.feedForwardShift, output: normed)
+    }
+    let wide = workspace.matrix(.wide, rows: hidden.rows, columns: configuration.feedForwardSize)
+    kernels.linear(
+      normed, packed.up, bias: layer.upBias, activation: configuration.activation, output: wide)
+    kernels.linear(wide, packed.down, bias: layer.downBias, residual: hidden, output: hidden)
+    if !pre { norm(hidden, layer.feedForwardGain, layer.feedForwardShift, output: hidden) }
+    return hidden
+  }
+
+  private func norm(_ input: Matrix, _ gain: Matrix, _ shift: Matrix, output: Matrix) {
+    kernels.layerNorm(
+      input, gain: gain, bias: shift, epsilon: configuration.layerNormEpsilon, output: output)
+  }
+
+  /// Moves each sequence's first row to the front of the same storage. Safe in order, because a
+  /// sequence's number is never above its first row's.
+  private func firstTokens(_ rows: Matrix, _ layout: RaggedRows) -> Matrix {
+    for sequence in 0..<layout.count where layout.starts[sequence] != sequence {
+      rows.setRow(sequence, from: rows, row: layout.starts[sequence])
+    }
+    return rows.rowRange(0..<layout.count)
+  }
+}
+
+/// Storage for the intermediate results of a forward pass, grown to the largest batch seen.
+private final class Workspace {
+  enum Slot: Int, CaseIterable { case hidden, normed, fused, mixed, wide, pooled, logits }
+
+  private var buffers: [FloatBuffer?] = Slot.allCases.map { _ in nil }
+
+  func matrix(_ slot: Slot, rows: Int, columns: Int) -> Matrix {
+    if let buffer = buffers[slot.rawValue], buffer.count >= rows * columns {
+      return Matrix(buffer, rows: rows, columns: columns)
+    }
+    let buffer = FloatBuffer(count: rows * columns)
+    buffers[slot.rawValue] = buffer
+    return Matrix(buffer, rows: rows, columns: columns)
+  }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import Tensor
+
+/// How a token's place enters the encoder.
+public enum PositionalEncoding: String, Sendable, CaseIterable {
+  /// PE(pos, 2i) = sin(pos / 10000^(2i/d)), PE(pos, 2i+1) = cos(pos / 10000^(2i/d))
+  /// (Vaswani et al., 2017, section 3.5).
+  case sinusoidal
+  /// A trained vector for each place.
+  case learned
+  /// Nothing: the encoder then sees a bag of tokens. What the others are for can be measured.
+  case none
+
+  /// The sinusoidal table, [positions, width], by the formula above.
+  public static func sinusoids(positions: Int, width: Int) -> Matrix {
+    let table = Matrix(rows: positions, columns: width)
+    for position in 0..<positions {
+      for column in 0..<width {
+        let exponent = Double(column / 2 * 2) / Double(width)
+        let angle = Double(position) / pow(10000, exponent)
+        table[position, column] = Float(column % 2 == 0 ? sin(angle) : cos(angle))
+      }
+    }
+    return table
+  }
+}
