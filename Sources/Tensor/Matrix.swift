@@ -105,3 +105,11 @@ extension Matrix {
     for row in 0..<rows { setRow(row, from: other, row: row) }
   }
 }
+
+extension Matrix {
+  /// A view of one row as a contiguous vector.
+  public var asVector: Matrix {
+    precondition(rows == 1, "a vector has one row")
+    return Matrix(buffer, offset: offset, rows: 1, columns: columns)
+  }
+}

@@ -1,0 +1,59 @@
+import Foundation
+
+/// Why a model directory cannot be used, naming file and place.
+public enum ModelError: Error, Equatable, LocalizedError {
+  /// No such directory.
+  case noDirectory(path: String)
+  /// The directory lacks a file.
+  case missingFile(path: String, hint: String)
+  /// A file cannot be read or written.
+  case unreadable(path: String, reason: String)
+  /// `config.json` is not JSON, or a value in it is missing or senseless.
+  case badConfiguration(path: String, key: String, problem: String)
+  /// An architecture or feature that is not supported.
+  case unsupported(path: String, what: String, supported: String)
+  /// A safetensors file breaks its format.
+  case badTensors(path: String, problem: String)
+  /// A tensor that the configuration asks for is missing.
+  case missingTensor(path: String, name: String)
+  /// A tensor has another shape or type than the configuration says.
+  case wrongTensor(path: String, name: String, found: String, wanted: String)
+  /// A weight is NaN or infinite.
+  case notFinite(path: String, name: String)
+  /// Tokenizer and weights do not belong together.
+  case vocabularyMismatch(path: String, tokens: Int, rows: Int)
+  /// The model has no classification head.
+  case noHead(path: String)
+
+  /// What, where and how to mend it.
+  public var errorDescription: String? {
+    switch self {
+    case .noDirectory(let path):
+      return "\(path): no such model directory. Give a folder with config.json, model.safetensors "
+        + "and tokenizer.json or vocab.txt; `martlet train DATA.tsv -o DIR` makes one."
+    case .missingFile(let path, let hint): return "\(path): missing. \(hint)"
+    case .unreadable(let path, let reason): return "\(path): \(reason). Check path and permissions."
+    case .badConfiguration(let path, let key, let problem):
+      return "\(path): \(key.isEmpty ? "" : "\"\(key)\" ")\(problem)."
+    case .unsupported(let path, let what, let supported):
+      return "\(path): \(what) is not supported. Supported: \(supported)."
+    case .badTensors(let path, let problem):
+      return "\(path): not a sound safetensors file: \(problem). Fetch or write the file again."
+    case .missingTensor(let path, let name):
+      return "\(path): tensor \"\(name)\" is missing, which config.json asks for. "
+        + "Check that both files are of the same model."
+    case .wrongTensor(let path, let name, let found, let wanted):
+      return "\(path): tensor \"\(name)\" is \(found), but config.json asks for \(wanted). "
+        + "Check that both files are of the same model."
+    case .notFinite(let path, let name):
+      return "\(path): tensor \"\(name)\" holds NaN or infinity. The training that wrote it went "
+        + "wrong; use an earlier checkpoint."
+    case .vocabularyMismatch(let path, let tokens, let rows):
+      return "\(path): the tokenizer has \(tokens) tokens but the embedding only \(rows) rows. "
+        + "Check that tokenizer and weights are of the same model."
+    case .noHead(let path):
+      return "\(path): this model has no classification head (no labels in config.json). "
+        + "Train one with `martlet train`."
+    }
+  }
+}

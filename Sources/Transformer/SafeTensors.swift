@@ -1,0 +1,192 @@
+import Foundation
+import JSON
+import Tensor
+
+/// A safetensors file: an 8-byte length, a JSON header of that length, then the tensors' bytes.
+///
+/// The header is held against the file before any tensor is read: offsets inside the file, in order
+/// of the data without overlap or gap, and of the size that shape and type give.
+public struct SafeTensors: Sendable {
+  /// One tensor's place.
+  public struct Entry: Sendable, Equatable {
+    /// Number type as the header names it.
+    public let type: String
+    /// Dimensions.
+    public let shape: [Int]
+    /// Bytes of the file.
+    public let bytes: Range<Int>
+    /// Numbers in the tensor.
+    public var count: Int { shape.reduce(1, *) }
+  }
+
+  /// File, as messages name it.
+  public let path: String
+  /// Tensors by name.
+  public let entries: [String: Entry]
+  /// The header's free text.
+  public let metadata: [String: String]
+  private let data: Data
+
+  /// Bytes by number type, as the format defines them.
+  private static let sizes = [
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2,
+    "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8,
+  ]
+  private static let largestHeader = 100_000_000
+
+  /// Maps the file at `path` and checks its header.
+  ///
+  /// - Throws: `ModelError.missingFile`, `.unreadable` or `.badTensors`.
+  public init(path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw ModelError.missingFile(
+        path: path, hint: "A model directory needs its weights in this file.")
+    }
+    do {
+      try self.init(
+        path: path, data: Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped))
+    } catch let error as ModelError {
+      throw error
+    } catch {
+      throw ModelError.unreadable(path: path, reason: "cannot be read")
+    }
+  }
+
+  /// Checks the header of `data`, which messages call `path`.
+  public init(path: String, data: Data) throws {
+    func bad(_ problem: String) -> ModelError { .badTensors(path: path, problem: problem) }
+    guard data.count >= 8 else { throw bad("\(data.count) bytes, too short for a header") }
+    var length: UInt64 = 0
+    for (index, byte) in data.prefix(8).enumerated() { length |= UInt64(byte) << (8 * index) }
+    guard length <= UInt64(data.count - 8) else {
+      throw bad("the header should take \(length) bytes, but only \(data.count - 8) follow")
+    }
+    guard length <= UInt64(Self.largestHeader) else {
+      throw bad("the header takes \(length) bytes; at most \(Self.largestHeader) are read")
+    }
+    let start = data.startIndex
+    let header: JSONValue
+    do {
+      header = try JSONValue(parsing: data[start + 8..<start + 8 + Int(length)])
+    } catch {
+      throw bad("its header is not JSON (\(error.localizedDescription))")
+    }
+    guard let object = header.objectValue else { throw bad("its header is \(header.kind)") }
+    var entries: [String: Entry] = [:]
+    var metadata: [String: String] = [:]
+    for (name, value) in zip(object.keys, object.values) {
+      if name == "__metadata__" {
+        for (key, text) in zip(value.objectValue?.keys ?? [], value.objectValue?.values ?? []) {
+          metadata[key] = text.stringValue
+        }
+        continue
+      }
+      entries[name] = try Self.entry(
+        name, value, dataStart: 8 + Int(length), fileSize: data.count, bad: bad)
+    }
+    try Self.checkCover(entries, dataStart: 8 + Int(length), fileSize: data.count, bad: bad)
+    self.path = path
+    self.entries = entries
+    self.metadata = metadata
+    self.data = data
+  }
+
+  private static func entry(
+    _ name: String, _ value: JSONValue, dataStart: Int, fileSize: Int, bad: (String) -> ModelError
+  ) throws -> Entry {
+    guard let type = value["dtype"]?.stringValue, let size = sizes[type] else {
+      throw bad("tensor \"\(name)\" has no known dtype")
+    }
+    guard let dimensions = value["shape"]?.arrayValue, dimensions.count <= 8 else {
+      throw bad("tensor \"\(name)\" has no shape")
+    }
+    var shape: [Int] = []
+    var bytes = size
+    for dimension in dimensions {
+      guard let dimension = dimension.intValue, dimension >= 0 else {
+        throw bad("tensor \"\(name)\" has a dimension that is no size")
+      }
+      let (product, overflow) = bytes.multipliedReportingOverflow(by: dimension)
+      guard !overflow else { throw bad("tensor \"\(name)\" is larger than memory") }
+      bytes = product
+      shape.append(dimension)
+    }
+    guard let offsets = value["data_offsets"]?.arrayValue, offsets.count == 2,
+      let from = offsets[0].intValue, let to = offsets[1].intValue, from >= 0, to >= from
+    else { throw bad("tensor \"\(name)\" has no sound data_offsets") }
+    guard to <= fileSize - dataStart else {
+      throw bad(
+        "tensor \"\(name)\" ends at byte \(to) of the data, which has \(fileSize - dataStart)")
+    }
+    guard to - from == bytes else {
+      throw bad("tensor \"\(name)\" has \(to - from) bytes where its shape needs \(bytes)")
+    }
+    return Entry(type: type, shape: shape, bytes: dataStart + from..<dataStart + to)
+  }
+
+  private static func checkCover(
+    _ entries: [String: Entry], dataStart: Int, fileSize: Int, bad: (String) -> ModelError
+  ) throws {
+    var end = dataStart
+    let inOrder = entries.sorted {
+      ($0.value.bytes.lowerBound, $0.value.bytes.upperBound, $0.key)
+        < ($1.value.bytes.lowerBound, $1.value.bytes.upperBound, $1.key)
+    }
+    for (name, entry) in inOrder {
+      if entry.bytes.lowerBound < end {
+        throw bad("tensor \"\(name)\" overlaps the one before it")
+      }
+      if entry.bytes.lowerBound > end {
+        throw bad("\(entry.bytes.lowerBound - end) bytes before tensor \"\(name)\" belong to none")
+      }
+      end = entry.bytes.upperBound
+    }
+    if end != fileSize { throw bad("\(fileSize - end) bytes at the end belong to no tensor") }
+  }
+
+  /// Copies a tensor of shape `rows` × `columns` (or a vector of `columns`) into `target`.
+  ///
+  /// - Throws: `ModelError.missingTensor`, `.wrongTensor` or `.notFinite`.
+  public func read(_ name: String, into target: Matrix) throws {
+    guard let entry = entries[name] else {
+      throw ModelError.missingTensor(path: path, name: name)
+    }
+    let wanted = target.rows == 1 ? [target.columns] : [target.rows, target.columns]
+    let fits = entry.shape == wanted || entry.shape == [target.rows, target.columns]
+    guard let format = FloatFormat(rawValue: entry.type), fits else {
+      throw ModelError.wrongTensor(
+        path: path, name: name, found: "\(entry.type) \(entry.shape)",
+        wanted: "F32, F16 or BF16 \(wanted)")
+    }
+    precondition(target.isContiguous, "tensors are read into whole rows")
+    let finite = target.buffer.read(
+      data, at: entry.bytes.lowerBound, count: entry.count, format: format, into: target.offset)
+    guard finite else { throw ModelError.notFinite(path: path, name: name) }
+  }
+
+  /// A file with these tensors in this order, as F32.
+  public static func encode(
+    _ tensors: [(name: String, shape: [Int], bytes: Data)], metadata: [String: String] = [:]
+  ) -> Data {
+    var header = JSONObject()
+    var offset = 0
+    var free = JSONObject()
+    for (key, text) in metadata.sorted(by: { $0.key < $1.key }) { free[key] = .string(text) }
+    if !free.isEmpty { header["__metadata__"] = .object(free) }
+    for tensor in tensors {
+      header[tensor.name] = [
+        "dtype": "F32", "shape": .array(tensor.shape.map { JSONValue($0) }),
+        "data_offsets": [JSONValue(offset), JSONValue(offset + tensor.bytes.count)],
+      ]
+      offset += tensor.bytes.count
+    }
+    var text = JSONValue.object(header).serializedBytes()
+    // The data starts on a multiple of eight, as the reference writer has it.
+    while text.count % 8 != 0 { text.append(UInt8(ascii: " ")) }
+    var file = Data(capacity: 8 + text.count + offset)
+    for shift in 0..<8 { file.append(UInt8(truncatingIfNeeded: UInt64(text.count) >> (8 * shift))) }
+    file.append(contentsOf: text)
+    for tensor in tensors { file.append(tensor.bytes) }
+    return file
+  }
+}
