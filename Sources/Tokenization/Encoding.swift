@@ -1,0 +1,11 @@
+/// A text as a model takes it.
+public struct Encoding: Sendable, Equatable {
+  /// Token ids, special tokens included.
+  public var ids: [Int32]
+  /// Segment of each token: 0 for the first text, 1 for the second.
+  public var typeIDs: [Int32]
+  /// Whether the text was longer than asked and its end was left off.
+  public var isTruncated: Bool
+  /// How many of the ids are the unknown token.
+  public var unknownCount: Int
+}
