@@ -20,12 +20,13 @@ let package = Package(
   targets: [
     .target(name: "CKernels"),
     .target(name: "CSystem"),
+    .target(name: "CEvents"),
     .target(name: "JSON"),
     .target(name: "Tensor", dependencies: ["CKernels"]),
     .target(name: "Tokenization", dependencies: ["JSON"]),
     .target(name: "Transformer", dependencies: ["Tensor", "Tokenization", "JSON"]),
     .target(name: "Training", dependencies: ["Transformer", "Tokenization", "Tensor", "JSON"]),
-    .target(name: "HTTP", dependencies: ["CSystem", "JSON", log]),
+    .target(name: "HTTP", dependencies: ["CEvents", "JSON", log]),
     .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
     .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
     .target(
@@ -40,7 +41,7 @@ let package = Package(
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSON"]),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "JSON"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "Transformer"]),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP"]),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "CEvents", "JSON"]),
     .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem"]),
     .testTarget(name: "HealthTests", dependencies: ["Health", "Prefork", "JSON"]),
     .testTarget(name: "ServingTests", dependencies: ["Serving", "HTTP", "Health"]),

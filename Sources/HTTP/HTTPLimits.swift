@@ -1,0 +1,20 @@
+/// Bounds on what one request may hold. The first three have Gunicorn's names and defaults.
+public struct HTTPLimits: Sendable, Equatable {
+  /// Longest request line in bytes, without its CRLF (`--limit-request-line`).
+  public var requestLine = 4094
+  /// Most field lines in one head (`--limit-request-fields`).
+  public var requestFields = 100
+  /// Longest field line in bytes, without its CRLF (`--limit-request-field_size`).
+  public var requestFieldSize = 8190
+  /// Longest head in bytes: the request line and all field lines together.
+  public var requestHead = 65536
+  /// Longest body in bytes, after chunked decoding.
+  public var requestBody = 10_000_000
+  /// Most bytes of chunk extensions in one message; they are dropped.
+  public var chunkExtensions = 4096
+  /// Most bytes of trailer fields in one message; they are dropped.
+  public var trailers = 8190
+
+  /// The defaults.
+  public init() {}
+}

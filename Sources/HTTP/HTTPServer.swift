@@ -1,0 +1,262 @@
+import CEvents
+import Dispatch
+import Foundation
+
+/// Serves HTTP/1.1 and HTTP/1.0 on sockets that already listen.
+///
+/// Everything but `Responder` happens on `queue`, a serial Dispatch queue; nothing on it waits for
+/// anything but the next event. Requests of one connection are answered in order, one at a time.
+public final class HTTPServer: @unchecked Sendable {
+  /// The I/O queue.
+  public let queue: DispatchQueue
+  /// Called on the I/O queue after each answer.
+  public var observer: (Exchange) -> Void = { _ in }
+  /// Called on the I/O queue four times a second: a sign of life.
+  public var onTick: () -> Void = {}
+
+  let configuration: HTTPServerConfiguration
+  let loop: EventLoop
+  let handler: RequestHandler
+  private let listeners: [Int32]
+  private let timer: any DispatchSourceTimer
+
+  var connections: [Connection?] = []
+  /// When each connection's present phase ends, as a tick; apart, so that a scan is short.
+  var deadlines: [UInt32] = []
+  private var freeSlots: [Int] = []
+  private var nextToken: UInt64 = 0
+  private var peerCounts: [Peer: Int] = [:]
+  private var isAccepting = false
+  private var drainCompletion: (() -> Void)?
+
+  /// Connections that are open now.
+  public private(set) var connectionCount = 0
+  /// Whether the server takes no new connections and closes each after its answer.
+  public private(set) var isDraining = false
+
+  var scratch = [UInt8](repeating: 0, count: 65536)
+  var outgoing: [UInt8] = []
+  var parsers: [RequestParser] = []
+  var writer = ResponseWriter()
+  var nextSerial: UInt64 = 0
+  /// Now, in ticks of 100 ms since the machine started.
+  var tick: UInt32 = 0
+
+  static let ticksPerSecond = 10.0
+  static let never = UInt32.max
+  /// Tokens from here on are listeners.
+  private static let listenerToken: UInt64 = 1 << 63
+  private static let acceptsPerRound = 8
+
+  /// A server that does nothing until `start`.
+  /// - Parameters:
+  ///   - listeners: listening sockets, which stay their owner's to close; made non-blocking.
+  ///   - handler: answers each request; called on `queue`.
+  /// - Throws: `HTTPError.system` if the kernel has no descriptors left.
+  public init(
+    listeners: [Int32], configuration: HTTPServerConfiguration = HTTPServerConfiguration(),
+    queue: DispatchQueue = DispatchQueue(label: "martlet.io", qos: .userInitiated),
+    handler: @escaping RequestHandler
+  ) throws(HTTPError) {
+    self.listeners = listeners
+    self.configuration = configuration
+    self.queue = queue
+    self.handler = handler
+    loop = try EventLoop(queue: queue)
+    timer = DispatchSource.makeTimerSource(queue: queue)
+    outgoing.reserveCapacity(65536)
+  }
+
+  /// Begins to accept connections.
+  public func start() {
+    loop.onReady = { [unowned self] token, events in ready(token, events) }
+    loop.onRound = { [unowned self] in updateClock() }
+    for listener in listeners {
+      _ = cevents_nonblocking(listener)
+      _ = cevents_no_delay(listener)
+    }
+    timer.setEventHandler { [weak self] in self?.everyTick() }
+    timer.schedule(
+      deadline: .now() + .milliseconds(250), repeating: .milliseconds(250),
+      leeway: .milliseconds(50))
+    queue.async { [self] in
+      updateClock()
+      resumeAccepting()
+      loop.start()
+      timer.activate()
+    }
+  }
+
+  /// Stops accepting, answers what is in flight with `Connection: close`, then calls back on the
+  /// I/O queue.
+  /// - Parameter deadline: seconds after which the connections still open are cut.
+  public func drain(deadline: Double, completion: @escaping @Sendable () -> Void) {
+    queue.async { [self] in
+      if isDraining { return }
+      isDraining = true
+      drainCompletion = completion
+      pauseAccepting()
+      updateClock()
+      let grace = tick &+ ticks(configuration.drainGrace)
+      for connection in connections {
+        guard let connection, connection.phase == .idle else { continue }
+        deadlines[connection.slot] = min(deadlines[connection.slot], grace)
+      }
+      finishDrainIfDone()
+      queue.asyncAfter(deadline: .now() + deadline) { [weak self] in self?.cutAll() }
+    }
+  }
+
+  /// Posts a block to the I/O queue; cheaper than Dispatch while the server is busy.
+  public func post(_ block: @escaping @Sendable () -> Void) { loop.post(block) }
+
+  // MARK: - Events
+
+  private func ready(_ token: UInt64, _ events: UInt32) {
+    if token >= Self.listenerToken { return accept(listeners[Int(token - Self.listenerToken)]) }
+    let slot = Int(token & 0xF_FFFF)
+    guard let connection = connections[slot], connection.token == token else { return }
+    if events & UInt32(CEVENTS_HUNG_UP) != 0 { return close(connection) }
+    if events & UInt32(CEVENTS_PEER_CLOSED) != 0 { connection.hasPeerClosed = true }
+    let reads = UInt32(CEVENTS_READABLE | CEVENTS_PEER_CLOSED)
+    if events & reads != 0 { connection.isReadable = true }
+    advance(connection)
+  }
+
+  private func updateClock() {
+    tick = UInt32(truncatingIfNeeded: cevents_monotonic_coarse() / 100_000_000)
+    writer.setDate(Int(cevents_wall_seconds()))
+  }
+
+  func ticks(_ seconds: Double) -> UInt32 {
+    UInt32(max(1, min(seconds * Self.ticksPerSecond, 1e9)))
+  }
+
+  private func everyTick() {
+    updateClock()
+    onTick()
+    for slot in deadlines.indices where deadlines[slot] <= tick {
+      if let connection = connections[slot] { expire(connection) }
+    }
+    if !isAccepting && !isDraining { resumeAccepting() }
+  }
+
+  private func cutAll() {
+    for connection in connections {
+      if let connection { close(connection) }
+    }
+    finishDrainIfDone()
+  }
+
+  private func finishDrainIfDone() {
+    guard isDraining, connectionCount == 0, let completion = drainCompletion else { return }
+    drainCompletion = nil
+    timer.cancel()
+    loop.stop()
+    completion()
+  }
+
+  // MARK: - Accepting
+
+  private func resumeAccepting() {
+    if isAccepting || isDraining || connectionCount >= configuration.maximumConnections { return }
+    isAccepting = true
+    let interest = UInt32(CEVENTS_READABLE | CEVENTS_EXCLUSIVE)
+    for (index, listener) in listeners.enumerated() {
+      _ = loop.add(listener, interest: interest, token: Self.listenerToken + UInt64(index))
+    }
+  }
+
+  /// The listeners leave the loop, so that a full worker does not spin; the backlog, or another
+  /// worker, takes what comes.
+  private func pauseAccepting() {
+    if !isAccepting { return }
+    isAccepting = false
+    for listener in listeners { loop.remove(listener) }
+  }
+
+  private func accept(_ listener: Int32) {
+    for _ in 0..<Self.acceptsPerRound {
+      if !isAccepting { return }
+      var address = cevents_peer()
+      let descriptor = cevents_accept(listener, &address)
+      switch descriptor {
+      case 0...:
+        let peer = Peer(
+          high: address.high, low: address.low, family: address.family, port: address.port)
+        admit(descriptor, peer: peer)
+        if connectionCount >= configuration.maximumConnections { pauseAccepting() }
+      case -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM:
+        // Out of descriptors: the next tick, or the next close, tries again.
+        return pauseAccepting()
+      case -EINTR, -ECONNABORTED:
+        continue
+      default:
+        return
+      }
+    }
+  }
+
+  private func admit(_ descriptor: Int32, peer: Peer) {
+    if let cap = configuration.maximumConnectionsPerPeer, peer.family != 1 {
+      let count = peerCounts[peer.withoutPort, default: 0]
+      if count >= cap {
+        Foundation.close(descriptor)
+        return
+      }
+      peerCounts[peer.withoutPort] = count + 1
+    }
+    let slot: Int
+    if let free = freeSlots.popLast() {
+      slot = free
+    } else {
+      slot = connections.count
+      connections.append(nil)
+      deadlines.append(Self.never)
+    }
+    nextToken += 1
+    let connection = Connection(
+      descriptor: descriptor, slot: slot, token: (nextToken << 20 | UInt64(slot)) & ~(1 << 63),
+      peer: peer)
+    connections[slot] = connection
+    connectionCount += 1
+    deadlines[slot] = tick &+ ticks(configuration.keepAliveTimeout)
+    let interest =
+      CEVENTS_READABLE | CEVENTS_WRITABLE | CEVENTS_PEER_CLOSED
+      | CEVENTS_EDGE
+    let code = loop.add(descriptor, interest: UInt32(interest), token: connection.token)
+    if code < 0 { close(connection) }
+  }
+
+  func close(_ connection: Connection) {
+    if connection.phase == .closed { return }
+    connection.phase = .closed
+    connection.flag.cancel()
+    connection.request = nil
+    recycleParser(of: connection)
+    Foundation.close(connection.descriptor)
+    connections[connection.slot] = nil
+    deadlines[connection.slot] = Self.never
+    freeSlots.append(connection.slot)
+    connectionCount -= 1
+    if configuration.maximumConnectionsPerPeer != nil, connection.peer.family != 1 {
+      let key = connection.peer.withoutPort
+      let count = peerCounts[key, default: 1] - 1
+      peerCounts[key] = count == 0 ? nil : count
+    }
+    if isDraining { finishDrainIfDone() } else if !isAccepting { resumeAccepting() }
+  }
+
+  func recycleParser(of connection: Connection) {
+    guard var parser = connection.parser else { return }
+    connection.parser = nil
+    if parsers.count < 64 {
+      parser.reset()
+      parsers.append(parser)
+    }
+  }
+}
+
+extension Peer {
+  var withoutPort: Peer { Peer(high: high, low: low, family: family, port: 0) }
+}

@@ -1,0 +1,134 @@
+import Foundation
+
+/// Why a request was refused before any handler saw it. The connection closes after the answer,
+/// because nobody can be sure where the next message would begin (RFC 9112 section 11.2).
+public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
+  case badMethod
+  case methodTooLong
+  case badTarget
+  case badVersion
+  case unsupportedVersion
+  case requestLineTooLong
+  case badLineEnd
+  case obsoleteFold
+  case badFieldName
+  case whitespaceBeforeColon
+  case badFieldValue
+  case fieldTooLarge
+  case tooManyFields
+  case headTooLarge
+  case missingHost
+  case repeatedHost
+  case badHost
+  case badContentLength
+  case repeatedContentLength
+  case contentLengthWithTransferEncoding
+  case badTransferEncoding
+  case unsupportedTransferCoding
+  case transferEncodingInHTTP10
+  case unknownExpectation
+  case bodyTooLarge
+  case badChunk
+  case chunkExtensionsTooLarge
+  case trailersTooLarge
+  case timeout
+
+  /// The status code of the answer.
+  public var status: Status {
+    switch self {
+    case .methodTooLong, .unsupportedTransferCoding: .notImplemented
+    case .unsupportedVersion: .versionNotSupported
+    case .requestLineTooLong: .uriTooLong
+    case .fieldTooLarge, .tooManyFields, .headTooLarge, .trailersTooLarge: .fieldsTooLarge
+    case .unknownExpectation: .expectationFailed
+    case .bodyTooLarge: .contentTooLarge
+    case .timeout: .requestTimeout
+    default: .badRequest
+    }
+  }
+
+  /// What is wrong, where, and how to mend it.
+  public var problem: Problem {
+    Problem(status: status, detail: explanation.detail, mend: explanation.mend)
+  }
+
+  /// What is wrong.
+  public var errorDescription: String? { explanation.detail }
+
+  /// How to mend it.
+  public var recoverySuggestion: String? { explanation.mend }
+
+  private var explanation: (detail: String, mend: String) { lineExplanation ?? bodyExplanation }
+
+  private var lineExplanation: (detail: String, mend: String)? {
+    switch self {
+    case .badMethod:
+      ("The method has a byte that is no token character.", "Send a method such as GET or POST.")
+    case .methodTooLong: ("The method is longer than any known one.", "Send GET or POST.")
+    case .badTarget:
+      (
+        "The request target is not one that RFC 9112 section 3.2 allows.",
+        "Begin the path with '/' and percent-encode what RFC 3986 does not allow."
+      )
+    case .badVersion:
+      (
+        "The request line does not end in an HTTP version.",
+        "Write: method, one space, target, one space, HTTP/1.1."
+      )
+    case .unsupportedVersion:
+      ("Only HTTP/1.1 and HTTP/1.0 are spoken here.", "Send HTTP/1.1.")
+    case .requestLineTooLong:
+      ("The request line is longer than the limit.", "Send a shorter URL, or a body.")
+    case .badLineEnd:
+      ("A line does not end in CR LF.", "End each line with CR LF, and use neither alone.")
+    case .obsoleteFold:
+      ("A field line begins with white space.", "Write each field on one line.")
+    case .badFieldName:
+      ("A field name is empty or has a byte that is no token character.", "Mend the field name.")
+    case .whitespaceBeforeColon:
+      ("There is white space before the colon of a field.", "Write 'Name: value'.")
+    case .badFieldValue:
+      ("A field value has a control character.", "Remove control characters, NUL among them.")
+    case .fieldTooLarge: ("A field line is longer than the limit.", "Send shorter fields.")
+    case .tooManyFields: ("The head has more fields than the limit.", "Send fewer fields.")
+    case .headTooLarge: ("The head is larger than the limit.", "Send fewer or shorter fields.")
+    case .missingHost: ("The request has no Host field.", "Send one Host field.")
+    case .repeatedHost: ("The request has more than one Host field.", "Send one Host field.")
+    case .badHost:
+      ("The Host field is not a host with an optional port.", "Send for example: example.org:80")
+    default: nil
+    }
+  }
+
+  private var bodyExplanation: (detail: String, mend: String) {
+    switch self {
+    case .badContentLength:
+      ("Content-Length is not a decimal number.", "Send the body's length in bytes.")
+    case .repeatedContentLength:
+      ("Content-Length is there more than once.", "Send Content-Length once.")
+    case .contentLengthWithTransferEncoding:
+      (
+        "Content-Length and Transfer-Encoding are both there, so the body's end is in doubt.",
+        "Send one of them."
+      )
+    case .badTransferEncoding:
+      ("Transfer-Encoding is malformed or there more than once.", "Send 'chunked', once.")
+    case .unsupportedTransferCoding:
+      ("The transfer coding is not known here.", "Send 'chunked', or a Content-Length.")
+    case .transferEncodingInHTTP10:
+      ("HTTP/1.0 has no Transfer-Encoding.", "Send a Content-Length, or HTTP/1.1.")
+    case .unknownExpectation: ("The expectation is not known.", "Send 'Expect: 100-continue'.")
+    case .bodyTooLarge:
+      ("The body is larger than the limit.", "Send less at once, for example a shorter list.")
+    case .badChunk:
+      ("A chunk of the body is malformed.", "Write each chunk as RFC 9112 section 7.1 says.")
+    case .chunkExtensionsTooLarge:
+      ("The chunk extensions are larger than the limit.", "Send no chunk extensions.")
+    case .trailersTooLarge:
+      ("The trailer fields are larger than the limit.", "Send no trailer fields.")
+    case .timeout:
+      ("The request did not arrive in time.", "Send the whole request without pausing.")
+    default: ("The request is malformed.", "Read RFC 9112.")
+    }
+  }
+}

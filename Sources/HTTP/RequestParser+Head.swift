@@ -1,0 +1,219 @@
+/// What a complete head means: RFC 9112 sections 3.2, 6 and 9, and RFC 9110 sections 7.2 and 10.1.1.
+extension RequestParser {
+  enum Framing: Equatable {
+    case none
+    case fixed(Int)
+    case chunked
+  }
+
+  struct Meaning {
+    var method = Method.unknown
+    var path = 0..<0
+    var query = 0..<0
+    var framing = Framing.none
+    var keepsAlive = false
+    var expectsContinue = false
+  }
+
+  /// The fields that this parser acts upon.
+  private struct Semantics {
+    var host: Range<Int>?
+    var contentLength: Range<Int>?
+    var transferEncoding: Range<Int>?
+    var hasClose = false
+    var hasKeepAlive = false
+    var expectsContinue = false
+  }
+
+  func interpretHead() -> Result<Meaning, Refusal> {
+    do throws(Refusal) {
+      var meaning = Meaning()
+      meaning.method = Method(head[methodStart..<methodEnd])
+      try interpretTarget(&meaning)
+      let semantics = try collectSemantics()
+      if let host = semantics.host {
+        try checkHost(head[host])
+      } else if minorVersion == 1 {
+        throw .missingHost
+      }
+      meaning.framing = try framing(semantics)
+      meaning.keepsAlive =
+        !semantics.hasClose && (minorVersion == 1 || semantics.hasKeepAlive)
+      // RFC 9110 section 10.1.1: the expectation is ignored in HTTP/1.0.
+      meaning.expectsContinue = semantics.expectsContinue && minorVersion == 1
+      return .success(meaning)
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  // MARK: - Target
+
+  private func interpretTarget(_ meaning: inout Meaning) throws(Refusal) {
+    var start = methodEnd + 1
+    let target = head[start..<targetEnd]
+    try checkPercentEncoding(target)
+    switch target.first {
+    case UInt8(ascii: "/"):
+      if meaning.method == .connect { throw .badTarget }
+    case UInt8(ascii: "*"):
+      if target.count != 1 || meaning.method != .options { throw .badTarget }
+    default:
+      if meaning.method == .connect {
+        try checkHost(target)
+      } else {
+        start = try pathOfAbsoluteForm(target)
+      }
+    }
+    let rest = head[start..<targetEnd]
+    let mark = rest.firstIndex(of: UInt8(ascii: "?")) ?? targetEnd
+    if head[start..<mark].contains(where: { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "]") })
+      && meaning.method != .connect
+    {
+      throw .badTarget
+    }
+    meaning.path = start..<mark
+    meaning.query = min(mark + 1, targetEnd)..<targetEnd
+  }
+
+  /// `absolute-form` (RFC 9112 section 3.2.2): scheme, authority, then a path or nothing.
+  private func pathOfAbsoluteForm(_ target: ArraySlice<UInt8>) throws(Refusal) -> Int {
+    let lowered = target.prefix(8).map(\.lowercased)
+    let schemeCount: Int
+    if lowered.starts(with: "http://".utf8) {
+      schemeCount = 7
+    } else if lowered.starts(with: "https://".utf8) {
+      schemeCount = 8
+    } else {
+      throw .badTarget
+    }
+    let authorityStart = target.startIndex + schemeCount
+    let authority = target[authorityStart...].prefix {
+      $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?")
+    }
+    // A user name in the authority is an error (RFC 9110 section 4.2.4); '@' is no host byte.
+    do { try checkHost(authority) } catch { throw .badTarget }
+    return authority.endIndex
+  }
+
+  /// Each `%` is followed by two hexadecimal digits, and none encodes NUL.
+  private func checkPercentEncoding(_ bytes: ArraySlice<UInt8>) throws(Refusal) {
+    var index = bytes.startIndex
+    while let mark = bytes[index...].firstIndex(of: UInt8(ascii: "%")) {
+      guard mark + 2 < bytes.endIndex, let high = bytes[mark + 1].hexDigit,
+        let low = bytes[mark + 2].hexDigit, high | low != 0
+      else { throw .badTarget }
+      index = mark + 3
+    }
+  }
+
+  /// `uri-host [ ":" port ]`, not empty.
+  private func checkHost(_ bytes: ArraySlice<UInt8>) throws(Refusal) {
+    guard let first = bytes.first, bytes.allSatisfy({ ByteSet.host.contains($0) }) else {
+      throw .badHost
+    }
+    var port: ArraySlice<UInt8>
+    if first == UInt8(ascii: "[") {
+      guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), end > bytes.startIndex + 1 else {
+        throw .badHost
+      }
+      let literal = bytes[(bytes.startIndex + 1)..<end]
+      let isAddress = literal.allSatisfy {
+        $0.hexDigit != nil || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
+      }
+      if !isAddress { throw .badHost }
+      port = bytes[(end + 1)...]
+    } else {
+      let name = bytes.prefix { $0 != UInt8(ascii: ":") }
+      let hasBracket = name.contains { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "]") }
+      if name.isEmpty || hasBracket { throw .badHost }
+      port = bytes[name.endIndex...]
+    }
+    if port.isEmpty { return }
+    if port.removeFirst() != UInt8(ascii: ":") || port.count > 5 { throw .badHost }
+    if !port.allSatisfy({ (0x30...0x39).contains($0) }) { throw .badHost }
+  }
+
+  // MARK: - Fields
+
+  private func collectSemantics() throws(Refusal) -> Semantics {
+    var found = Semantics()
+    for field in fields {
+      switch field.nameEnd - field.nameStart {
+      case 4 where isNamed(field, "host"):
+        if found.host != nil { throw .repeatedHost }
+        found.host = field.value
+      case 6 where isNamed(field, "expect"):
+        if !isEqual(field.value, "100-continue") { throw .unknownExpectation }
+        found.expectsContinue = true
+      case 10 where isNamed(field, "connection"):
+        for option in head[field.value].split(separator: UInt8(ascii: ",")) {
+          let range = trimmed(option.startIndex..<option.endIndex)
+          if isEqual(range, "close") { found.hasClose = true }
+          if isEqual(range, "keep-alive") { found.hasKeepAlive = true }
+        }
+      case 14 where isNamed(field, "content-length"):
+        if found.contentLength != nil { throw .repeatedContentLength }
+        found.contentLength = field.value
+      case 17 where isNamed(field, "transfer-encoding"):
+        if found.transferEncoding != nil { throw .badTransferEncoding }
+        found.transferEncoding = field.value
+      default: break
+      }
+    }
+    return found
+  }
+
+  /// Where the message ends (RFC 9112 section 6.3). Any doubt is a refusal.
+  private func framing(_ semantics: Semantics) throws(Refusal) -> Framing {
+    if let coding = semantics.transferEncoding {
+      if semantics.contentLength != nil { throw .contentLengthWithTransferEncoding }
+      if minorVersion == 0 { throw .transferEncodingInHTTP10 }
+      if isEqual(coding, "chunked") { return .chunked }
+      let names = head[coding].split(
+        separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+      var chunkedCount = 0
+      for name in names {
+        let range = trimmed(name.startIndex..<name.endIndex)
+        if range.isEmpty || !head[range].allSatisfy({ ByteSet.token.contains($0) }) {
+          throw .badTransferEncoding
+        }
+        if isEqual(range, "chunked") { chunkedCount += 1 }
+      }
+      if chunkedCount > 1 { throw .badTransferEncoding }
+      throw .unsupportedTransferCoding
+    }
+    guard let length = semantics.contentLength else { return .none }
+    if length.isEmpty { throw .badContentLength }
+    var value = 0
+    for byte in head[length] {
+      guard (0x30...0x39).contains(byte) else { throw .badContentLength }
+      // Saturates: whatever is longer than an Int is larger than any limit.
+      value = value > (Int.max - 9) / 10 ? Int.max / 2 : value * 10 + Int(byte) - 0x30
+    }
+    return .fixed(value)
+  }
+
+  private func isNamed(_ field: FieldLine, _ name: StaticString) -> Bool {
+    isEqual(field.name, name)
+  }
+
+  /// Compares without regard to case; `name` is in lower case.
+  private func isEqual(_ range: Range<Int>, _ name: StaticString) -> Bool {
+    if range.count != name.utf8CodeUnitCount { return false }
+    for index in 0..<range.count
+    where head[range.lowerBound + index].lowercased != name.utf8Start[index] {
+      return false
+    }
+    return true
+  }
+
+  /// Without optional white space at either end (RFC 9110 section 5.6.3).
+  private func trimmed(_ range: Range<Int>) -> Range<Int> {
+    var start = range.lowerBound
+    var end = range.upperBound
+    while start < end, head[start] == 0x20 || head[start] == 0x09 { start += 1 }
+    while end > start, head[end - 1] == 0x20 || head[end - 1] == 0x09 { end -= 1 }
+    return start..<end
+  }
+}

@@ -1,0 +1,41 @@
+/// Answers one request, once, from any queue.
+///
+/// A handler that cannot answer at once keeps it. What arrives after the connection has gone is
+/// dropped.
+public struct Responder: Sendable {
+  let server: HTTPServer
+  let slot: Int
+  let serial: UInt64
+  let flag: CancellationFlag
+
+  /// Sends the answer.
+  public func respond(_ response: Response) {
+    server.deliver(response, slot: slot, serial: serial)
+  }
+
+  /// Whether the client has gone, so that the work would be in vain. Safe from any queue; false
+  /// may be out of date as soon as it is read.
+  public var isCancelled: Bool { flag.isCancelled }
+}
+
+/// Answers requests on the I/O queue.
+///
+/// Returns the answer if it is there at once; else returns nil, keeps the responder, and answers
+/// later. It must not block.
+public typealias RequestHandler = @Sendable (Request, Responder) -> Response?
+
+/// One request and its answer, told to the observer once the answer is in the socket's hands.
+public struct Exchange: Sendable {
+  /// The request; nil if it was refused before it was complete.
+  public let request: Request?
+  /// The id in `X-Request-Id`.
+  public let requestID: String
+  /// The status of the answer.
+  public let status: Status
+  /// Bytes of the answer, head and body.
+  public let byteCount: Int
+  /// Nanoseconds from the first byte of the request to the answer's writing.
+  public let duration: Int64
+  /// The other end.
+  public let peer: Peer
+}
