@@ -1,0 +1,50 @@
+# Martlet: `make help` lists the targets.
+
+SHELL := /bin/sh
+SWIFT ?= swift
+SWIFT_SOURCES := $(wildcard Sources Tests Fuzz Benchmarks) Package.swift
+MODEL ?= Models/sms-spam
+BIND ?= 127.0.0.1:5000
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help deps deps-test run build test lint format bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  MODEL=DIR BIND=HOST:PORT WORKERS=N change what 'make run' serves (now $(MODEL), $(BIND), $(WORKERS))"
+
+deps: ## install the Debian packages that building and serving need
+	@deploy/deps.sh run
+
+deps-test: ## install what the tests need as well
+	@deploy/deps.sh test
+
+run: deps ## build and serve the embedded model on 127.0.0.1:5000 with 2 workers
+	$(SWIFT) build -c release --product martlet
+	@exec "$$($(SWIFT) build -c release --show-bin-path)/martlet" serve $(MODEL) -w $(WORKERS) -b $(BIND)
+
+build: deps ## build the release binary
+	$(SWIFT) build -c release --product martlet
+
+# Release, because the kernels at -O0 are too slow to test; one build serves the tests and the binary they start.
+test: deps-test ## build and run every test
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build
+
+lint: deps-test ## check the format of the Swift sources and the shell scripts
+	$(SWIFT) format lint --strict --recursive $(SWIFT_SOURCES)
+	@git ls-files -z '*.sh' .ci/run | xargs -0 -r shellcheck --external-sources
+
+format: ## format the Swift sources
+	$(SWIFT) format --in-place --recursive $(SWIFT_SOURCES)
+
+bench: ## run every benchmark (each is also one command of its own under Benchmarks/)
+	@deploy/deps.sh bench
+	@found=0; for script in Benchmarks/*/run.sh Benchmarks/*.sh; do \
+	  [ -x "$$script" ] || continue; found=1; echo "== $$script"; "$$script" || exit 1; \
+	done; [ $$found = 1 ] || echo "no benchmark yet"
+
+clean: ## remove what building made
+	$(SWIFT) package clean
