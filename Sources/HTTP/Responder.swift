@@ -13,6 +13,9 @@ public struct Responder: Sendable {
     server.deliver(response, slot: slot, serial: serial)
   }
 
+  /// Whether the server is being drained. On the I/O queue alone.
+  public var isDraining: Bool { server.isDraining }
+
   /// Whether the client has gone, so that the work would be in vain. Safe from any queue; false
   /// may be out of date as soon as it is read.
   public var isCancelled: Bool { flag.isCancelled }

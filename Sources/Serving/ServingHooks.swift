@@ -1,0 +1,61 @@
+import HTTP
+import Transformer
+
+/// One text and what was said of it, for the health monitor. The text is for computing features;
+/// it is not to be kept or logged.
+public struct PredictionEvent: Sendable {
+  /// The key for `/feedback`.
+  public let requestID: String
+  /// The text as it came.
+  public let text: String
+  /// What the model said.
+  public let classification: Classification
+  /// Nanoseconds from the request's first byte to its prediction.
+  public let duration: Int64
+}
+
+/// Where counters and histograms go; shared memory in a worker. Must not block.
+public protocol ServingRecorder: Sendable {
+  /// One answer has been written. Called on the I/O queue.
+  /// - Parameter route: the path of a known route; nil for any other, and for refused requests.
+  func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int)
+  /// One text has been classified. Called on the compute queue.
+  func record(prediction: PredictionEvent)
+  /// Texts that wait for the compute queue now.
+  func record(queueDepth: Int)
+}
+
+/// What a worker tells its surroundings, and asks of them.
+public struct ServingHooks: Sendable {
+  /// Counters and histograms.
+  public var recorder: (any ServingRecorder)?
+  /// Called on the I/O queue four times a second with the seconds that the present batch has taken
+  /// (0 while the compute queue rests), so that the arbiter learns of a stuck worker.
+  public var heartbeat: @Sendable (_ computeSeconds: Double) -> Void = { _ in }
+  /// Whether the pool is ready, for `/readyz`. Called on the I/O queue.
+  public var isReady: @Sendable () -> Bool = { true }
+  /// Takes `/feedback`: a request id and the index of the true label. False if it was dropped.
+  public var feedback: @Sendable (_ requestID: String, _ labelIndex: Int) -> Bool = { _, _ in true }
+
+  /// Hooks that do nothing.
+  public init() {}
+}
+
+/// Bounds and times of a worker's serving.
+public struct ServingOptions: Sendable {
+  /// Connections and requests.
+  public var http = HTTPServerConfiguration()
+  /// Most texts that wait; past it the answer is 503 at once.
+  public var maximumQueuedTexts = 512
+  /// Most texts in one request.
+  public var maximumTextsPerRequest = 256
+  /// Texts in one batch at most, unless one request alone brings more.
+  public var maximumBatchTexts = 32
+  /// Tokens in one batch at most, as estimated from the bytes, unless one request brings more.
+  public var maximumBatchTokens = 4096
+  /// Seconds that a request may wait for its answer, where it names no time of its own.
+  public var requestTimeout = 30.0
+
+  /// The defaults.
+  public init() {}
+}

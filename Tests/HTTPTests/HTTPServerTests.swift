@@ -1,0 +1,264 @@
+import Dispatch
+import Foundation
+import HTTP
+import LoopbackClient
+import Testing
+
+@Suite struct HTTPServerTests {
+  private final class Running: Sendable {
+    let server: HTTPServer
+    let listener = LoopbackListener()
+
+    init(
+      _ adjust: (inout HTTPServerConfiguration) -> Void = { _ in },
+      handler: @escaping RequestHandler = Running.echo
+    ) throws {
+      var configuration = HTTPServerConfiguration()
+      adjust(&configuration)
+      server = try HTTPServer(
+        listeners: [listener.descriptor], configuration: configuration, handler: handler)
+      server.start()
+    }
+
+    deinit {
+      server.drain(deadline: 0) {}
+      close(listener.descriptor)
+    }
+
+    var client: LoopbackClient { LoopbackClient(port: listener.port) }
+
+    /// Answers with path and body; `/later…` from another queue, out of order if it could be.
+    static let echo: RequestHandler = { request, responder in
+      let response = Response.text(
+        .ok, "\(request.path) \(String(decoding: request.body, as: UTF8.self))")
+      if !request.path.hasPrefix("/later") { return response }
+      let delay = Int(request.path.dropFirst(6)) ?? 0
+      DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(delay)) {
+        responder.respond(response)
+      }
+      return nil
+    }
+  }
+
+  private func get(_ path: String, _ fields: String = "") -> String {
+    "GET \(path) HTTP/1.1\r\nHost: a\r\n\(fields)\r\n"
+  }
+
+  @Test func answersCarryWhatEveryAnswerCarries() throws {
+    let running = try Running()
+    let client = running.client
+    client.send(get("/a", "X-Request-Id: r-1\r\n"))
+    let answer = try #require(client.readAnswer())
+    #expect(answer.status == 200)
+    #expect(answer.body == "/a ")
+    #expect(answer.fields["content-length"] == "3")
+    #expect(answer.fields["server"] == "martlet")
+    #expect(answer.fields["x-request-id"] == "r-1")
+    #expect(answer.fields["connection"] == nil)
+    let date = try #require(answer.fields["date"])
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+    formatter.timeZone = TimeZone(identifier: "UTC")
+    let parsed = try #require(formatter.date(from: date))
+    #expect(abs(parsed.timeIntervalSinceNow) < 60)
+  }
+
+  @Test func pipelinedRequestsAreAnsweredInOrderThoughHandlersFinishOutOfOrder() throws {
+    let running = try Running()
+    let client = running.client
+    client.send(get("/later60") + get("/later1") + get("/now") + get("/later5"))
+    let bodies = (0..<4).compactMap { _ in client.readAnswer()?.body }
+    #expect(bodies == ["/later60 ", "/later1 ", "/now ", "/later5 "])
+  }
+
+  @Test func manyPipelinedRequestsAreAllAnswered() throws {
+    let running = try Running()
+    let client = running.client
+    let count = 3000
+    let requests = String(repeating: get("/x"), count: count)
+    Thread.detachNewThread { client.send(requests) }
+    var answered = 0
+    while answered < count, client.readAnswer()?.status == 200 { answered += 1 }
+    #expect(answered == count)
+  }
+
+  @Test func headHasNoBodyButItsLength() throws {
+    let running = try Running()
+    let client = running.client
+    client.send("HEAD /abc HTTP/1.1\r\nHost: a\r\n\r\n" + get("/b"))
+    let head = try #require(client.readAnswer(hasBody: false))
+    #expect(head.fields["content-length"] == "5")
+    #expect(client.readAnswer()?.body == "/b ")
+  }
+
+  @Test func closeIsHonouredAndHTTP10IsToldOfKeepAlive() throws {
+    let running = try Running()
+    let closing = running.client
+    closing.send(get("/a", "Connection: close\r\n"))
+    #expect(closing.readToEnd().contains("\r\nConnection: close\r\n"))
+    let old = running.client
+    old.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    #expect(old.readAnswer()?.fields["connection"] == "keep-alive")
+    old.send("GET /a HTTP/1.0\r\n\r\n")
+    #expect(old.readToEnd().contains("\r\nConnection: close\r\n"))
+  }
+
+  @Test func continueIsSentBeforeTheBodyAndNotForARefusedOne() throws {
+    let running = try Running { $0.limits.requestBody = 10 }
+    let client = running.client
+    let head = "POST /p HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: "
+    client.send(head + "3\r\n\r\n")
+    #expect(client.readAnswer()?.status == 100)
+    client.send("abc")
+    #expect(client.readAnswer()?.body == "/p abc")
+    client.send(head + "11\r\n\r\n")
+    #expect(client.readAnswer()?.status == 413)
+  }
+
+  @Test func anEarlyRefusalIsReadThoughTheClientGoesOnSending() throws {
+    let running = try Running()
+    let client = running.client
+    client.send("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
+    let megabyte = [UInt8](repeating: 97, count: 1 << 20)
+    for _ in 0..<50 { client.send(megabyte) }
+    client.finish()
+    let answer = client.readToEnd()
+    #expect(answer.hasPrefix("HTTP/1.1 413 "))
+    #expect(answer.contains("application/problem+json"))
+    #expect(answer.contains("\"mend\":"))
+  }
+
+  @Test func aLargeBodyAndALargeAnswerPassWhole() throws {
+    let running = try Running()
+    let client = running.client
+    let body = String(repeating: "0123456789abcdef", count: 1 << 18)
+    let head = "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+    client.send(head + body)
+    #expect(client.readAnswer()?.body == "/p " + body)
+  }
+
+  @Test func slowHeadGets408AndSilenceIsClosedWithoutAWord() throws {
+    let running = try Running {
+      $0.headTimeout = 0.3
+      $0.bodyTimeout = 0.3
+      $0.keepAliveTimeout = 0.3
+    }
+    let head = running.client
+    head.send("GET / HTT")
+    #expect(head.readToEnd().hasPrefix("HTTP/1.1 408 "))
+    let body = running.client
+    body.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+    #expect(body.readToEnd().hasPrefix("HTTP/1.1 408 "))
+    #expect(running.client.readToEnd() == "")
+  }
+
+  @Test func drainingAnswersWhatIsInFlightAndThenCallsBack() throws {
+    let running = try Running()
+    let client = running.client
+    client.send(get("/now") + get("/later200"))
+    #expect(client.readAnswer()?.status == 200)
+    let done = DispatchSemaphore(value: 0)
+    running.server.drain(deadline: 5) { done.signal() }
+    let last = try #require(client.readAnswer())
+    #expect(last.fields["connection"] == "close")
+    #expect(client.readToEnd() == "")
+    client.finish()
+    _ = consume client
+    #expect(done.wait(timeout: .now() + 8) == .success)
+  }
+
+  @Test func beyondTheCapConnectionsWaitUntilOthersClose() throws {
+    let running = try Running { $0.maximumConnections = 2 }
+    var held: [LoopbackClient] = [running.client, running.client]
+    for client in held {
+      client.send(get("/a"))
+      #expect(client.readAnswer()?.status == 200)
+    }
+    let waiting = running.client
+    waiting.send(get("/b"))
+    held.removeAll()
+    #expect(waiting.readAnswer()?.body == "/b ")
+  }
+}
+
+@Suite struct RouterTests {
+  private func answer(_ method: String, _ path: String) throws -> (Int, String, String) {
+    var router = Router()
+    try router.add(.get, "/exact") { _, _ in .text(.ok, "exact") }
+    try router.add(.post, "/models/{m}:predict") { request, _ in
+      .text(.ok, request.parameters.joined(separator: "|"))
+    }
+    try router.add(.get, "/v2/{m}/x/{n}") { request, _ in
+      .text(.ok, request.parameters.joined(separator: "|"))
+    }
+    router.explain("/metrics", detail: "elsewhere", mend: "there")
+    let listener = LoopbackListener()
+    let server = try HTTPServer(listeners: [listener.descriptor]) { [router] in
+      router.handle($0, $1)
+    }
+    server.start()
+    defer { server.drain(deadline: 0) { close(listener.descriptor) } }
+    let client = LoopbackClient(port: listener.port)
+    client.send("\(method) \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+    let answer = try #require(client.readAnswer(hasBody: method != "HEAD"))
+    return (answer.status, answer.fields["allow"] ?? "", answer.body)
+  }
+
+  @Test func pathsAndMethodsFindTheirHandler() throws {
+    #expect(try answer("GET", "/exact?q") == (200, "", "exact"))
+    #expect(try answer("HEAD", "/exact") == (200, "", ""))
+    #expect(try answer("POST", "/exact").0 == 405)
+    #expect(try answer("POST", "/exact").1 == "GET, HEAD, OPTIONS")
+    #expect(try answer("OPTIONS", "/exact") == (204, "GET, HEAD, OPTIONS", ""))
+    #expect(try answer("BREW", "/exact").0 == 501)
+    #expect(try answer("GET", "/exact/").0 == 404)
+    #expect(try answer("POST", "/models/a%20b:predict").2 == "a b")
+    #expect(try answer("POST", "/models/:predict").0 == 404)
+    #expect(try answer("POST", "/models/a/b:predict").0 == 404)
+    #expect(try answer("GET", "/v2/a/x/b").2 == "a|b")
+    #expect(try answer("GET", "/v2/a/x/b/c").0 == 404)
+    #expect(try answer("GET", "/metrics").2.contains("elsewhere"))
+  }
+
+  @Test(arguments: ["x", "/{a", "/a}", "/{a{b}}"])
+  func malformedTemplatesAreRefused(_ template: String) {
+    var router = Router()
+    #expect(throws: HTTPError.badTemplate(template)) {
+      try router.add(.get, template) { _, _ in nil }
+    }
+  }
+}
+
+@Suite struct ResponseWriterTests {
+  private func written(_ response: Response, isHead: Bool = false) -> String {
+    var output: [UInt8] = []
+    var writer = ResponseWriter()
+    writer.setDate(784_111_777)
+    writer.write(
+      response, framing: .init(isHead: isHead, minorVersion: 1, keepsAlive: true),
+      requestID: "id", to: &output)
+    return String(decoding: output, as: UTF8.self)
+  }
+
+  /// The example of RFC 9110 section 5.6.7.
+  @Test func dateIsTheFixedDateOfTheRFC() {
+    #expect(HTTPDate.string(784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
+    #expect(HTTPDate.string(951_782_400) == "Tue, 29 Feb 2000 00:00:00 GMT")
+    #expect(HTTPDate.string(0) == "Thu, 01 Jan 1970 00:00:00 GMT")
+    #expect(written(.text(.ok, "")).contains("\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"))
+  }
+
+  @Test func statusesWithoutContentHaveNeitherBodyNorLength() {
+    for status in [Status.noContent, .notModified] {
+      let text = written(Response(status, contentType: "a/b", body: [97]))
+      #expect(text.hasSuffix("\r\n\r\n"))
+      #expect(!text.contains("Content-"))
+    }
+  }
+
+  @Test func aFieldValueCannotBeginAnotherField() {
+    let text = written(Response(fields: [("X-A", "a\r\nX-B: b\0")]))
+    #expect(text.contains("\r\nX-A: a  X-B: b \r\n"))
+  }
+}

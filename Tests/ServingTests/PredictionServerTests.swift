@@ -1,0 +1,272 @@
+import Dispatch
+import Foundation
+import HTTP
+import JSON
+import LoopbackClient
+import Serving
+import Synchronization
+import Testing
+import Transformer
+
+/// Says `spam` of a text that has the word, and that a text of more than 1000 bytes was truncated.
+private final class WordPredictor: Predictor {
+  let name = "words"
+  let labels = ["ham", "spam"]
+  let maximumTokens = 64
+  /// Held by a test that wants the compute queue busy.
+  let gate: DispatchSemaphore?
+  let batches: Batches
+
+  final class Batches: Sendable {
+    let sizes = Mutex<[Int]>([])
+  }
+
+  init(gate: DispatchSemaphore? = nil, batches: Batches = Batches()) {
+    self.gate = gate
+    self.batches = batches
+  }
+
+  func classify(_ texts: [String]) throws -> [Classification] {
+    batches.sizes.withLock { $0.append(texts.count) }
+    if let gate { _ = gate.wait(timeout: .now() + 10) }
+    return texts.map {
+      let isSpam = $0.contains("spam")
+      return Classification(
+        labelIndex: isSpam ? 1 : 0, probabilities: isSpam ? [0.25, 0.75] : [0.75, 0.25],
+        tokenCount: 3, unknownTokenCount: 0, isTruncated: $0.utf8.count > 1000)
+    }
+  }
+}
+
+@Suite struct PredictionServerTests {
+  private final class Running {
+    let server: PredictionServer
+    let listener = LoopbackListener()
+
+    init(
+      _ predictor: any Predictor = WordPredictor(),
+      _ adjust: (inout ServingOptions, inout ServingHooks) -> Void = { _, _ in },
+      accessLog: AccessLog? = nil
+    ) throws {
+      var options = ServingOptions()
+      var hooks = ServingHooks()
+      adjust(&options, &hooks)
+      server = try PredictionServer(
+        listeners: [listener.descriptor], predictor: predictor, options: options, hooks: hooks,
+        accessLog: accessLog)
+      server.start()
+    }
+
+    deinit {
+      let descriptor = listener.descriptor
+      server.drain(deadline: 0) { close(descriptor) }
+    }
+
+    var client: LoopbackClient { LoopbackClient(port: listener.port) }
+
+    func post(
+      _ path: String, _ body: [UInt8], fields: String = "Content-Type: application/json\r\n"
+    ) throws -> LoopbackClient.Answer {
+      let client = client
+      client.send(
+        Array(
+          "POST \(path) HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: \(body.count)\r\n\r\n".utf8)
+          + body)
+      return try #require(client.readAnswer())
+    }
+
+    func post(_ path: String, _ body: String) throws -> LoopbackClient.Answer {
+      try post(path, Array(body.utf8))
+    }
+
+    func get(_ path: String, _ fields: String = "") throws -> LoopbackClient.Answer {
+      let client = client
+      client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\(fields)\r\n")
+      return try #require(client.readAnswer())
+    }
+  }
+
+  @Test func oneTextGivesOneLabelAndAListGivesAList() throws {
+    let running = try Running()
+    #expect(
+      try running.post("/predict", #"{"input":"a spam"}"#).body == "{\"prediction\":\"spam\"}\n")
+    let list = try running.post("/predict", #"{"input":["a","spam"]}"#)
+    #expect(list.body == "{\"prediction\":[\"ham\",\"spam\"]}\n")
+    #expect(list.fields["content-type"] == "application/json")
+  }
+
+  @Test func scoresComeWhenAskedForByQueryOrAccept() throws {
+    let running = try Running()
+    let expected = #"{"prediction":"spam","scores":{"ham":0.25,"spam":0.75}}"# + "\n"
+    let body = #"{"input":"spam"}"#
+    #expect(try running.post("/predict?scores=true", body).body == expected)
+    let accept = "Accept: application/vnd.martlet.scores+json\r\n"
+    #expect(try running.post("/predict", Array(body.utf8), fields: accept).body == expected)
+    let list = try running.post("/predict?scores=true", #"{"input":["a"]}"#).body
+    #expect(list == #"{"prediction":["ham"],"scores":[{"ham":0.75,"spam":0.25}]}"# + "\n")
+  }
+
+  @Test func truncationIsSaidInTheAnswer() throws {
+    let running = try Running()
+    let long = String(repeating: "a ", count: 500_000)
+    let answer = try running.post("/predict", #"{"input":"\#(long)"}"#)
+    #expect(answer.body == #"{"prediction":"ham","truncated":true}"# + "\n")
+    #expect(answer.fields["x-input-truncated"] == "true")
+    let list = try running.post("/predict", #"{"input":["b","\#(long)"]}"#)
+    #expect(list.body.contains(#""truncated":[false,true]"#))
+  }
+
+  @Test(arguments: [
+    ("{}", 422, "/input"), (#"{"input":5}"#, 422, "/input"), ("[]", 422, ""),
+    (#"{"input":""}"#, 422, "/input"), (#"{"input":[]}"#, 422, "/input"),
+    (#"{"input":["a",null]}"#, 422, "/input/1"), (#"{"input":["a",""]}"#, 422, "/input/1"),
+    (#"{"input":"a""#, 400, nil), ("", 400, nil), (#"{"input":"a","input":"b"}"#, 400, nil),
+    (#"{"input":"\ud800"}"#, 400, nil), (#"{"input":"a"} x"#, 400, nil),
+  ])
+  func badInputIsToldWhatWhereAndHowToMend(
+    _ body: String, _ status: Int, _ pointer: String?
+  ) throws {
+    let running = try Running()
+    let answer = try running.post("/predict", body)
+    #expect(answer.status == status)
+    #expect(answer.fields["content-type"] == "application/problem+json")
+    let problem = try JSONValue(parsing: answer.body)
+    #expect(problem["status"]?.intValue == status)
+    #expect(problem["detail"]?.stringValue?.isEmpty == false)
+    #expect(problem["mend"]?.stringValue?.isEmpty == false)
+    #expect(problem["request_id"]?.stringValue == answer.fields["x-request-id"])
+    if let pointer { #expect(problem["pointer"]?.stringValue == pointer) }
+  }
+
+  @Test func invalidUTF8IsRefused() throws {
+    let running = try Running()
+    let body = Array(#"{"input":""#.utf8) + [0xC3, 0x28] + Array(#""}"#.utf8)
+    #expect(try running.post("/predict", body).status == 400)
+  }
+
+  @Test(arguments: [
+    "Content-Type: text/plain\r\n", "Content-Type: application/json; charset=latin1\r\n",
+    "Content-Encoding: br\r\n",
+  ])
+  func otherEncodingsAreUnsupported(_ field: String) throws {
+    let running = try Running()
+    #expect(
+      try running.post("/predict", Array(#"{"input":"a"}"#.utf8), fields: field).status == 415)
+  }
+
+  @Test func aDeadlineThatHasPassedIs504AndTheWorkIsNotDone() throws {
+    let batches = WordPredictor.Batches()
+    let running = try Running(WordPredictor(batches: batches))
+    let body = Array(#"{"input":"a"}"#.utf8)
+    let late = try running.post("/predict", body, fields: "X-Request-Timeout-Ms: 0\r\n")
+    #expect(late.status == 504)
+    #expect(batches.sizes.withLock { $0 }.isEmpty)
+    let bad = try running.post("/predict", body, fields: "X-Request-Timeout-Ms: soon\r\n")
+    #expect(bad.status == 400)
+  }
+
+  @Test func aFullQueueIs503AtOnceAndWhatWaitedIsBatched() throws {
+    let gate = DispatchSemaphore(value: 0)
+    let batches = WordPredictor.Batches()
+    let running = try Running(
+      WordPredictor(gate: gate, batches: batches), { options, _ in options.maximumQueuedTexts = 3 })
+    let body = #"{"input":"a"}"#
+    let head = "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+    let clients = (0..<4).map { _ in running.client }
+    clients[0].send(head + body)
+    while batches.sizes.withLock({ $0.isEmpty }) { usleep(1000) }
+    for client in clients.dropFirst() { client.send(head + body) }
+    var refused = try running.post("/predict", body)
+    while refused.status != 503 { refused = try running.post("/predict", body) }
+    #expect(refused.fields["retry-after"] == "1")
+    gate.signal()
+    gate.signal()
+    for client in clients { #expect(client.readAnswer()?.status == 200) }
+    #expect(batches.sizes.withLock { $0 } == [1, 3])
+  }
+
+  @Test func feedbackNeedsAKnownLabelAndReachesItsHook() throws {
+    let box = Box()
+    let running = try Running(
+      WordPredictor(),
+      { _, hooks in
+        hooks.feedback = { id, label in
+          box.lines.withLock { $0.append("\(id) \(label)") }
+          return true
+        }
+      })
+    #expect(try running.post("/feedback", #"{"request_id":"r1","label":"spam"}"#).status == 202)
+    let bad = try running.post("/feedback", #"{"request_id":"r1","label":"eggs"}"#)
+    #expect(bad.status == 422)
+    #expect(bad.body.contains(#""pointer":"\/label""#) || bad.body.contains(#""pointer":"/label""#))
+    #expect(try running.post("/feedback", #"{"label":"spam"}"#).status == 422)
+    #expect(box.lines.withLock { $0 } == ["r1 1"])
+  }
+
+  private final class Box: Sendable {
+    let lines = Mutex<[String]>([])
+  }
+
+  @Test func siblingsAnswer() throws {
+    let running = try Running()
+    #expect(try running.get("/healthz").body == "ok\n")
+    #expect(try running.get("/readyz").body == "ready\n")
+    let models = try JSONValue(parsing: running.get("/v1/models").body)
+    #expect(models["data"]?[0]?["id"]?.stringValue == "words")
+    let document = try JSONValue(parsing: running.get("/openapi.json").body)
+    #expect(document["openapi"]?.stringValue == "3.1.0")
+    let metrics = try running.get("/metrics")
+    #expect(metrics.status == 404)
+    #expect(metrics.body.contains("admin listener"))
+    let wrong = try running.get("/predict")
+    #expect(wrong.status == 405)
+    #expect(wrong.fields["allow"] == "OPTIONS, POST")
+  }
+
+  @Test func readinessFollowsItsHook() throws {
+    let running = try Running(WordPredictor(), { _, hooks in hooks.isReady = { false } })
+    let answer = try running.get("/readyz")
+    #expect(answer.status == 503)
+    #expect(answer.fields["retry-after"] == "1")
+  }
+
+  @Test(arguments: AccessLog.Format.allCases)
+  func accessLogHasTheRequestButNeverItsText(_ format: AccessLog.Format) throws {
+    let path = NSTemporaryDirectory() + "martlet-access-\(UUID().uuidString)"
+    defer { unlink(path) }
+    let running = try Running(
+      WordPredictor(), { _, _ in }, accessLog: try AccessLog(path: path, format: format))
+    let fields = "X-Request-Id: r-7\r\n"
+    _ = try running.post("/predict?q=secret", Array(#"{"input":"secret"}"#.utf8), fields: fields)
+    var lines = ""
+    for _ in 0..<500 where lines.isEmpty {
+      usleep(10000)
+      lines = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+    }
+    #expect(lines.contains("r-7"))
+    #expect(lines.contains("/predict"))
+    #expect(lines.contains("200"))
+    #expect(!lines.contains("secret"))
+    if format == .json { #expect(throws: Never.self) { try JSONValue(parsing: lines) } }
+  }
+}
+
+@Suite struct AdminServerTests {
+  @Test func aTokenIsAskedForWhereOneIsSet() throws {
+    let listener = LoopbackListener()
+    let server = try AdminServer(
+      listeners: [listener.descriptor], token: "s3cret",
+      pages: ["/metrics": { _ in .text(.ok, "up 1\n") }])
+    server.start()
+    defer { server.drain(deadline: 0) { close(listener.descriptor) } }
+    func status(_ authorization: String) throws -> Int {
+      let client = LoopbackClient(port: listener.port)
+      client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\(authorization)\r\n")
+      return try #require(client.readAnswer()).status
+    }
+    #expect(try status("") == 401)
+    #expect(try status("Authorization: Bearer s3cre\r\n") == 401)
+    #expect(try status("Authorization: Bearer s3crets3cret\r\n") == 401)
+    #expect(try status("Authorization: Bearer s3cret\r\n") == 200)
+  }
+}
