@@ -34,7 +34,9 @@ let package = Package(
       dependencies: ["HTTP", "Prefork", "Transformer", "Tokenization", "Health", "JSON", log]),
     .executableTarget(
       name: "martlet",
-      dependencies: ["Serving", "Training", "Transformer", "Health", "Prefork", argumentParser]),
+      dependencies: [
+        "Serving", "Training", "Transformer", "Tensor", "Health", "Prefork", "JSON", argumentParser,
+      ]),
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),

@@ -1,0 +1,77 @@
+import Foundation
+
+/// The README.md that stands beside a trained model: what it is, from what, how well.
+public struct ModelCard: Sendable {
+  /// The model's name.
+  public var name: String
+  /// The command that made it.
+  public var command: String
+  /// Where the data is from and under which licence, as the user states it.
+  public var dataSource: String
+  /// Rows of the training and the validation file.
+  public var rows: (training: Int, validation: Int)
+  /// One line on the architecture.
+  public var architecture: String
+  /// How it was trained.
+  public var options: TrainingOptions
+  /// What came out.
+  public var result: TrainingResult
+
+  /// A card.
+  public init(
+    name: String, command: String, dataSource: String, rows: (training: Int, validation: Int),
+    architecture: String, options: TrainingOptions, result: TrainingResult
+  ) {
+    self.name = name
+    self.command = command
+    self.dataSource = dataSource
+    self.rows = rows
+    self.architecture = architecture
+    self.options = options
+    self.result = result
+  }
+
+  /// The card as Markdown.
+  public var markdown: String {
+    let figures = result.validation
+    func percent(_ share: Double) -> String { String(format: "%.2f %%", share * 100) }
+    var text = """
+      # \(name)
+
+      A text classifier trained by Martlet: \(architecture).
+
+      | | |
+      |---|---|
+      | labels | \(figures.labels.joined(separator: ", ")) |
+      | data | \(dataSource) |
+      | rows | \(rows.training) training, \(rows.validation) validation |
+      | validation accuracy | \(percent(figures.accuracy)) |
+      | validation macro-F1 | \(String(format: "%.4f", figures.macroF1)) |
+      | validation loss | \(String(format: "%.4f", figures.loss)) |
+      | best epoch | \(result.bestEpoch) of \(result.epochs) |
+      | learning rate | peak \(options.learningRate), warm-up over \(percent(options.warmupShare)) of the steps, \(options.decay) decay |
+      | batch | \(options.batchSize) rows |
+      | regularisation | weight decay \(options.weightDecay), word dropout \(options.wordDropout), label smoothing \(options.labelSmoothing), weight average \(options.averageDecay) |
+      | seed | \(options.seed) |
+      | time | \(String(format: "%.0f", result.seconds)) s, \(String(format: "%.0f", result.tokensPerSecond)) tokens/s |
+
+      Made by:
+
+      ```
+      \(command)
+      ```
+
+      F1 by label on the validation rows:
+
+      | label | precision | recall | F1 |
+      |---|---|---|---|
+
+      """
+    for (index, label) in figures.labels.enumerated() {
+      let values = [figures.precision(index), figures.recall(index), figures.f1(index)]
+      text += "| \(label) | " + values.map { String(format: "%.4f", $0) }.joined(separator: " | ")
+      text += " |\n"
+    }
+    return text
+  }
+}

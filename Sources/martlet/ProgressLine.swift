@@ -1,0 +1,27 @@
+import Foundation
+import Training
+
+/// Shows training as it goes: on a terminal one line that is written over, elsewhere a line an epoch.
+struct ProgressLine {
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private var lastShown = ContinuousClock.now - .seconds(1)
+
+  mutating func show(_ p: TrainingProgress) {
+    let now = ContinuousClock.now
+    guard p.validation != nil || (isTerminal && now - lastShown > .milliseconds(200)) else {
+      return
+    }
+    lastShown = now
+    var text = String(
+      format: "epoch %d  step %d/%d  loss %.4f  rate %.2e  %.0f tokens/s  %.0f s left", p.epoch,
+      p.step, p.totalSteps, p.loss, p.learningRate, p.tokensPerSecond, p.secondsLeft)
+    if let v = p.validation {
+      text += String(
+        format: "  validation accuracy %.2f %%, loss %.4f%@", v.accuracy * 100, v.loss,
+        p.isBest ? " *" : "")
+    }
+    let start = isTerminal ? "\r\u{1B}[K" : ""
+    let end = isTerminal && p.validation == nil ? "" : "\n"
+    FileHandle.standardError.write(Data((start + text + end).utf8))
+  }
+}
