@@ -14,6 +14,18 @@ public struct Classification: Sendable, Equatable {
   public var unknownTokenCount: Int
   /// Whether the text's end was left off to fit the model.
   public var isTruncated: Bool
+
+  /// What some classifier says, for those that are not a `TextClassifier`.
+  public init(
+    labelIndex: Int, probabilities: [Float], tokenCount: Int, unknownTokenCount: Int,
+    isTruncated: Bool
+  ) {
+    self.labelIndex = labelIndex
+    self.probabilities = probabilities
+    self.tokenCount = tokenCount
+    self.unknownTokenCount = unknownTokenCount
+    self.isTruncated = isTruncated
+  }
 }
 
 /// A tokenizer and a model with a classification head.

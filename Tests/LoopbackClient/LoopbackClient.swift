@@ -27,7 +27,8 @@ public struct LoopbackListener: Sendable {
 }
 
 /// A client that sends exactly the bytes it is told to. Reads give up after ten seconds.
-public final class LoopbackClient {
+/// One thread may send while another reads.
+public final class LoopbackClient: @unchecked Sendable {
   private let descriptor: Int32
   private var received: [UInt8] = []
 
@@ -60,7 +61,7 @@ public final class LoopbackClient {
       let count = bytes.withUnsafeBytes {
         Foundation.send(
           descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset,
-          Int32(MSG_NOSIGNAL.rawValue))
+          Int32(MSG_NOSIGNAL))
       }
       if count <= 0 { return false }
       offset += count
