@@ -37,6 +37,8 @@ let package = Package(
       dependencies: [
         "Serving", "Training", "Transformer", "Tensor", "Health", "Prefork", "JSON", argumentParser,
       ]),
+    .executableTarget(
+      name: "benchmark-server", dependencies: ["Serving", "Transformer"], path: "Benchmarks/server"),
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),

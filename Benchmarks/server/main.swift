@@ -1,0 +1,55 @@
+import Dispatch
+import Foundation
+import Serving
+import Transformer
+
+// One worker without an arbiter, for measuring HTTP and Serving alone:
+//   benchmark-server PORT [MODEL-DIRECTORY]
+// Without a model, /predict answers a constant; /healthz needs none.
+
+/// Answers at once.
+final class ConstantPredictor: Predictor {
+  let name = "constant"
+  let labels = ["ham", "spam"]
+  let maximumTokens = 128
+
+  func classify(_ texts: [String]) -> [Classification] {
+    texts.map { _ in
+      Classification(
+        labelIndex: 0, probabilities: [1, 0], tokenCount: 1, unknownTokenCount: 0,
+        isTruncated: false)
+    }
+  }
+}
+
+func listen(port: UInt16) -> Int32 {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  var one: Int32 = 1
+  setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = port.bigEndian
+  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  let code = withUnsafePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+    }
+  }
+  guard code == 0, Glibc.listen(descriptor, 2048) == 0 else {
+    print("port \(port) cannot be listened on: \(String(cString: strerror(errno)))")
+    exit(1)
+  }
+  return descriptor
+}
+
+let arguments = CommandLine.arguments
+guard arguments.count >= 2, let port = UInt16(arguments[1]) else {
+  print("usage: benchmark-server PORT [MODEL-DIRECTORY]")
+  exit(2)
+}
+let predictor: any Predictor =
+  arguments.count > 2 ? try TextClassifier.load(directory: arguments[2]) : ConstantPredictor()
+let server = try PredictionServer(listeners: [listen(port: port)], predictor: predictor)
+server.start()
+print("listening on 127.0.0.1:\(port)")
+dispatchMain()
