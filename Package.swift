@@ -31,11 +31,14 @@ let package = Package(
     .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
     .target(
       name: "Serving",
-      dependencies: ["HTTP", "Prefork", "Transformer", "Tokenization", "Health", "JSON", log]),
+      dependencies: [
+        "HTTP", "Prefork", "CSystem", "Transformer", "Tokenization", "Health", "JSON", log,
+      ]),
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Serving", "Training", "Transformer", "Tensor", "Health", "Prefork", "JSON", argumentParser,
+        "Serving", "Training", "Transformer", "Tensor", "Health", "Prefork", "JSON", log,
+        argumentParser,
       ]),
     .executableTarget(
       name: "benchmark-server", dependencies: ["Serving", "Transformer"], path: "Benchmarks/server"),

@@ -1,0 +1,139 @@
+#define _GNU_SOURCE
+#include "CSystem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+pid_t martlet_fork(void) { return fork(); }
+
+int martlet_thread_count(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  if (tasks == NULL) return -1;
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+    if (entry->d_name[0] != '.') count += 1;
+  }
+  closedir(tasks);
+  return count;
+}
+
+int martlet_accept(int listener, struct sockaddr *address, socklen_t *length) {
+  return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int martlet_set_parent_death_signal(int signal_number) {
+  return prctl(PR_SET_PDEATHSIG, (unsigned long)signal_number, 0UL, 0UL, 0UL);
+}
+
+int martlet_set_process_name(const char *name) { return prctl(PR_SET_NAME, name, 0UL, 0UL, 0UL); }
+
+static char *title_start = NULL;
+static size_t title_capacity = 0;
+static int argument_count = 0;
+static char **argument_vector = NULL;
+
+// glibc hands constructors the arguments of main, which Swift's own CommandLine only gives as a copy.
+__attribute__((constructor)) static void remember_arguments(int argc, char **argv) {
+  argument_count = argc;
+  argument_vector = argv;
+}
+
+// argv and environ lie back to back in one block; the title may fill it once environ has been copied elsewhere.
+static void claim_title_space(void) {
+  if (argument_vector == NULL || argument_count < 1) return;
+  char *end = argument_vector[0];
+  for (int i = 0; i < argument_count; i++) {
+    if (argument_vector[i] == end) end += strlen(end) + 1;
+  }
+  for (char **variable = environ; variable != NULL && *variable != NULL; variable++) {
+    bool contiguous = *variable == end;
+    size_t length = strlen(*variable) + 1;
+    char *copy = strdup(*variable);
+    if (copy == NULL) break;
+    *variable = copy;
+    if (contiguous) end += length;
+  }
+  title_start = argument_vector[0];
+  title_capacity = (size_t)(end - title_start);
+}
+
+void martlet_set_process_title(const char *title) {
+  if (title_start == NULL) claim_title_space();
+  if (title_start == NULL || title_capacity < 2) return;
+  size_t length = strnlen(title, title_capacity - 1);
+  memset(title_start, 0, title_capacity);
+  memcpy(title_start, title, length);
+}
+
+int martlet_signal_descriptor(const int *signals, size_t count) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (size_t i = 0; i < count; i++) {
+    if (sigaddset(&set, signals[i]) != 0) return -1;
+  }
+  if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
+  return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int martlet_next_signal(int descriptor) {
+  struct signalfd_siginfo information;
+  ssize_t size = read(descriptor, &information, sizeof information);
+  if (size == (ssize_t)sizeof information) return (int)information.ssi_signo;
+  if (size < 0 && errno != EAGAIN && errno != EINTR) return -1;
+  return 0;
+}
+
+int martlet_reset_signals(void) {
+  for (int number = 1; number < NSIG; number++) {
+    if (number == SIGKILL || number == SIGSTOP || number == SIGPIPE) continue;
+    signal(number, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  return sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int martlet_ignore_sigpipe(void) { return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0; }
+
+int martlet_event_descriptor(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+uint64_t martlet_monotonic_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int martlet_drop_privileges(uid_t user, gid_t group, const char *user_name) {
+  if (geteuid() == 0) {
+    int result = user_name != NULL ? initgroups(user_name, group) : setgroups(0, NULL);
+    if (result != 0) return -1;
+  }
+  if (setgid(group) != 0 || setuid(user) != 0) return -1;
+  // A process that could take its privileges back has not dropped them.
+  if (user != 0 && setuid(0) == 0) {
+    errno = EPERM;
+    return -1;
+  }
+  return 0;
+}
+
+bool martlet_did_exit(int status) { return WIFEXITED(status); }
+int martlet_exit_status(int status) { return WEXITSTATUS(status); }
+bool martlet_was_signalled(int status) { return WIFSIGNALED(status); }
+int martlet_termination_signal(int status) { return WTERMSIG(status); }
+
+void martlet_exit_now(int code) { _exit(code); }
+
+char *const *martlet_environment(void) { return environ; }

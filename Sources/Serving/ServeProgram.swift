@@ -1,0 +1,116 @@
+import CSystem
+import Dispatch
+import HTTP
+import JSON
+import Logging
+import Prefork
+import Transformer
+
+/// What `martlet serve` runs in the pool: a classifier loaded once before the forks, a
+/// `PredictionServer` in each worker, the admin pages in the companion.
+public final class ServeProgram: PoolProgram {
+  private let directory: String
+  private let options: ServingOptions
+  private let gracefulTimeout: Double
+  private let counters: PoolCounters
+  private let scoreboard: Scoreboard
+  private let makeAccessLog: @Sendable () throws -> AccessLog?
+  private let adminToken: String?
+  /// The model that new workers will serve.
+  public private(set) var classifier: TextClassifier?
+
+  /// A program that serves the model in `directory`. `accessLog` is called in each worker, because
+  /// a log owns a queue and the arbiter may not use Dispatch.
+  public init(
+    directory: String, options: ServingOptions, gracefulTimeout: Double, scoreboard: Scoreboard,
+    counters: PoolCounters, accessLog: @escaping @Sendable () throws -> AccessLog?,
+    adminToken: String?
+  ) {
+    self.directory = directory
+    self.options = options
+    self.gracefulTimeout = gracefulTimeout
+    self.scoreboard = scoreboard
+    self.counters = counters
+    makeAccessLog = accessLog
+    self.adminToken = adminToken
+  }
+
+  /// Reads and packs the model.
+  /// - Throws: `ModelError` or `TokenizationError`.
+  public func load() throws { classifier = try TextClassifier.load(directory: directory) }
+
+  public func runWorker(_ context: ChildContext) -> Int32 {
+    guard let classifier, let slot = context.slot else { return 70 }
+    var hooks = ServingHooks()
+    hooks.recorder = counters.recorder(slot)
+    hooks.heartbeat = { seconds in
+      slot.beat()
+      let now = martlet_monotonic_nanoseconds()
+      slot.busySince = seconds > 0 ? now - min(now, UInt64(seconds * 1e9)) : 0
+    }
+    hooks.isReady = { slot.state == .ready && !context.scoreboard.isCrashLooping }
+    let server: PredictionServer
+    let accessLog: AccessLog?
+    do {
+      accessLog = try makeAccessLog()
+      server = try PredictionServer(
+        listeners: context.listeners, predictor: classifier, options: options, hooks: hooks,
+        accessLog: accessLog)
+    } catch {
+      return 71
+    }
+    server.start()
+    slot.beat()
+    slot.state = .ready
+    live(context, accessLog) { done in
+      slot.state = .draining
+      server.drain(deadline: self.gracefulTimeout, completion: done)
+    }
+  }
+
+  public func runCompanion(_ context: ChildContext) -> Int32 {
+    let page = MetricsPage(
+      scoreboard: scoreboard, counters: counters, labels: classifier?.labels ?? [])
+    let server: AdminServer
+    do {
+      server = try AdminServer(
+        listeners: context.listeners, token: adminToken,
+        pages: [
+          "/metrics": { _ in
+            var response = Response.text(.ok, page.text)
+            response.contentType = "text/plain; version=0.0.4; charset=utf-8"
+            return response
+          },
+          "/monitor": { _ in Response.json(.ok, page.monitor.serializedBytes(pretty: true)) },
+        ])
+    } catch {
+      return 71
+    }
+    server.start()
+    live(context, nil) { done in server.drain(deadline: 1, completion: done) }
+  }
+
+  /// Waits on the main queue for what the arbiter's signals ask.
+  private func live(
+    _ context: ChildContext, _ accessLog: AccessLog?,
+    drain: @escaping (@escaping @Sendable () -> Void) -> Void
+  ) -> Never {
+    let source = DispatchSource.makeReadSource(
+      fileDescriptor: context.signalDescriptor, queue: .main)
+    var isDraining = false
+    source.setEventHandler {
+      while let request = context.nextRequest() {
+        switch request {
+        case .quit: martlet_exit_now(0)
+        case .reopenLogs: accessLog?.reopen()
+        case .drain where !isDraining:
+          isDraining = true
+          drain { martlet_exit_now(0) }
+        case .drain: break
+        }
+      }
+    }
+    source.resume()
+    dispatchMain()
+  }
+}
