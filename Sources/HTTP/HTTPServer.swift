@@ -69,8 +69,9 @@ public final class HTTPServer: @unchecked Sendable {
 
   /// Begins to accept connections.
   public func start() {
-    loop.onReady = { [unowned self] token, events in ready(token, events) }
-    loop.onRound = { [unowned self] in updateClock() }
+    // The loop holds the server until it is drained, so nobody else has to.
+    loop.onReady = { [self] token, events in ready(token, events) }
+    loop.onRound = { [self] in updateClock() }
     for listener in listeners {
       _ = cevents_nonblocking(listener)
       _ = cevents_no_delay(listener)
