@@ -1,0 +1,101 @@
+import Foundation
+
+/// A value with the bounds that it lies within at some level of confidence.
+public struct Interval: Sendable, Equatable {
+  /// The lower bound.
+  public let lower: Double
+  /// The upper bound.
+  public let upper: Double
+}
+
+/// Mean and variance in one pass, without loss of digits (Welford 1962).
+public struct Moments: Sendable, Equatable {
+  /// How many values there were.
+  public private(set) var count = 0.0
+  /// Their mean; 0 without values.
+  public private(set) var mean = 0.0
+  private var squares = 0.0
+
+  /// No values.
+  public init() {}
+
+  /// Takes in one value.
+  public mutating func add(_ value: Double) {
+    count += 1
+    let difference = value - mean
+    mean += difference / count
+    squares += difference * (value - mean)
+  }
+
+  /// The unbiased sample variance; 0 below two values.
+  public var variance: Double { count > 1 ? squares / (count - 1) : 0 }
+}
+
+extension Statistics {
+  /// Wilson's (1927) score interval of a share: `successes` of `count`, `z` standard errors wide (1.96: 95 %).
+  public static func wilsonInterval(
+    successes: Double, count: Double, z: Double = 1.959963984540054
+  ) -> Interval {
+    guard count > 0 else { return Interval(lower: 0, upper: 1) }
+    let share = successes / count
+    let denominator = 1 + z * z / count
+    let center = (share + z * z / (2 * count)) / denominator
+    let half =
+      z / denominator
+      * (share * (1 - share) / count + z * z / (4 * count * count)).squareRoot()
+    return Interval(lower: max(0, center - half), upper: min(1, center + half))
+  }
+
+  /// Expected calibration error (Naeini 2015): the mean gap, weighted by count, between confidence and accuracy in bins of
+  /// equal width; bins are closed above, as in Guo 2017.
+  public static func expectedCalibrationError(
+    confidences: [Double], isCorrect: [Bool], bins: Int = 15
+  ) -> Double {
+    precondition(confidences.count == isCorrect.count && bins > 0)
+    guard !confidences.isEmpty else { return 0 }
+    var gaps = [Double](repeating: 0, count: bins)
+    for (confidence, isCorrect) in zip(confidences, isCorrect) {
+      let bin = Int((confidence * Double(bins)).rounded(.up)) - 1
+      gaps[min(bins - 1, max(0, bin))] += confidence - (isCorrect ? 1 : 0)
+    }
+    return gaps.reduce(0) { $0 + abs($1) } / Double(confidences.count)
+  }
+
+  /// Brier's (1950) score over all classes: the mean squared distance of the probabilities from the truth; 0 to 2.
+  public static func brierScore(probabilities: [[Double]], labels: [Int]) -> Double {
+    precondition(probabilities.count == labels.count)
+    guard !labels.isEmpty else { return 0 }
+    var sum = 0.0
+    for (row, label) in zip(probabilities, labels) {
+      for (index, value) in row.enumerated() {
+        let difference = value - (index == label ? 1 : 0)
+        sum += difference * difference
+      }
+    }
+    return sum / Double(labels.count)
+  }
+
+  /// Mean negative log-likelihood of the true labels in nats; a probability of 0 counts as the smallest above it.
+  public static func logLoss(probabilities: [[Double]], labels: [Int]) -> Double {
+    precondition(probabilities.count == labels.count)
+    guard !labels.isEmpty else { return 0 }
+    let sum = zip(probabilities, labels).reduce(0.0) { sum, pair in
+      sum - log(max(pair.0[pair.1], Double.ulpOfOne))
+    }
+    return sum / Double(labels.count)
+  }
+
+  /// The mean of each class's F1 from a confusion matrix (rows: true class, columns: predicted). A class never seen nor
+  /// predicted counts as 0.
+  public static func macroF1(confusion: [[Double]]) -> Double {
+    guard !confusion.isEmpty else { return 0 }
+    var sum = 0.0
+    for index in confusion.indices {
+      let hits = confusion[index][index]
+      let seen = confusion[index].reduce(0, +)
+      let predicted = confusion.reduce(0) { $0 + $1[index] }
+      if seen + predicted > 0 { sum += 2 * hits / (seen + predicted) }
+    }
+    return sum / Double(confusion.count)
+  }
+}
