@@ -1,5 +1,5 @@
 import CSystem
-import Dispatch
+import Foundation
 import HTTP
 import JSON
 import Logging
@@ -39,6 +39,7 @@ public final class ServeProgram: PoolProgram {
   /// - Throws: `ModelError` or `TokenizationError`.
   public func load() throws { classifier = try TextClassifier.load(directory: directory) }
 
+  /// One worker: serves until it is told to stop.
   public func runWorker(_ context: ChildContext) -> Int32 {
     guard let classifier, let slot = context.slot else { return 70 }
     var hooks = ServingHooks()
@@ -62,12 +63,13 @@ public final class ServeProgram: PoolProgram {
     server.start()
     slot.beat()
     slot.state = .ready
-    live(context, accessLog) { done in
+    return live(context, accessLog) { done in
       slot.state = .draining
       server.drain(deadline: self.gracefulTimeout, completion: done)
     }
   }
 
+  /// The companion: serves the admin pages.
   public func runCompanion(_ context: ChildContext) -> Int32 {
     let page = MetricsPage(
       scoreboard: scoreboard, counters: counters, labels: classifier?.labels ?? [])
@@ -87,21 +89,24 @@ public final class ServeProgram: PoolProgram {
       return 71
     }
     server.start()
-    live(context, nil) { done in server.drain(deadline: 1, completion: done) }
+    return live(context, nil) { done in server.drain(deadline: 1, completion: done) }
   }
 
-  /// Waits on the main queue for what the arbiter's signals ask.
+  /// Waits on the main thread for what the arbiter's signals ask.
+  ///
+  /// Not `dispatchMain`: that lets go of the signal mask, and SIGTERM would then kill the process
+  /// in the middle of its answers.
   private func live(
     _ context: ChildContext, _ accessLog: AccessLog?,
-    drain: @escaping (@escaping @Sendable () -> Void) -> Void
-  ) -> Never {
-    let source = DispatchSource.makeReadSource(
-      fileDescriptor: context.signalDescriptor, queue: .main)
+    drain: (@escaping @Sendable () -> Void) -> Void
+  ) -> Int32 {
     var isDraining = false
-    source.setEventHandler {
+    while context.signalDescriptor >= 0 {
+      var waiting = pollfd(fd: context.signalDescriptor, events: Int16(POLLIN), revents: 0)
+      _ = poll(&waiting, 1, -1)
       while let request = context.nextRequest() {
         switch request {
-        case .quit: martlet_exit_now(0)
+        case .quit: return 0
         case .reopenLogs: accessLog?.reopen()
         case .drain where !isDraining:
           isDraining = true
@@ -110,7 +115,6 @@ public final class ServeProgram: PoolProgram {
         }
       }
     }
-    source.resume()
-    dispatchMain()
+    return 0
   }
 }
