@@ -46,8 +46,12 @@ let package = Package(
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSON"]),
-    .testTarget(name: "TransformerTests", dependencies: ["Transformer", "JSON"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "Transformer"]),
+    .testTarget(
+      name: "TransformerTests", dependencies: ["Transformer", "Tokenization", "Tensor", "JSON"],
+      exclude: ["Fixtures"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),
     .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem"]),

@@ -14,7 +14,7 @@ extension EncoderParameters {
       } else if !entry.decays {
         values = [Float](repeating: 0, count: entry.range.count)
       } else if entry.name.hasPrefix("embeddings") {
-        values = entry.range.map { _ in Float(generator.normal() * 0.3) }
+        values = entry.range.map { _ in Float(generator.normal() * 1.0) }
       } else {
         let rows = entry.name.contains("fused") ? entry.rows / 3 : entry.rows
         let limit = (6 / Double(rows + entry.columns)).squareRoot()

@@ -1,0 +1,231 @@
+import Foundation
+import JSON
+import Tensor
+import Testing
+import Tokenization
+import Transformer
+
+/// A small model with seeded weights, and a batch for it.
+private func smallModel(
+  normalization: EncoderConfiguration.Normalization = .post,
+  positions: PositionalEncoding = .sinusoidal, tokenTypes: Int = 0
+) -> EncoderParameters {
+  var configuration = EncoderConfiguration(
+    family: normalization == .pre ? .robertaPreLayerNorm : tokenTypes > 0 ? .bert : .distilbert,
+    vocabularySize: 50, hiddenSize: 24, layerCount: 2, headCount: 3, feedForwardSize: 40,
+    maximumTokens: 32, labels: ["a", "b", "c"], normalization: normalization,
+    positionalEncoding: positions, dropout: 0)
+  configuration.tokenTypeCount = tokenTypes
+  configuration.positionOffset = normalization == .pre ? 1 : 0
+  let parameters = EncoderParameters(configuration)
+  var state: UInt64 = 42
+  for index in 0..<parameters.buffer.count {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    parameters.buffer[index] = Float(state >> 40) / Float(1 << 24) - 0.5
+  }
+  for entry in parameters.entries where entry.name.hasSuffix("norm.gain") {
+    for index in entry.range { parameters.buffer[index] += 1 }
+  }
+  return parameters
+}
+
+private let batch = TokenBatch([[2, 7, 9, 3], [2, 3], [2, 11, 4, 40, 49, 8, 3]])
+
+@Suite("Encoder")
+struct EncoderTests {
+  @Test("Training and inference give the same logits", arguments: ["post", "pre"])
+  func tapeEqualsEncoder(normalization: String) throws {
+    let kernels = try Kernels.best()
+    let parameters = smallModel(normalization: normalization == "pre" ? .pre : .post)
+    let tape = EncoderTape(
+      parameters: parameters, gradients: EncoderParameters(parameters.configuration),
+      kernels: kernels)
+    let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
+    let trained = tape.forward(batch, dropoutSeed: nil).values
+    let served = encoder.logits(batch).values
+    for (a, b) in zip(trained, served) { #expect(abs(a - b) < 1e-4) }
+  }
+
+  @Test("The same bits alone and in a batch, and for any number of threads")
+  func batchMatesDoNotMatter() throws {
+    let kernels = try Kernels.best()
+    let parameters = smallModel()
+    let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
+    let together = encoder.logits(batch).values
+    let alone = [[2, 7, 9, 3], [2, 3], [2, 11, 4, 40, 49, 8, 3]].flatMap {
+      encoder.logits(TokenBatch([$0])).values
+    }
+    #expect(together == alone)
+    let two = try Kernels.best(threads: 2)
+    #expect(Encoder(.init(parameters, kernels: two), kernels: two).logits(batch).values == together)
+  }
+
+  @Test(
+    "The gradient is the slope of the loss along any direction",
+    arguments: [("post", 0), ("pre", 1), ("post", 2)])
+  func gradient(normalization: String, tokenTypes: Int) throws {
+    let kernels = try Kernels.best(threads: 2)
+    let parameters = smallModel(
+      normalization: normalization == "pre" ? .pre : .post, positions: .learned,
+      tokenTypes: tokenTypes)
+    let gradients = EncoderParameters(parameters.configuration)
+    let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
+    let labels = [0, 2, 1]
+    func loss() -> Double {
+      tape.packWeights()
+      let logits = tape.forward(batch, dropoutSeed: nil)
+      return CrossEntropy.loss(logits: logits, labels: labels, gradient: logits)
+    }
+    _ = loss()
+    let logits = tape.forward(batch, dropoutSeed: nil)
+    _ = CrossEntropy.loss(logits: logits, labels: labels, gradient: logits)
+    tape.backward(logits)
+    let start = parameters.buffer.values(0..<parameters.buffer.count)
+    for entry in parameters.entries {
+      // Along the gradient itself the slope is the gradient's squared length.
+      let slope = gradients.buffer.values(entry.range).reduce(0.0) { $0 + Double($1) * Double($1) }
+      guard slope > 1e-10 else { continue }
+      let step = 0.01 / slope.squareRoot()
+      func moved(_ sign: Double) -> Double {
+        for index in entry.range {
+          parameters.buffer[index] =
+            start[index] + Float(sign * step * Double(gradients.buffer[index]))
+        }
+        defer { for index in entry.range { parameters.buffer[index] = start[index] } }
+        return loss()
+      }
+      let measured = (moved(1) - moved(-1)) / (2 * step)
+      #expect(abs(measured - slope) < 0.03 * slope + 2e-5, "\(entry.name): \(measured) \(slope)")
+    }
+  }
+
+  @Test("Sinusoids are those of the 2017 paper")
+  func sinusoids() {
+    let table = PositionalEncoding.sinusoids(positions: 100, width: 16)
+    for position in [0, 1, 50, 99] {
+      for i in 0..<8 {
+        let angle = Double(position) / pow(10000, Double(2 * i) / 16)
+        #expect(abs(Double(table[position, 2 * i]) - sin(angle)) < 1e-6)
+        #expect(abs(Double(table[position, 2 * i + 1]) - cos(angle)) < 1e-6)
+      }
+    }
+  }
+}
+
+@Suite("Hugging Face directories")
+struct ModelDirectoryTests {
+  @Test("What is written reads back the same", arguments: ["post", "pre", "bert"])
+  func roundTrip(kind: String) throws {
+    let parameters = smallModel(
+      normalization: kind == "pre" ? .pre : .post,
+      positions: kind == "bert" ? .learned : .sinusoidal, tokenTypes: kind == "post" ? 0 : 2)
+    let directory = NSTemporaryDirectory() + "martlet-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try ModelDirectory.write(parameters, to: directory)
+    let again = try ModelDirectory.read(directory)
+    #expect(again.configuration.labels == ["a", "b", "c"])
+    #expect(again.configuration.positionalEncoding == parameters.configuration.positionalEncoding)
+    for (a, b) in zip(parameters.entries, again.entries) {
+      #expect(parameters.matrix(a).values == again.matrix(b).values, "\(a.name)")
+    }
+  }
+
+  @Test("The embedded model gives transformers' ids and logits to 1e-4")
+  func logitsOfTransformers() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let model = root.appendingPathComponent("Models/sms-spam").path
+    let fixture = root.appendingPathComponent(
+      "Tests/TransformerTests/Fixtures/sms-spam-logits.json")
+    let rows = try #require(
+      JSONValue(parsing: Data(contentsOf: fixture))["rows"]?.arrayValue)
+    let parameters = try ModelDirectory.read(model)
+    let tokenizer = try Tokenizer.load(directory: model)
+    for set in InstructionSet.available {
+      let kernels = try #require(Kernels(set))
+      let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
+      for row in rows {
+        let text = try #require(row["text"]?.stringValue)
+        let encoding = tokenizer.encode(
+          text, maximumLength: parameters.configuration.maximumTokens)
+        #expect(encoding.ids.map(Int.init) == row["ids"]?.arrayValue?.compactMap(\.intValue))
+        let want = row["logits"]?.arrayValue?.compactMap(\.doubleValue) ?? []
+        for (a, b) in zip(encoder.logits(TokenBatch([encoding.ids])).row(0), want) {
+          #expect(abs(Double(a) - b) < 1e-4, "\(set) \(text.prefix(30))")
+        }
+      }
+    }
+  }
+
+  @Test("A missing directory is named, with the mend")
+  func missingDirectory() {
+    let error = #expect(throws: ModelError.self) { try ModelDirectory.read("/nowhere/model") }
+    #expect(error?.localizedDescription.contains("/nowhere/model: no such model directory") == true)
+  }
+}
+
+@Suite("Hostile safetensors")
+struct SafeTensorsTests {
+  private func file(_ header: String, data: Int = 0, length: UInt64? = nil) -> Data {
+    var bytes = Data()
+    let count = length ?? UInt64(header.utf8.count)
+    for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: count >> (8 * UInt64(shift)))) }
+    bytes.append(contentsOf: header.utf8)
+    bytes.append(Data(count: data))
+    return bytes
+  }
+
+  @Test(
+    "Each broken header is refused with its reason",
+    arguments: [
+      ("{}", 0, UInt64.max, "header should take"), ("{}", 0, 100, "header should take"),
+      ("{", 0, nil, "not JSON"), ("[]", 0, nil, "an array"),
+      (#"{"t":{"dtype":"F32","shape":[2],"data_offsets":[0,16]}}"#, 8, nil, "ends at byte 16"),
+      (#"{"t":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8, nil, "needs 12"),
+      (#"{"t":{"dtype":"X9","shape":[2],"data_offsets":[0,8]}}"#, 8, nil, "no known dtype"),
+      (#"{"t":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#, 8, nil, "no size"),
+      (
+        #"{"t":{"dtype":"F32","shape":[1152921504606846976,16],"data_offsets":[0,8]}}"#, 8, nil,
+        "larger than memory"
+      ),
+      (#"{"t":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}"#, 8, nil, "data_offsets"),
+      (
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+        8, nil, "overlaps"
+      ),
+      (#"{"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8, nil, "belong to none"),
+      (#"{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 8, nil, "belong to no tensor"),
+    ] as [(String, Int, UInt64?, String)])
+  func refusals(header: String, data: Int, length: UInt64?, reason: String) {
+    let error = #expect(throws: ModelError.self) {
+      try SafeTensors(path: "m", data: file(header, data: data, length: length))
+    }
+    #expect(error?.localizedDescription.contains(reason) == true, "\(String(describing: error))")
+  }
+
+  @Test("F16 and BF16 are widened exactly")
+  func halves() throws {
+    let header =
+      #"{"b":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]},"h":{"dtype":"F16","shape":[3],"data_offsets":[4,10]}}"#
+    var bytes = file(header)
+    bytes.append(contentsOf: [0x80, 0x3F, 0x00, 0xC0])
+    bytes.append(contentsOf: [0x00, 0x3C, 0x01, 0x00, 0x00, 0xC5])
+    let tensors = try SafeTensors(path: "m", data: bytes)
+    let (b, h) = (Matrix(rows: 1, columns: 2), Matrix(rows: 1, columns: 3))
+    try tensors.read("b", into: b)
+    try tensors.read("h", into: h)
+    #expect(b.values == [1, -2] && h.values == [1, 0x1p-24, -5])
+    #expect(throws: ModelError.self) { try tensors.read("h", into: b) }
+    #expect(throws: ModelError.self) { try tensors.read("x", into: b) }
+  }
+
+  @Test("A weight that is not a number is refused by name")
+  func notFinite() throws {
+    var bytes = file(#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#)
+    bytes.append(contentsOf: [0, 0, 0xC0, 0x7F])
+    let tensors = try SafeTensors(path: "m", data: bytes)
+    #expect(throws: ModelError.notFinite(path: "m", name: "w")) {
+      try tensors.read("w", into: Matrix(rows: 1, columns: 1))
+    }
+  }
+}
