@@ -44,22 +44,22 @@ typedef struct tile_job {
 } tile_job;
 
 INLINE void start_tile(const int rows, vf (*sums)[2], const tile_job *job) {
+  vf first[2] = {SPLAT(0.0f), SPLAT(0.0f)};
   float part[PANEL] = {0};
+  if (job->bias) {
+    const float *bias = job->bias;
+    if (job->columns < PANEL) bias = memcpy(part, bias, (size_t)job->columns * sizeof(float));
+    first[0] = LOAD(bias);
+    first[1] = LOAD(bias + WIDTH);
+  }
   for (int i = 0; i < rows; i++) {
-    const float *from = job->c + i * job->c_stride;
-    if (!job->accumulate) {
-      if (!job->bias) {
-        sums[i][0] = sums[i][1] = SPLAT(0.0f);
-        continue;
-      }
-      from = job->bias;
-    }
-    if (job->columns < PANEL) {
-      memcpy(part, from, (size_t)job->columns * sizeof(float));
-      from = part;
-    }
-    sums[i][0] = LOAD(from);
-    sums[i][1] = LOAD(from + WIDTH);
+    sums[i][0] = first[0];
+    sums[i][1] = first[1];
+    if (!job->accumulate) continue;
+    const float *c = job->c + i * job->c_stride;
+    if (job->columns < PANEL) c = memcpy(part, c, (size_t)job->columns * sizeof(float));
+    sums[i][0] += LOAD(c);
+    sums[i][1] += LOAD(c + WIDTH);
   }
 }
 

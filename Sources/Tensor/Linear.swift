@@ -4,7 +4,7 @@ extension Kernels {
   /// output = activation(input · B + bias) + residual, with B packed.
   ///
   /// Shapes: input [m, k], B [k, n], bias [n], residual and output [m, n]. `residual` may be the
-  /// output itself. With `accumulating`, the product is added to what `output` holds.
+  /// output itself when there is no activation: the sums then start from what it holds. With `accumulating`, the product is added to what `output` holds.
   public func linear(
     _ input: Matrix, _ weight: PackedMatrix, bias: Matrix? = nil, activation: Activation = .none,
     residual: Matrix? = nil, accumulating: Bool = false, output: Matrix
@@ -15,13 +15,16 @@ extension Kernels {
     precondition(
       residual == nil || (residual?.rows == output.rows && residual?.columns == output.columns),
       "residual")
+    let isInPlace = residual.map { $0.base == output.base } ?? false
+    precondition(
+      !isInPlace || (activation == .none && residual?.stride == output.stride), "in place")
     product(
       martlet_operand(base: input.base, row_stride: input.stride, column_stride: 1), weight,
       martlet_epilogue(
         bias: bias.map { UnsafePointer($0.base) },
-        residual: residual.map { UnsafePointer($0.base) },
+        residual: isInPlace ? nil : residual.map { UnsafePointer($0.base) },
         residual_stride: residual?.stride ?? 0, activation: activation.code,
-        accumulate: accumulating ? 1 : 0),
+        accumulate: accumulating || isInPlace ? 1 : 0),
       output)
   }
 

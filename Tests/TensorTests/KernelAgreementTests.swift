@@ -46,6 +46,24 @@ struct KernelAgreementTests {
     }
   }
 
+  @Test(
+    "A residual that is the output itself is added, with the bias",
+    arguments: InstructionSet.available)
+  func residualInPlace(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set))
+    var numbers = TestNumbers(seed: 21)
+    for (m, n) in [(1, 1), (9, 33), (31, 64)] {
+      let (x, w, bias) = (numbers.matrix(m, 17), numbers.matrix(n, 17), numbers.matrix(1, n))
+      let output = numbers.matrix(m, n)
+      let before = output.doubles
+      kernels.linear(
+        x, .transposing(w, kernels: kernels), bias: bias, residual: output, output: output)
+      var want = Plain.product(x.doubles, Plain.transpose(w.doubles))
+      for i in 0..<m { for j in 0..<n { want[i][j] += Double(bias[0, j]) + before[i][j] } }
+      #expect(difference(output.doubles, want) < 2e-6, "\(set) \(m)×\(n)")
+    }
+  }
+
   @Test("A row's bits do not depend on the rows beside it", arguments: InstructionSet.available)
   func rowsAreIndependent(set: InstructionSet) throws {
     let kernels = try #require(Kernels(set))
