@@ -59,7 +59,7 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: ["Serving", "HTTP", "Health", "Transformer", "JSON", "LoopbackClient"]),
-    .testTarget(name: "EndToEndTests", dependencies: ["JSON"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["JSON", "LoopbackClient"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

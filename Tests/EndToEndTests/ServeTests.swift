@@ -1,0 +1,182 @@
+import Foundation
+import JSON
+import LoopbackClient
+import Synchronization
+import Testing
+
+/// Starts the real binary with the embedded model and speaks to it over loopback.
+@Suite(.serialized, .enabled(if: Daemon.isThere, "needs the built martlet and Models/sms-spam"))
+struct ServeTests {
+  private static let request =
+    "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 31\r\n\r\n"
+    + #"{"input":"see you at the shop"}"#
+
+  @Test func spamAndHamAreToldApart() throws {
+    let daemon = try Daemon(workers: 2)
+    defer { daemon.stop() }
+    func prediction(_ text: String) throws -> String? {
+      let body = #"{"input":"\#(text)"}"#
+      let client = LoopbackClient(port: daemon.port)
+      client.send(
+        "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+      let answer = try #require(client.readAnswer())
+      return try JSONValue(parsing: answer.body)["prediction"]?.stringValue
+    }
+    #expect(try prediction("WINNER!! Call now to claim your free prize of 1000 pounds") == "spam")
+    #expect(try prediction("Are you coming home for dinner tonight?") == "ham")
+  }
+
+  /// Sends one request after the other on four connections, and obeys `Connection: close`.
+  private func load(
+    _ daemon: Daemon, while action: () -> Void
+  ) -> (answered: Int, failures: [String]) {
+    let outcome = Outcome()
+    let group = DispatchGroup()
+    for _ in 0..<4 {
+      group.enter()
+      Thread.detachNewThread {
+        var client: LoopbackClient?
+        while !outcome.isOver.load(ordering: .relaxed) {
+          let current = client ?? LoopbackClient(port: daemon.port)
+          client = current
+          current.send(Self.request)
+          let answer = current.readAnswer()
+          if answer?.status == 200 {
+            outcome.answered.wrappingAdd(1, ordering: .relaxed)
+          } else {
+            outcome.failures.withLock { $0.append(answer.map { "\($0.status)" } ?? "no answer") }
+          }
+          if answer == nil || answer?.fields["connection"] == "close" { client = nil }
+        }
+        group.leave()
+      }
+    }
+    action()
+    outcome.isOver.store(true, ordering: .relaxed)
+    group.wait()
+    return (outcome.answered.load(ordering: .relaxed), outcome.failures.withLock { $0 })
+  }
+
+  private final class Outcome: Sendable {
+    let isOver = Atomic<Bool>(false)
+    let answered = Atomic<Int>(0)
+    let failures = Mutex<[String]>([])
+  }
+
+  @Test func reloadingUnderLoadFailsNoRequest() throws {
+    let daemon = try Daemon(workers: 2)
+    defer { daemon.stop() }
+    let before = daemon.children
+    let outcome = load(daemon) {
+      for _ in 0..<3 {
+        daemon.signal(SIGHUP)
+        usleep(700_000)
+      }
+    }
+    #expect(outcome.failures == [])
+    #expect(outcome.answered > 100)
+    #expect(before.isDisjoint(with: daemon.workers))
+  }
+
+  @Test func aKilledWorkerIsReplacedAndTheOthersNeverNotice() throws {
+    let daemon = try Daemon(workers: 2)
+    defer { daemon.stop() }
+    let victim = try #require(daemon.workers.first)
+    let outcome = load(daemon) {
+      usleep(200_000)
+      kill(victim, SIGKILL)
+      usleep(1_000_000)
+      #expect(daemon.workers.count == 2)
+      #expect(!daemon.workers.contains(victim))
+    }
+    // At most what was in flight on the victim: one request on each of the four connections.
+    #expect(outcome.failures.count <= 4)
+    #expect(outcome.answered > 100)
+  }
+
+  @Test func terminatingAnswersWhatHasBegunAndExitsWithZero() throws {
+    let daemon = try Daemon(workers: 1)
+    let client = LoopbackClient(port: daemon.port)
+    client.send(Self.request)
+    #expect(client.readAnswer()?.status == 200)
+    client.send(Self.request)
+    usleep(20_000)
+    #expect(daemon.stop() == 0)
+    #expect(client.readAnswer()?.status == 200)
+  }
+}
+
+/// A running `martlet serve`.
+private final class Daemon: Sendable {
+  let port: UInt16
+  private let process: Mutex<Process>
+  private let processIdentifier: Int32
+
+  private static let root = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  private static let model = root.appendingPathComponent("Models/sms-spam")
+  /// The tests are built beside the binary.
+  private static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
+    .deletingLastPathComponent().appendingPathComponent("martlet")
+
+  static var isThere: Bool {
+    FileManager.default.isExecutableFile(atPath: binary.path)
+      && FileManager.default.fileExists(atPath: model.path + "/config.json")
+  }
+
+  init(workers: Int) throws {
+    let listener = LoopbackListener()
+    port = listener.port
+    close(listener.descriptor)
+    let process = Process()
+    process.executableURL = Self.binary
+    process.arguments = [
+      "serve", Self.model.path, "-w", "\(workers)", "-b", "127.0.0.1:\(port)", "--admin-bind",
+      "none",
+    ]
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    processIdentifier = process.processIdentifier
+    self.process = Mutex(process)
+    var text = ""
+    while !text.contains("ready:") {
+      let data = output.fileHandleForReading.availableData
+      if data.isEmpty { throw DaemonError.notReady(text) }
+      text += String(decoding: data, as: UTF8.self)
+    }
+    output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
+  }
+
+  enum DaemonError: Error {
+    case notReady(String)
+  }
+
+  func signal(_ number: Int32) { kill(processIdentifier, number) }
+
+  /// Every child of the arbiter.
+  var children: Set<Int32> { Set(named("")) }
+
+  /// The children that are workers.
+  var workers: Set<Int32> { Set(named("martlet-w")) }
+
+  private func named(_ prefix: String) -> [Int32] {
+    let path = "/proc/\(processIdentifier)/task/\(processIdentifier)/children"
+    let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+    return text.split(separator: " ").compactMap { Int32($0) }.filter {
+      let name = (try? String(contentsOfFile: "/proc/\($0)/comm", encoding: .utf8)) ?? ""
+      return name.hasPrefix(prefix)
+    }
+  }
+
+  /// Asks the daemon to end, and waits. Returns its exit code.
+  @discardableResult
+  func stop() -> Int32 {
+    signal(SIGTERM)
+    return process.withLock {
+      $0.waitUntilExit()
+      return $0.terminationStatus
+    }
+  }
+}
