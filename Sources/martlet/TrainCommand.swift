@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Serving
 import Tensor
 import Training
 import Transformer
@@ -123,6 +124,8 @@ struct Train: ParsableCommand {
       architecture: architecture, options: options, result: result)
     try Data(card.markdown.utf8).write(
       to: URL(fileURLWithPath: output + "/README.md"), options: .atomic)
+    try ReferenceMeasurement.write(
+      directory: output, texts: job.validation.rows.map(\.text), threads: max(1, threads))
     let figures = result.validation
     print(
       String(
