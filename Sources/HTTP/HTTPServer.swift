@@ -14,6 +14,12 @@ public final class HTTPServer: @unchecked Sendable {
   /// Called on the I/O queue four times a second: a sign of life.
   public var onTick: () -> Void = {}
 
+  /// Asked on the I/O queue before a connection is taken: whether to leave it for a moment to
+  /// another process that shares the listeners and has less to do.
+  public var defersAccept: () -> Bool = { false }
+  /// Told on the I/O queue how many connections are open, whenever that changes.
+  public var onConnectionCount: (Int) -> Void = { _ in }
+
   let configuration: HTTPServerConfiguration
   let loop: EventLoop
   let handler: RequestHandler
@@ -27,6 +33,8 @@ public final class HTTPServer: @unchecked Sendable {
   private var nextToken: UInt64 = 0
   private var peerCounts: [Peer: Int] = [:]
   private var isAccepting = false
+  /// Whether the present connection has been left to others already.
+  private var hasDeferred = false
   private var drainCompletion: (() -> Void)?
 
   /// Connections that are open now.
@@ -46,7 +54,6 @@ public final class HTTPServer: @unchecked Sendable {
   static let never = UInt32.max
   /// Tokens from here on are listeners.
   private static let listenerToken: UInt64 = 1 << 63
-  private static let acceptsPerRound = 8
 
   /// A server that does nothing until `start`.
   /// - Parameters:
@@ -162,7 +169,8 @@ public final class HTTPServer: @unchecked Sendable {
   private func resumeAccepting() {
     if isAccepting || isDraining || connectionCount >= configuration.maximumConnections { return }
     isAccepting = true
-    let interest = UInt32(CEVENTS_READABLE | CEVENTS_EXCLUSIVE)
+    // Not EPOLLEXCLUSIVE: it would wake the busiest process first, the one already in epoll_wait.
+    let interest = UInt32(CEVENTS_READABLE)
     for (index, listener) in listeners.enumerated() {
       _ = loop.add(listener, interest: interest, token: Self.listenerToken + UInt64(index))
     }
@@ -176,25 +184,32 @@ public final class HTTPServer: @unchecked Sendable {
     for listener in listeners { loop.remove(listener) }
   }
 
+  /// Takes one connection, or leaves it for two milliseconds to a process with fewer.
   private func accept(_ listener: Int32) {
-    for _ in 0..<Self.acceptsPerRound {
-      if !isAccepting { return }
-      var address = cevents_peer()
-      let descriptor = cevents_accept(listener, &address)
-      switch descriptor {
-      case 0...:
-        let peer = Peer(
-          high: address.high, low: address.low, family: address.family, port: address.port)
-        admit(descriptor, peer: peer)
-        if connectionCount >= configuration.maximumConnections { pauseAccepting() }
-      case -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM:
-        // Out of descriptors: the next tick, or the next close, tries again.
-        return pauseAccepting()
-      case -EINTR, -ECONNABORTED:
-        continue
-      default:
-        return
+    if !isAccepting { return }
+    if !hasDeferred && defersAccept() {
+      hasDeferred = true
+      pauseAccepting()
+      queue.asyncAfter(deadline: .now() + .milliseconds(2)) { [weak self] in
+        self?.resumeAccepting()
       }
+      return
+    }
+    hasDeferred = false
+    var address = cevents_peer()
+    let descriptor = cevents_accept(listener, &address)
+    switch descriptor {
+    case 0...:
+      let peer = Peer(
+        high: address.high, low: address.low, family: address.family, port: address.port)
+      admit(descriptor, peer: peer)
+      if connectionCount >= configuration.maximumConnections { pauseAccepting() }
+    case -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM:
+      // Out of descriptors: the next tick, or the next close, tries again.
+      pauseAccepting()
+    default:
+      // Another process was faster, or the client has gone.
+      break
     }
   }
 
@@ -221,6 +236,7 @@ public final class HTTPServer: @unchecked Sendable {
       peer: peer)
     connections[slot] = connection
     connectionCount += 1
+    onConnectionCount(connectionCount)
     deadlines[slot] = tick &+ ticks(configuration.keepAliveTimeout)
     let interest =
       CEVENTS_READABLE | CEVENTS_WRITABLE | CEVENTS_PEER_CLOSED
@@ -240,6 +256,7 @@ public final class HTTPServer: @unchecked Sendable {
     deadlines[connection.slot] = Self.never
     freeSlots.append(connection.slot)
     connectionCount -= 1
+    onConnectionCount(connectionCount)
     if configuration.maximumConnectionsPerPeer != nil, connection.peer.family != 1 {
       let key = connection.peer.withoutPort
       let count = peerCounts[key, default: 1] - 1

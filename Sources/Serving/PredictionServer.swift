@@ -53,6 +53,8 @@ public final class PredictionServer: @unchecked Sendable {
       hooks.heartbeat(compute.secondsInBatch)
       accessLog?.flush()
     }
+    server.onConnectionCount = hooks.connectionCount
+    server.defersAccept = hooks.defersAccept
     server.start()
   }
 

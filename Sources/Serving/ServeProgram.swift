@@ -49,6 +49,11 @@ public final class ServeProgram: PoolProgram {
       let now = martlet_monotonic_nanoseconds()
       slot.busySince = seconds > 0 ? now - min(now, UInt64(seconds * 1e9)) : 0
     }
+    hooks.connectionCount = { slot.connections = UInt64($0) }
+    hooks.defersAccept = {
+      let own = slot.connections
+      return context.scoreboard.slots.contains { $0.state == .ready && $0.connections < own }
+    }
     hooks.isReady = { slot.state == .ready && !context.scoreboard.isCrashLooping }
     let server: PredictionServer
     let accessLog: AccessLog?

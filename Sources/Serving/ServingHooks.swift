@@ -32,6 +32,10 @@ public struct ServingHooks: Sendable {
   /// Called on the I/O queue four times a second with the seconds that the present batch has taken
   /// (0 while the compute queue rests), so that the arbiter learns of a stuck worker.
   public var heartbeat: @Sendable (_ computeSeconds: Double) -> Void = { _ in }
+  /// Called on the I/O queue with the number of open connections, whenever it changes.
+  public var connectionCount: @Sendable (Int) -> Void = { _ in }
+  /// Called on the I/O queue: whether another worker has fewer connections and should take the next.
+  public var defersAccept: @Sendable () -> Bool = { false }
   /// Whether the pool is ready, for `/readyz`. Called on the I/O queue.
   public var isReady: @Sendable () -> Bool = { true }
   /// Takes `/feedback`: a request id and the index of the true label. False if it was dropped.
