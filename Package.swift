@@ -37,7 +37,7 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Serving", "Training", "Transformer", "Tensor", "Health", "Prefork", "JSON", log,
+        "Serving", "HTTP", "Training", "Transformer", "Tensor", "Health", "Prefork", "JSON", log,
         argumentParser,
       ]),
     .executableTarget(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTP
 import Logging
 import Prefork
 import Serving
@@ -32,6 +33,12 @@ struct Serve: ParsableCommand {
   var timeout = 30.0
   @Option(help: "Seconds that a stopping worker has to finish.") var gracefulTimeout = 30.0
   @Option(help: "Seconds that an idle connection is kept.") var keepAlive = 75.0
+  @Option(help: "Longest request line in bytes.") var limitRequestLine = 4094
+  @Option(help: "Most header fields in a request.") var limitRequestFields = 100
+  @Option(
+    name: .customLong("limit-request-field_size"), help: "Longest header field in bytes.")
+  var limitRequestFieldSize = 8190
+  @Option(help: "Longest request body in bytes.") var limitRequestBody = 10_000_000
   @Option(help: "Access log: a file, or - for standard output.") var accessLogfile: String?
   @Option(help: "Access log format: logfmt, json.") var accessLogformat = "logfmt"
   @Option(help: "Log level: debug, info, warning, error.") var logLevel = "info"
@@ -54,6 +61,7 @@ struct Serve: ParsableCommand {
     let scoreboard = try Scoreboard(in: memory, slots: slots)
     var options = ServingOptions()
     options.http.keepAliveTimeout = keepAlive
+    options.http.limits = try limits()
     options.requestTimeout = timeout
     let program = ServeProgram(
       directory: model, options: options, gracefulTimeout: gracefulTimeout, scoreboard: scoreboard,
@@ -72,6 +80,23 @@ struct Serve: ParsableCommand {
       Self.announce(listeners, workers: workers, admin: admin, model: program.classifier?.name)
     }
     throw ExitCode(try arbiter.run())
+  }
+
+  private func limits() throws -> HTTPLimits {
+    let values = [
+      ("line", limitRequestLine), ("fields", limitRequestFields),
+      ("field_size", limitRequestFieldSize), ("body", limitRequestBody),
+    ]
+    for (name, value) in values where !(1...1 << 30).contains(value) {
+      throw ValidationError("--limit-request-\(name) \(value): use a number from 1 to 1073741824")
+    }
+    var limits = HTTPLimits()
+    limits.requestLine = limitRequestLine
+    limits.requestFields = limitRequestFields
+    limits.requestFieldSize = limitRequestFieldSize
+    limits.requestBody = limitRequestBody
+    limits.requestHead = max(limits.requestHead, limitRequestLine + limitRequestFieldSize)
+    return limits
   }
 
   private func accessLog() throws -> @Sendable () throws -> AccessLog? {
