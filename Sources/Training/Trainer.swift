@@ -171,6 +171,8 @@ public final class Trainer {
     var update = AdamWStep(
       learningRate: Float(learningRate), step: number, gradientScale: Float(clip))
     for entry in parameters.entries {
+      let isTable = entry.name.hasPrefix("embeddings.") && entry.decays
+      update.learningRate = Float(learningRate * (isTable ? options.embeddingRateScale : 1))
       update.weightDecay = entry.decays ? Float(options.weightDecay) : 0
       kernels.adamW(
         weights: parameters.buffer, gradient: gradients.buffer, moments: moments,

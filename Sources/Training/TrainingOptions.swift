@@ -6,6 +6,10 @@ public struct TrainingOptions: Sendable, Equatable {
   public var batchSize = 32
   /// Highest learning rate.
   public var learningRate = 1e-3
+  /// Multiplies the rate of embedding tables. The 2017 paper scales embeddings by √d, which under Adam
+  /// is a √d longer step for them; here the scale stands in the optimiser, so that the stored tables
+  /// are those that `transformers` reads.
+  public var embeddingRateScale = 10.0
   /// Share of all steps that warm up.
   public var warmupShare = 0.1
   /// The fall behind the warm-up.
@@ -37,6 +41,9 @@ public struct TrainingOptions: Sendable, Equatable {
     try check(
       "--learning-rate", learningRate, "above 0 and at most 1",
       learningRate > 0 && learningRate <= 1)
+    try check(
+      "--embedding-rate-scale", embeddingRateScale, "from 0 to 100",
+      embeddingRateScale >= 0 && embeddingRateScale <= 100)
     try check("--epochs", Double(epochs), "from 1 to 10000", (1...10000).contains(epochs))
     try check("--batch", Double(batchSize), "from 1 to 4096", (1...4096).contains(batchSize))
     try check("--warmup", warmupShare, "from 0 to 0.9", warmupShare >= 0 && warmupShare <= 0.9)

@@ -23,6 +23,8 @@ struct Train: ParsableCommand {
   @Option(name: .shortAndLong, help: "Folder for the model, made if missing.") var output: String
 
   @Option(help: "Highest learning rate.") var learningRate = TrainingOptions().learningRate
+  @Option(help: "Multiplies the rate of the embedding tables.")
+  var embeddingRateScale = TrainingOptions().embeddingRateScale
   @Option(help: "Fall of the rate: \(LearningRateSchedule.Decay.names.joined(separator: ", ")).")
   var decay = "linear"
   @Option(help: "Share of the steps that warm up.") var warmup = TrainingOptions().warmupShare
@@ -86,6 +88,7 @@ struct Train: ParsableCommand {
     (options.epochs, options.batchSize, options.patience) = (epochs, batch, patience)
     (options.weightDecay, options.clipNorm) = (weightDecay, clip)
     (options.labelSmoothing, options.wordDropout) = (labelSmoothing, wordDropout)
+    options.embeddingRateScale = embeddingRateScale
     (options.averageDecay, options.seed) = (average, seed)
     return options
   }
