@@ -45,7 +45,8 @@ let package = Package(
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
-    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "JSON"]),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["Tokenization", "JSON"], exclude: ["Fixtures"]),
     .testTarget(
       name: "TransformerTests", dependencies: ["Transformer", "Tokenization", "Tensor", "JSON"],
       exclude: ["Fixtures"]),

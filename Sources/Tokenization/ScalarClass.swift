@@ -15,7 +15,9 @@ enum ScalarClass {
     if value == 0xFFFD { return .dropped }
     if scalar.properties.isWhitespace { return .space }
     switch scalar.properties.generalCategory {
-    case .control, .format, .unassigned, .privateUse, .surrogate: return .dropped
+    // Unassigned scalars stay: which they are depends on the version of Unicode, and the reference
+    // keeps them.
+    case .control, .format, .privateUse, .surrogate: return .dropped
     case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
       .initialPunctuation, .finalPunctuation, .otherPunctuation:
       return .punctuation
