@@ -56,7 +56,7 @@ let package = Package(
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),
     .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem"]),
-    .testTarget(name: "HealthTests", dependencies: ["Health", "Prefork", "JSON"]),
+    .testTarget(name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", log]),
     .testTarget(
       name: "ServingTests",
       dependencies: ["Serving", "HTTP", "Health", "Transformer", "JSON", "LoopbackClient"]),

@@ -130,10 +130,35 @@ extension ReferenceProfile {
 
   /// FNV-1a, 64 bits, over the body with sorted keys: it finds damage and careless edits, not forgery.
   private static func checksum(of body: JSONValue) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in body.serializedBytes(sortedKeys: true) {
-      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+    hex(fnv1a(body.serializedBytes(sortedKeys: true)))
+  }
+
+  /// Identifies a file of weights.
+  /// - Throws: `HealthError.unreadable`.
+  public static func checksum(ofFile path: String) throws(HealthError) -> String {
+    do {
+      return hex(fnv1a(try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)))
+    } catch {
+      throw .unreadable(path: path, reason: error.localizedDescription)
     }
+  }
+
+  /// Checks that the profile, read from `path`, was made with these weights.
+  /// - Throws: `HealthError.otherModel`, `HealthError.unreadable`.
+  public func check(weights: String, path: String) throws(HealthError) {
+    let found = try Self.checksum(ofFile: weights)
+    guard found == modelChecksum else {
+      throw .otherModel(path: path, expected: found, found: modelChecksum)
+    }
+  }
+
+  private static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return hash
+  }
+
+  private static func hex(_ hash: UInt64) -> String {
     let digits = String(hash, radix: 16)
     return "fnv1a64:" + String(repeating: "0", count: 16 - digits.count) + digits
   }

@@ -156,10 +156,12 @@ final class ComputeQueue: @unchecked Sendable {
   private func record(_ job: Job, _ results: ArraySlice<Classification>) {
     guard let recorder = hooks.recorder else { return }
     let duration = Clock.now - job.request.arrival
-    for (text, classification) in zip(job.input.texts, results) {
+    for (index, (text, classification)) in zip(job.input.texts, results).enumerated() {
+      // The texts of a list share a request; feedback tells them apart by position.
+      let id = job.input.isList ? "\(job.request.id)/\(index)" : job.request.id
       recorder.record(
         prediction: PredictionEvent(
-          requestID: job.request.id, text: text, classification: classification,
+          requestID: id, text: text, classification: classification,
           duration: duration))
     }
   }

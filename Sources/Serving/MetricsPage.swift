@@ -1,4 +1,5 @@
 import HTTP
+import Health
 import JSON
 import Prefork
 
@@ -7,6 +8,7 @@ struct MetricsPage: Sendable {
   let scoreboard: Scoreboard
   let counters: PoolCounters
   let labels: [String]
+  let health: HealthMonitor
 
   /// The text of `/metrics`.
   var text: String {
@@ -51,6 +53,7 @@ struct MetricsPage: Sendable {
         ("{outcome=\"done\"}", "\(scoreboard.reloads)"),
         ("{outcome=\"refused\"}", "\(scoreboard.failedReloads)"),
       ])
+    text += health.metrics
     return text
   }
 
@@ -75,6 +78,7 @@ struct MetricsPage: Sendable {
       "truncated": JSONValue(Int(counters.truncated)),
       "confidence": counts(counters.confidence), "lengths": counts(counters.lengths),
       "unknown_shares": counts(counters.unknownShares),
+      "health": health.json,
       "latency_ms": [
         "p50": milliseconds(0.5), "p90": milliseconds(0.9), "p99": milliseconds(0.99),
       ],

@@ -96,12 +96,19 @@ struct PredictionAPI: Sendable {
           mend: "Use one of: \(model.labels.prefix(20).joined(separator: ", ")).",
           pointer: "/label")
       }
-      if hooks.feedback(id, index) {
-        return .json(Status(202), Array("{\"accepted\":true}\n".utf8))
+      switch hooks.feedback(id, index) {
+      case .counted(let wasCorrect):
+        return .json(
+          Status(202), Array("{\"accepted\":true,\"correct\":\(wasCorrect)}\n".utf8))
+      case .alreadyCounted:
+        return .json(
+          Status(202), Array("{\"accepted\":true,\"already_counted\":true}\n".utf8))
+      case .unknownRequest:
+        throw Problem(
+          status: .notFound, detail: "No recent prediction has this request id.",
+          mend: "Send the X-Request-Id of an answer, with /INDEX for a text of a list.",
+          pointer: "/request_id")
       }
-      throw Problem(
-        status: .serviceUnavailable, detail: "The health monitor does not take feedback now.",
-        mend: "Try again later.", retryAfter: 5)
     } catch {
       return error.response(requestID: request.id)
     }

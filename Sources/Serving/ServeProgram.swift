@@ -1,6 +1,7 @@
 import CSystem
 import Foundation
 import HTTP
+import Health
 import JSON
 import Logging
 import Prefork
@@ -13,6 +14,8 @@ public final class ServeProgram: PoolProgram {
   private let options: ServingOptions
   private let gracefulTimeout: Double
   private let counters: PoolCounters
+  private let health: HealthCounters
+  private var reference: ReferenceProfile?
   private let scoreboard: Scoreboard
   private let makeAccessLog: @Sendable () throws -> AccessLog?
   private let adminToken: String?
@@ -23,7 +26,8 @@ public final class ServeProgram: PoolProgram {
   /// a log owns a queue and the arbiter may not use Dispatch.
   public init(
     directory: String, options: ServingOptions, gracefulTimeout: Double, scoreboard: Scoreboard,
-    counters: PoolCounters, accessLog: @escaping @Sendable () throws -> AccessLog?,
+    counters: PoolCounters, health: HealthCounters,
+    accessLog: @escaping @Sendable () throws -> AccessLog?,
     adminToken: String?
   ) {
     self.directory = directory
@@ -31,19 +35,46 @@ public final class ServeProgram: PoolProgram {
     self.gracefulTimeout = gracefulTimeout
     self.scoreboard = scoreboard
     self.counters = counters
+    self.health = health
     makeAccessLog = accessLog
     self.adminToken = adminToken
   }
 
   /// Reads and packs the model.
   /// - Throws: `ModelError` or `TokenizationError`.
-  public func load() throws { classifier = try TextClassifier.load(directory: directory) }
+  public func load() throws {
+    let classifier = try TextClassifier.load(directory: directory)
+    self.classifier = classifier
+    reference = loadReference(labels: classifier.labels)
+  }
+
+  /// The profile beside the model. Without a good one the model is served all the same, and one line says why drift is
+  /// not watched.
+  private func loadReference(labels: [String]) -> ReferenceProfile? {
+    let log = Logger(label: "martlet.health")
+    do throws(HealthError) {
+      let path = "\(directory)/\(ReferenceProfile.fileName)"
+      let profile = try ReferenceProfile.load(path: path)
+      if !profile.modelChecksum.isEmpty {
+        try profile.check(weights: "\(directory)/model.safetensors", path: path)
+      }
+      guard profile.labels == labels else {
+        throw .malformed(path: path, what: "its labels are not the model's")
+      }
+      return profile
+    } catch {
+      log.warning("drift is not watched: \(error.localizedDescription)")
+      return nil
+    }
+  }
 
   /// One worker: serves until it is told to stop.
   public func runWorker(_ context: ChildContext) -> Int32 {
     guard let classifier, let slot = context.slot else { return 70 }
     var hooks = ServingHooks()
-    hooks.recorder = counters.recorder(slot)
+    hooks.recorder = HealthRecorder(
+      counters: counters.recorder(slot), health: health.recorder(slot: slot.index))
+    hooks.feedback = health.recorder(slot: slot.index).feedback(requestID:labelIndex:)
     hooks.heartbeat = { seconds in
       slot.beat()
       let now = martlet_monotonic_nanoseconds()
@@ -76,8 +107,16 @@ public final class ServeProgram: PoolProgram {
 
   /// The companion: serves the admin pages.
   public func runCompanion(_ context: ChildContext) -> Int32 {
+    let monitor = HealthMonitor(
+      counters: health, labels: classifier?.labels ?? [], reference: reference,
+      log: Logger(label: "martlet.health"))
     let page = MetricsPage(
-      scoreboard: scoreboard, counters: counters, labels: classifier?.labels ?? [])
+      scoreboard: scoreboard, counters: counters, labels: classifier?.labels ?? [],
+      health: monitor)
+    let timer = DispatchSource.makeTimerSource(queue: .main)
+    timer.schedule(deadline: .now() + 2, repeating: 2)
+    timer.setEventHandler { monitor.observe() }
+    timer.resume()
     let server: AdminServer
     do {
       server = try AdminServer(

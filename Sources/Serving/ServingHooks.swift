@@ -1,4 +1,5 @@
 import HTTP
+import Health
 import Transformer
 
 /// One text and what was said of it, for the health monitor. The text is for computing features;
@@ -38,8 +39,10 @@ public struct ServingHooks: Sendable {
   public var defersAccept: @Sendable () -> Bool = { false }
   /// Whether the pool is ready, for `/readyz`. Called on the I/O queue.
   public var isReady: @Sendable () -> Bool = { true }
-  /// Takes `/feedback`: a request id and the index of the true label. False if it was dropped.
-  public var feedback: @Sendable (_ requestID: String, _ labelIndex: Int) -> Bool = { _, _ in true }
+  /// Takes `/feedback`: a request id (`ID/INDEX` for a text of a list) and the index of the true label.
+  public var feedback: @Sendable (_ requestID: String, _ labelIndex: Int) -> FeedbackOutcome = {
+    _, _ in .unknownRequest
+  }
 
   /// Hooks that do nothing.
   public init() {}

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import HTTP
+import Health
 import Logging
 import Prefork
 import Serving
@@ -57,7 +58,8 @@ struct Serve: ParsableCommand {
     LoggingSystem.bootstrap { StandardErrorLogHandler(label: $0, level: level) }
     let slots = configuration.slotCount
     let memory = try SharedMemory(
-      byteCount: Scoreboard.byteCount(slots: slots) + PoolCounters.byteCount(slots: slots))
+      byteCount: Scoreboard.byteCount(slots: slots) + PoolCounters.byteCount(slots: slots)
+        + HealthCounters.byteCount(slots: slots))
     let scoreboard = try Scoreboard(in: memory, slots: slots)
     var options = ServingOptions()
     options.http.keepAliveTimeout = keepAlive
@@ -65,7 +67,8 @@ struct Serve: ParsableCommand {
     options.requestTimeout = timeout
     let program = ServeProgram(
       directory: model, options: options, gracefulTimeout: gracefulTimeout, scoreboard: scoreboard,
-      counters: try PoolCounters(in: memory, slots: slots), accessLog: try accessLog(),
+      counters: try PoolCounters(in: memory, slots: slots),
+      health: try HealthCounters(in: memory, slots: slots), accessLog: try accessLog(),
       adminToken: try adminToken())
     if checkConfig {
       try program.load()

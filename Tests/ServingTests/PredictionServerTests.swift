@@ -192,7 +192,7 @@ private final class WordPredictor: Predictor {
       { _, hooks in
         hooks.feedback = { id, label in
           box.lines.withLock { $0.append("\(id) \(label)") }
-          return true
+          return .counted(wasCorrect: true)
         }
       })
     #expect(try running.post("/feedback", #"{"request_id":"r1","label":"spam"}"#).status == 202)

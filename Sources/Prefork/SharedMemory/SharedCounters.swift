@@ -42,6 +42,11 @@ public struct SharedCounters: Sendable {
     cells[index].store(value, ordering: .relaxed)
   }
 
+  /// Sets the counter at `index` to `desired` if it still is `expected`; false if another process was faster.
+  public func compareExchange(expected: UInt64, desired: UInt64, at index: Int) -> Bool {
+    cells[index].compareExchange(expected: expected, desired: desired, ordering: .relaxed).exchanged
+  }
+
   /// Raises the counter at `index` to `value` if it is lower.
   public func raise(to value: UInt64, at index: Int) {
     let cell = cells[index]

@@ -1,0 +1,116 @@
+import Prefork
+
+/// Fixed-bin counts of every feature, of classes and of confidence, and the score of feedback, in shared memory: one row for
+/// each worker slot. Recording is a few atomic additions; whoever reads sums the rows.
+public struct HealthCounters: Sendable {
+  /// Classes told apart; later ones are counted together in the last.
+  public static let classLimit = 1024
+
+  private enum Field {
+    static let featureStarts: [Int] = {
+      var start = 0
+      return Feature.allCases.map { feature in
+        defer { start += feature.binCount }
+        return start
+      }
+    }()
+    static let confidence = Feature.allCases.reduce(0) { $0 + $1.binCount }
+    static let classes = confidence + ReferenceProfile.confidenceBinCount
+    static let labelledAs = classes + classLimit
+    static let labelledPredictedAs = labelledAs + classLimit
+    static let hits = labelledPredictedAs + classLimit
+    static let count = hits + classLimit
+  }
+
+  private let table: SharedCounterTable
+  private let feedback: FeedbackTable
+
+  /// Carves the counters of `slots` workers.
+  /// - Throws: `PreforkError`.
+  public init(in memory: SharedMemory, slots: Int) throws(PreforkError) {
+    table = try SharedCounterTable(in: memory, slots: slots, countPerSlot: Field.count)
+    feedback = try FeedbackTable(in: memory)
+  }
+
+  /// The bytes taken for `slots` workers.
+  public static func byteCount(slots: Int) -> Int {
+    SharedCounterTable.byteCount(slots: slots, countPerSlot: Field.count) + FeedbackTable.byteCount
+  }
+
+  /// The counters of one worker.
+  public func recorder(slot: Int) -> Recorder {
+    Recorder(row: table[slot], table: feedback)
+  }
+
+  /// Everything counted since the pool started, for a model of `classCount` classes.
+  public func snapshot(classCount: Int) -> HealthSnapshot {
+    let sums = table.sums().map { Double($0) }
+    let classes = min(classCount, Self.classLimit)
+    func part(_ start: Int, _ count: Int) -> [Double] { Array(sums[start..<start + count]) }
+    return HealthSnapshot(
+      features: Feature.allCases.map { part(Field.featureStarts[$0.rawValue], $0.binCount) },
+      confidence: part(Field.confidence, ReferenceProfile.confidenceBinCount),
+      classes: part(Field.classes, classes), labelledAs: part(Field.labelledAs, classes),
+      labelledPredictedAs: part(Field.labelledPredictedAs, classes),
+      hits: part(Field.hits, classes))
+  }
+
+  /// One worker's way to count.
+  public struct Recorder: Sendable {
+    fileprivate let row: SharedCounters
+    fileprivate let table: FeedbackTable
+
+    /// Counts one text and what was predicted, and remembers the prediction for its feedback.
+    public func record(
+      _ features: FeatureValues, requestID: String, predicted: Int, confidence: Double
+    ) {
+      for feature in Feature.allCases {
+        row.add(at: Field.featureStarts[feature.rawValue] + feature.bin(of: features[feature]))
+      }
+      row.add(at: Field.confidence + ReferenceProfile.confidenceBin(of: confidence))
+      row.add(at: Field.classes + min(predicted, classLimit - 1))
+      table.remember(requestID: requestID, predicted: predicted)
+    }
+
+    /// Counts the true label of a remembered prediction, once.
+    public func feedback(requestID: String, labelIndex: Int) -> FeedbackOutcome {
+      let (predicted, outcome) = table.take(requestID: requestID)
+      guard let predicted else { return outcome ?? .unknownRequest }
+      row.add(at: Field.labelledAs + min(labelIndex, classLimit - 1))
+      row.add(at: Field.labelledPredictedAs + min(predicted, classLimit - 1))
+      if predicted == labelIndex { row.add(at: Field.hits + min(labelIndex, classLimit - 1)) }
+      return .counted(wasCorrect: predicted == labelIndex)
+    }
+  }
+}
+
+/// The health counters at one moment. The difference of two is a window.
+public struct HealthSnapshot: Sendable, Equatable {
+  /// Texts in each bin, for each `Feature` in its order.
+  public var features: [[Double]]
+  /// Texts in each bin of the highest probability.
+  public var confidence: [Double]
+  /// Texts by predicted class.
+  public var classes: [Double]
+  /// Feedback by true class.
+  public var labelledAs: [Double]
+  /// Feedback by predicted class.
+  public var labelledPredictedAs: [Double]
+  /// Feedback that agreed, by class.
+  public var hits: [Double]
+
+  /// How many texts were counted.
+  public var count: Double { confidence.reduce(0, +) }
+
+  /// What was counted after `earlier`. Never below zero: rows are read while they grow.
+  public func since(_ earlier: HealthSnapshot?) -> HealthSnapshot {
+    guard let earlier else { return self }
+    func minus(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { max(0, $0 - $1) } }
+    return HealthSnapshot(
+      features: zip(features, earlier.features).map(minus),
+      confidence: minus(confidence, earlier.confidence), classes: minus(classes, earlier.classes),
+      labelledAs: minus(labelledAs, earlier.labelledAs),
+      labelledPredictedAs: minus(labelledPredictedAs, earlier.labelledPredictedAs),
+      hits: minus(hits, earlier.hits))
+  }
+}

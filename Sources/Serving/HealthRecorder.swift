@@ -1,0 +1,25 @@
+import Health
+import Transformer
+
+/// Counts each prediction for the pool's figures and for the health monitor's.
+struct HealthRecorder: ServingRecorder {
+  let counters: any ServingRecorder
+  let health: HealthCounters.Recorder
+
+  func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int) {
+    counters.record(route: route, status: status, nanoseconds: nanoseconds, byteCount: byteCount)
+  }
+
+  func record(prediction: PredictionEvent) {
+    counters.record(prediction: prediction)
+    let answer = prediction.classification
+    health.record(
+      FeatureValues(
+        text: prediction.text, tokenCount: answer.tokenCount,
+        unknownTokenCount: answer.unknownTokenCount),
+      requestID: prediction.requestID, predicted: answer.labelIndex,
+      confidence: Double(answer.probabilities[answer.labelIndex]))
+  }
+
+  func record(queueDepth: Int) { counters.record(queueDepth: queueDepth) }
+}
