@@ -115,7 +115,8 @@ public final class ServeProgram: PoolProgram {
       health: monitor)
     let timer = DispatchSource.makeTimerSource(queue: .main)
     timer.schedule(deadline: .now() + 2, repeating: 2)
-    timer.setEventHandler { monitor.observe() }
+    // The handler keeps its own source: released, a source falls silent.
+    timer.setEventHandler { withExtendedLifetime(timer) { monitor.observe() } }
     timer.resume()
     let server: AdminServer
     do {

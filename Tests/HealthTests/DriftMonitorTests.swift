@@ -32,7 +32,7 @@ struct DriftMonitorTests {
     var builder = ReferenceProfile.Builder(labels: ["ham", "spam"])
     for index in 0..<2000 {
       builder.add(
-        features(text(&draws)), probabilities: index % 4 == 0 ? [0.1, 0.9] : [0.9, 0.1])
+        features(text(&draws)), probabilities: index % 4 == 0 ? [0.08, 0.92] : [0.92, 0.08])
     }
     return (counters, try builder.build(), draws)
   }
@@ -47,7 +47,7 @@ struct DriftMonitorTests {
       for index in 0..<count {
         counters.recorder(slot: index % 2).record(
           features(make(&draws)), requestID: "\(index)", predicted: index % 4 == 0 ? 1 : 0,
-          confidence: 0.9)
+          confidence: 0.92)
         if index % 50 == 49 {
           events += monitor.observe(counters.snapshot(classCount: 2), at: Double(index))
         }
