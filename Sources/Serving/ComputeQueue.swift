@@ -147,8 +147,9 @@ final class ComputeQueue: @unchecked Sendable {
       let answer = PredictAnswer(
         labels: labels, classifications: Array(results[start..<end]), isList: job.input.isList,
         hasScores: job.hasScores)
-      job.responder.respond(answer.response())
+      // First, so that feedback sent on the answer's heels finds its prediction.
       record(job, results[start..<end])
+      job.responder.respond(answer.response())
       start = end
     }
   }

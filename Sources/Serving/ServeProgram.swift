@@ -113,7 +113,8 @@ public final class ServeProgram: PoolProgram {
     let page = MetricsPage(
       scoreboard: scoreboard, counters: counters, labels: classifier?.labels ?? [],
       health: monitor)
-    let timer = DispatchSource.makeTimerSource(queue: .main)
+    let timer = DispatchSource.makeTimerSource(
+      queue: DispatchQueue(label: "martlet.health"))
     timer.schedule(deadline: .now() + 2, repeating: 2)
     // The handler keeps its own source: released, a source falls silent.
     timer.setEventHandler { withExtendedLifetime(timer) { monitor.observe() } }

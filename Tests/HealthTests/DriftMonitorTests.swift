@@ -87,7 +87,6 @@ struct DriftMonitorTests {
     let monitor = HealthMonitor(
       counters: counters, labels: ["ham", "spam"], reference: reference,
       log: Logger(label: "test"))
-    monitor.observe(at: 0)
     #expect(monitor.json["feedback"]?["accuracy"]?.doubleValue == 0.5)
     #expect(monitor.json["verdict"]?.stringValue == "too few texts")
     #expect(monitor.metrics.contains("martlet_feedback_total{correct=\"true\"} 1.0\n"))

@@ -45,6 +45,7 @@ public final class HealthMonitor: Sendable {
 
   /// The health part of `/monitor`.
   public var json: JSONValue {
+    observe()
     let snapshot = counters.snapshot(classCount: labels.count)
     let (readings, window) = state
     let counted = snapshot.labelledAs.reduce(0, +)
@@ -70,6 +71,7 @@ public final class HealthMonitor: Sendable {
 
   /// The health part of `/metrics`, in Prometheus' text format 0.0.4.
   public var metrics: String {
+    observe()
     let snapshot = counters.snapshot(classCount: labels.count)
     let readings = state.0.filter { $0.index != nil }
     var text = ""
