@@ -42,7 +42,7 @@ format: ## format the Swift sources
 
 bench: ## run every benchmark (each is also one command of its own under Benchmarks/)
 	@deploy/deps.sh bench
-	@found=0; for script in Benchmarks/*/run.sh Benchmarks/*.sh; do \
+	@found=0; for script in Benchmarks/*/run; do \
 	  [ -x "$$script" ] || continue; found=1; echo "== $$script"; "$$script" || exit 1; \
 	done; [ $$found = 1 ] || echo "no benchmark yet"
 
