@@ -56,7 +56,8 @@ let package = Package(
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),
     .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem"]),
-    .testTarget(name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", log]),
+    .testTarget(
+      name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", log], exclude: ["Fixtures"]),
     .testTarget(
       name: "ServingTests",
       dependencies: ["Serving", "HTTP", "Health", "Transformer", "JSON", "LoopbackClient"]),
