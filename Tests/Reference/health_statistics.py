@@ -1,6 +1,6 @@
 """Makes the fixture that Martlet's statistics are held against, with SciPy.
 
-    python3 Tests/Reference/statistics.py > Tests/HealthTests/Fixtures/statistics.json
+    python3 Tests/Reference/health_statistics.py > Tests/HealthTests/Fixtures/statistics.json
 
 Needs: pip install numpy scipy.
 """
