@@ -23,8 +23,11 @@ public enum JSONNumber: Sendable, Equatable {
 
   /// Equal as numbers: `1` is `1.0`.
   public static func == (left: JSONNumber, right: JSONNumber) -> Bool {
-    if case .integer(let a) = left, case .integer(let b) = right { return a == b }
-    if let a = left.intValue, let b = right.intValue { return a == b }
-    return left.doubleValue == right.doubleValue
+    switch (left, right) {
+    case (.integer(let a), .integer(let b)): a == b
+    case (.double(let a), .double(let b)): a == b
+    // Exactly, because a double beyond 2^53 stands for many integers.
+    case (.integer(let a), .double(let b)), (.double(let b), .integer(let a)): Int(exactly: b) == a
+    }
   }
 }
