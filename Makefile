@@ -8,10 +8,10 @@ BIND ?= 127.0.0.1:5000
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test lint format bench clean
+.PHONY: help deps deps-test run build test lint format bench bench-peers clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  MODEL=DIR BIND=HOST:PORT WORKERS=N change what 'make run' serves (now $(MODEL), $(BIND), $(WORKERS))"
 
@@ -43,8 +43,14 @@ format: ## format the Swift sources
 bench: ## run every benchmark (each is also one command of its own under Benchmarks/)
 	@deploy/deps.sh bench
 	@found=0; for script in Benchmarks/*/run; do \
+	  case $$script in *peers/run) continue;; esac; \
 	  [ -x "$$script" ] || continue; found=1; echo "== $$script"; "$$script" || exit 1; \
 	done; [ $$found = 1 ] || echo "no benchmark yet"
+
+bench-peers: ## time Martlet against OpenVINO, onnxruntime, CTranslate2, PyTorch and Gunicorn (installs them: 2 GB)
+	@deploy/deps.sh bench
+	@Benchmarks/peers/run
+	@Benchmarks/server-peers/run
 
 clean: ## remove what building made
 	$(SWIFT) package clean

@@ -13,5 +13,5 @@ struct Martlet: ParsableCommand {
         echo 'WIN a FREE prize now' | martlet predict my-model
       """,
     version: "0.1.0",
-    subcommands: [Serve.self, Train.self, Eval.self, Predict.self, Profile.self])
+    subcommands: [Serve.self, Train.self, Eval.self, Predict.self, Profile.self, Bench.self])
 }

@@ -1,0 +1,153 @@
+"""Loads each server in turn with wrk and prints req/s, p99 and memory: python compare.py --help"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = pathlib.Path(__file__).parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    def __init__(self, name, command, port, environment=None):
+        self.name, self.url = name, f"http://127.0.0.1:{port}/predict"
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            command, env=dict(os.environ, OMP_NUM_THREADS="1", **(environment or {})), stdout=self.log, stderr=self.log,
+            cwd=HERE)
+
+    def ask(self, body):
+        request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+        return urllib.request.urlopen(request, timeout=5).read()
+
+    def wait(self, body):
+        for _ in range(300):
+            try:
+                return json.loads(self.ask(body))
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        self.log.seek(0)
+        raise RuntimeError(f"{self.name} did not come up: {self.log.read()[-500:]}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def proportional_megabytes(self):
+        """Proportional set size of the whole tree of processes."""
+        parents = {}
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                stat = (folder / "stat").read_text()
+            except OSError:
+                continue
+            parents.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(folder.name))
+        total, waiting = 0, [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            waiting += parents.get(pid, [])
+            rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M).group(1))
+        return total / 1024
+
+
+def milliseconds(text):
+    number, unit = re.match(r"([\d.]+)(\w+)", text).groups()
+    return float(number) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
+
+
+def load(server, script, options):
+    """Requests a second and p99 in milliseconds of one run of wrk."""
+    result = subprocess.run(
+        ["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", "-s", script, server.url],
+        capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in result:
+        raise RuntimeError(f"{server.name} refused requests:\n{result}")
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", result).group(1))
+    return rate, milliseconds(re.search(r"99%\s+(\S+)", result).group(1))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="Benchmarks/server-peers/run")
+    parser.add_argument("--martlet", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--prepared", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--model8", help="int8 model with the same head, from martlet quantize")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    bodies = {tokens: (options.prepared / f"{tokens}.json").read_bytes() for tokens in (15, 112)}
+    model = str(options.prepared / "model")
+    servers = []
+    for precision, directory in (("f32", model), ("int8", options.model8)):
+        port = free_port()
+        servers.append(Server(
+            f"gunicorn + flask + onnxruntime {precision}",
+            [sys.executable, "-m", "gunicorn", "-w", str(options.workers), "-b", f"127.0.0.1:{port}", "app:app"], port,
+            {"MODEL": model, "ONNX": str(options.prepared / f"{precision}.onnx")}))
+        if directory:
+            port, admin = free_port(), free_port()
+            servers.append(Server(
+                f"martlet {precision}",
+                [options.martlet, "serve", directory, "-w", str(options.workers), "-b", f"127.0.0.1:{port}",
+                 "--admin-bind", f"127.0.0.1:{admin}"], port))
+    try:
+        compare(servers, bodies, options)
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def compare(servers, bodies, options):
+    answers = {server.name: server.wait(bodies[15]) for server in servers}
+    print("answers:", answers, file=sys.stderr)
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for tokens, body in bodies.items():
+            script = os.path.join(folder, f"{tokens}.lua")
+            with open(script, "w") as file:
+                file.write('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n')
+                file.write(f"wrk.body = [[{body.decode()}]]\n")
+            for turn in range(options.rounds):
+                for server in servers:
+                    figures.setdefault((server.name, tokens), []).append(load(server, script, options))
+    memory = {server.name: server.proportional_megabytes() for server in servers}
+    print(f"{options.workers} workers, {options.connections} connections, wrk on the same {os.cpu_count()} cores, "
+          f"{options.rounds} alternating runs of {options.seconds} s; the median\n")
+    print("| server | 15 tokens, req/s | p99 ms | ratio | 112 tokens, req/s | p99 ms | ratio | PSS of the pool, MB |")
+    print("|---" * 8 + "|")
+    for server in servers:
+        cells = []
+        for tokens in bodies:
+            rate = statistics.median(rate for rate, _ in figures[server.name, tokens])
+            p99 = statistics.median(p99 for _, p99 in figures[server.name, tokens])
+            peer = statistics.median(
+                rate for rate, _ in figures[f"gunicorn + flask + onnxruntime {server.name.split()[-1]}", tokens])
+            cells.append(f"{rate:.0f} | {p99:.1f} | {rate / peer:.2f}")
+        print(f"| {server.name} | {' | '.join(cells)} | {memory[server.name]:.0f} |")
+
+
+if __name__ == "__main__":
+    main()

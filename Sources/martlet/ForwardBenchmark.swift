@@ -1,0 +1,180 @@
+import ArgumentParser
+import Foundation
+import JSON
+import Tensor
+import Training
+import Transformer
+
+/// An encoder under the clock.
+struct ForwardBenchmark {
+  private let encoder: Encoder
+  private let kernels: Kernels
+  private let configuration: EncoderConfiguration
+
+  /// Reads and packs the model in `directory`.
+  init(directory: String, threads: Int) throws {
+    kernels = try Kernels.best(threads: threads)
+    let parameters = try ModelDirectory.read(directory)
+    configuration = parameters.configuration
+    encoder = Encoder(Encoder.Weights(parameters, kernels: kernels), kernels: kernels)
+  }
+
+  /// `rows` rows of `tokens` ids drawn from `seed`; the same for the same arguments.
+  func randomRows(seed: UInt64, rows: Int, tokens: Int) throws -> [[Int32]] {
+    var generator = SeededGenerator(seed: seed &+ UInt64(tokens) << 32 &+ UInt64(rows))
+    let made = (0..<rows).map { _ in
+      (0..<tokens).map { _ in
+        Int32.random(in: 0..<Int32(configuration.vocabularySize), using: &generator)
+      }
+    }
+    return try checked(made)
+  }
+
+  /// Rows from lines that each hold a JSON array of ids.
+  func rows(_ lines: [String]) throws -> [[Int32]] {
+    try checked(try lines.filter { !$0.isEmpty }.map { try Self.ids(JSONValue(parsing: $0)) })
+  }
+
+  private static func ids(_ value: JSONValue?) throws -> [Int32] {
+    let ids = value?.arrayValue?.map { $0.intValue.flatMap(Int32.init(exactly:)) } ?? []
+    guard !ids.isEmpty, !ids.contains(nil) else {
+      throw ValidationError(
+        "A row of token ids is a JSON array of whole numbers: [101, 7592, 102].")
+    }
+    return ids.compactMap(\.self)
+  }
+
+  private func checked(_ rows: [[Int32]]) throws -> [[Int32]] {
+    guard !rows.isEmpty else { throw ValidationError("There are no token ids to run.") }
+    for row in rows {
+      guard row.count <= configuration.maximumTokens else {
+        throw ValidationError(
+          "A row has \(row.count) tokens; this model takes \(configuration.maximumTokens).")
+      }
+      guard row.allSatisfy({ $0 >= 0 && Int($0) < configuration.vocabularySize }) else {
+        throw ValidationError(
+          "A token id is outside this model's vocabulary of \(configuration.vocabularySize).")
+      }
+    }
+    return rows
+  }
+
+  /// Multiply-add operations a second of one core with the chosen instruction set, times threads.
+  func measuredPeak() -> Double {
+    let set = InstructionSet(rawValue: kernels.name) ?? .portable
+    return set.measuredPeak(seconds: 0.2) * Double(kernels.pool.threads)
+  }
+
+  /// Times `rows` as one batch until `seconds` are over, at least five times.
+  func measure(_ rows: [[Int32]], seconds: Double) -> ForwardTiming {
+    let batch = TokenBatch(rows)
+    for _ in 0..<3 { _ = encoder.hiddenStates(batch) }
+    let allocations = allocationCount().map { before in
+      _ = encoder.hiddenStates(batch)
+      return (allocationCount() ?? before) - before
+    }
+    var times: [Double] = []
+    let clock = ContinuousClock()
+    let end = clock.now + .seconds(seconds)
+    while clock.now < end || times.count < 5 { times.append(time(batch, clock)) }
+    return ForwardTiming(
+      rows: rows.count, tokens: batch.ids.count, milliseconds: times.sorted(),
+      operations: rows.reduce(0) { $0 + operations($1.count) }, allocations: allocations)
+  }
+
+  private func time(_ batch: TokenBatch, _ clock: ContinuousClock) -> Double {
+    clock.measure { _ = encoder.hiddenStates(batch) } / .milliseconds(1)
+  }
+
+  /// Floating-point operations of one row, a multiply-add counted as two: the linear layers and the
+  /// two products of attention; norms, softmax and activations are left out.
+  private func operations(_ tokens: Int) -> Double {
+    let (n, d) = (Double(tokens), Double(configuration.hiddenSize))
+    let linear = 4 * d * d + 2 * d * Double(configuration.feedForwardSize)
+    return Double(configuration.layerCount) * 2 * n * (linear + 2 * n * d)
+  }
+
+  /// Answers lines until standard input ends, so that a script can time engines in alternation.
+  func answerLines() throws {
+    show(.object(description(peak: measuredPeak(), seed: nil)))
+    let clock = ContinuousClock()
+    while let line = readLine() {
+      let request = try JSONValue(parsing: line)
+      let rows = try checked(try (request["ids"]?.arrayValue ?? []).map { try Self.ids($0) })
+      let batch = TokenBatch(rows)
+      let times = (0..<max(1, request["repeat"]?.intValue ?? 1)).map { _ in time(batch, clock) }
+      let states = encoder.hiddenStates(batch)
+      let means = rows.indices.map { mean(states, batch.layout, sequence: $0) }
+      show(["ms": .array(times.map { JSONValue($0) }), "embedding": .array(means)])
+    }
+  }
+
+  /// Mean over the tokens of one sequence.
+  private func mean(_ states: Matrix, _ layout: RaggedRows, sequence: Int) -> JSONValue {
+    let (start, count) = (layout.starts[sequence], layout.length(sequence))
+    var sums = [Double](repeating: 0, count: states.columns)
+    for row in start..<start + count {
+      for (column, value) in states.row(row).enumerated() { sums[column] += Double(value) }
+    }
+    return .array(sums.map { JSONValue($0 / Double(count)) })
+  }
+
+  private func show(_ value: JSONValue) {
+    FileHandle.standardOutput.write(Data(value.serializedBytes() + [UInt8(ascii: "\n")]))
+  }
+
+  /// What was run and on what.
+  func description(peak: Double, seed: UInt64?) -> JSONObject {
+    var object: JSONObject = [
+      "isa": JSONValue(kernels.name), "threads": JSONValue(kernels.pool.threads),
+      "peak_gflops": JSONValue((peak / 1e8).rounded() / 10),
+    ]
+    if let seed { object["seed"] = .number(.integer(Int(clamping: seed))) }
+    return object
+  }
+
+  /// The first lines of the table.
+  func heading(peak: Double, seed: UInt64) -> String {
+    let gigaflops = String(format: "%.1f", peak / 1e9)
+    return """
+      \(kernels.name), \(kernels.pool.threads) thread(s), peak \(gigaflops) GFLOP/s, seed \(seed)
+       batch  tokens    median ms       min ms     tokens/s   GFLOP/s   of peak  allocations
+      """
+  }
+
+  /// Calls of `malloc` and its kin so far, where the counter of `Benchmarks/allocations` is preloaded.
+  private func allocationCount() -> Int? {
+    guard let symbol = dlsym(nil, "martlet_allocation_count") else { return nil }
+    return unsafeBitCast(symbol, to: (@convention(c) () -> Int).self)()
+  }
+}
+
+/// What was measured of one batch.
+struct ForwardTiming {
+  let rows, tokens: Int
+  /// In rising order.
+  let milliseconds: [Double]
+  let operations: Double
+  let allocations: Int?
+
+  private var median: Double { milliseconds[milliseconds.count / 2] }
+  private var flops: Double { operations / median * 1e3 }
+
+  func text(peak: Double) -> String {
+    String(
+      format: "%6d %7d %12.3f %12.3f %12.0f %9.1f %8.1f%%  ", rows, tokens / rows, median,
+      milliseconds[0], Double(tokens) / median * 1e3, flops / 1e9, flops / peak * 100)
+      + (allocations.map(String.init) ?? "-")
+  }
+
+  func json(peak: Double) -> JSONValue {
+    var object: JSONObject = [
+      "batch": JSONValue(rows), "tokens": JSONValue(tokens / rows), "median_ms": JSONValue(median),
+      "min_ms": JSONValue(milliseconds[0]), "runs": JSONValue(milliseconds.count),
+      "tokens_per_second": JSONValue(Double(tokens) / median * 1e3),
+      "gflops": JSONValue(flops / 1e9), "share_of_peak": JSONValue(flops / peak),
+    ]
+    if let allocations { object["allocations"] = JSONValue(allocations) }
+    return .object(object)
+  }
+}
