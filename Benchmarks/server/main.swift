@@ -13,10 +13,12 @@ final class ConstantPredictor: Predictor {
   let labels = ["ham", "spam"]
   let maximumTokens = 128
 
-  func classify(_ texts: [String]) -> [Classification] {
-    texts.map { _ in
-      Classification(
-        labelIndex: 0, probabilities: [1, 0], tokenCount: 1, unknownTokenCount: 0,
+  let task = ModelTask.classification
+
+  func predict(_ inputs: [TextInput]) -> [Prediction] {
+    inputs.map { _ in
+      Prediction(
+        value: .label(0, probabilities: [1, 0]), tokenCount: 1, unknownTokenCount: 0,
         isTruncated: false)
     }
   }
@@ -48,7 +50,7 @@ guard arguments.count >= 2, let port = UInt16(arguments[1]) else {
   exit(2)
 }
 let predictor: any Predictor =
-  arguments.count > 2 ? try TextClassifier.load(directory: arguments[2]) : ConstantPredictor()
+  arguments.count > 2 ? try TextModel.load(directory: arguments[2]) : ConstantPredictor()
 let server = try PredictionServer(listeners: [listen(port: port)], predictor: predictor)
 server.start()
 print("listening on 127.0.0.1:\(port)")

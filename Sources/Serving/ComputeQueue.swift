@@ -3,7 +3,7 @@ import HTTP
 import Synchronization
 import Transformer
 
-/// Puts waiting requests into batches and classifies them, on a serial queue of its own.
+/// Puts waiting requests into batches and predicts for them, on a serial queue of its own.
 ///
 /// A batch takes what waits, up to a number of texts and of tokens; a lone request never waits for
 /// company. What waits is bounded: past the bound a request is refused at once.
@@ -55,7 +55,7 @@ final class ComputeQueue: @unchecked Sendable {
   func enqueue(_ job: Job) -> Bool {
     enum Verdict { case full, queued, mustStart }
     let verdict = state.withLock { state -> Verdict in
-      let count = job.input.texts.count
+      let count = job.input.inputs.count
       if state.textCount > 0 && state.textCount + count > options.maximumQueuedTexts {
         return .full
       }
@@ -78,7 +78,7 @@ final class ComputeQueue: @unchecked Sendable {
       if expired.isEmpty { return [] }
       state.waiting = waiting.filter { $0.deadline > now }
       state.first = 0
-      state.textCount -= expired.reduce(0) { $0 + $1.input.texts.count }
+      state.textCount -= expired.reduce(0) { $0 + $1.input.inputs.count }
       return expired
     }
     for job in expired { refuseLate(job) }
@@ -95,7 +95,7 @@ final class ComputeQueue: @unchecked Sendable {
       }
       if jobs.isEmpty { continue }
       batchStart.store(now, ordering: .relaxed)
-      classify(jobs)
+      predict(jobs)
       batchStart.store(0, ordering: .relaxed)
     }
   }
@@ -107,13 +107,13 @@ final class ComputeQueue: @unchecked Sendable {
       var tokens = 0
       while state.first < state.waiting.count {
         let job = state.waiting[state.first]
-        texts += job.input.texts.count
+        texts += job.input.inputs.count
         tokens += job.tokenEstimate
         let isOver = texts > options.maximumBatchTexts || tokens > options.maximumBatchTokens
         if isOver && !batch.isEmpty { break }
         batch.append(job)
         state.first += 1
-        state.textCount -= job.input.texts.count
+        state.textCount -= job.input.inputs.count
       }
       if state.first == state.waiting.count {
         state.waiting.removeAll(keepingCapacity: true)
@@ -127,11 +127,11 @@ final class ComputeQueue: @unchecked Sendable {
     }
   }
 
-  private func classify(_ jobs: [Job]) {
-    let texts = jobs.count == 1 ? jobs[0].input.texts : jobs.flatMap(\.input.texts)
-    let results: [Classification]
+  private func predict(_ jobs: [Job]) {
+    let inputs = jobs.count == 1 ? jobs[0].input.inputs : jobs.flatMap(\.input.inputs)
+    let results: [Prediction]
     do {
-      results = try predictor.classify(texts)
+      results = try predictor.predict(inputs)
     } catch {
       for job in jobs {
         let problem = Problem(
@@ -143,9 +143,9 @@ final class ComputeQueue: @unchecked Sendable {
     }
     var start = 0
     for job in jobs {
-      let end = start + job.input.texts.count
+      let end = start + job.input.inputs.count
       let answer = PredictAnswer(
-        labels: labels, classifications: Array(results[start..<end]), isList: job.input.isList,
+        labels: labels, predictions: Array(results[start..<end]), isList: job.input.isList,
         hasScores: job.hasScores)
       // First, so that feedback sent on the answer's heels finds its prediction.
       record(job, results[start..<end])
@@ -154,15 +154,15 @@ final class ComputeQueue: @unchecked Sendable {
     }
   }
 
-  private func record(_ job: Job, _ results: ArraySlice<Classification>) {
+  private func record(_ job: Job, _ results: ArraySlice<Prediction>) {
     guard let recorder = hooks.recorder else { return }
     let duration = Clock.now - job.request.arrival
-    for (index, (text, classification)) in zip(job.input.texts, results).enumerated() {
+    for (index, (input, prediction)) in zip(job.input.inputs, results).enumerated() {
       // The texts of a list share a request; feedback tells them apart by position.
       let id = job.input.isList ? "\(job.request.id)/\(index)" : job.request.id
       recorder.record(
         prediction: PredictionEvent(
-          requestID: id, text: text, classification: classification,
+          requestID: id, text: input.text, prediction: prediction,
           duration: duration))
     }
   }

@@ -12,7 +12,8 @@ struct HealthRecorder: ServingRecorder {
 
   func record(prediction: PredictionEvent) {
     counters.record(prediction: prediction)
-    let answer = prediction.classification
+    // Drift is watched over classes: scores, tokens and vectors have none.
+    guard let answer = prediction.prediction.classification else { return }
     health.record(
       FeatureValues(
         text: prediction.text, tokenCount: answer.tokenCount,

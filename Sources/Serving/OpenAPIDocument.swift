@@ -1,4 +1,5 @@
 import JSON
+import Transformer
 
 /// The description of the public listener, in OpenAPI 3.1.
 struct OpenAPIDocument {
@@ -9,7 +10,7 @@ struct OpenAPIDocument {
       "openapi": "3.1.0",
       "info": [
         "title": "Martlet", "version": "1",
-        "description": JSONValue("Text classification with the model \(model.name)."),
+        "description": JSONValue("\(model.task.rawValue) with the model \(model.name)."),
       ],
       "paths": [
         "/predict": ["post": predict],
@@ -27,26 +28,64 @@ struct OpenAPIDocument {
     ["type": "string", "enum": .array(model.labels.map { JSONValue($0) })]
   }
 
+  /// The prediction for one input, by task.
+  private var prediction: JSONValue {
+    let number: JSONValue = ["type": "number"]
+    switch model.task {
+    case .classification: return label
+    case .multiLabelClassification: return ["type": "array", "items": label]
+    case .regression:
+      return model.labels.count == 1 ? number : ["type": "array", "items": number]
+    case .embedding: return ["type": "array", "items": number]
+    case .tokenClassification:
+      return [
+        "type": "array",
+        "items": [
+          "type": "object", "required": ["token", "label", "score"],
+          "properties": ["token": ["type": "string"], "label": label, "score": number],
+        ],
+      ]
+    }
+  }
+
+  /// A text, or a pair of texts.
+  private var input: JSONValue {
+    let text: JSONValue = ["type": "string", "minLength": 1]
+    return [
+      "anyOf": [
+        text,
+        [
+          "type": "object", "required": ["text"], "additionalProperties": false,
+          "properties": ["text": text, "text_pair": text],
+        ],
+      ]
+    ]
+  }
+
   private func oneOrList(_ item: JSONValue) -> JSONValue {
     ["oneOf": [item, ["type": "array", "items": item]]]
   }
 
+  /// As `oneOrList`, for items that may be lists themselves.
+  private func anyOrList(_ item: JSONValue) -> JSONValue {
+    ["anyOf": [item, ["type": "array", "items": item]]]
+  }
+
   private var predict: JSONValue {
-    let text: JSONValue = ["type": "string", "minLength": 1]
     let scores: JSONValue = ["type": "object", "additionalProperties": ["type": "number"]]
     let answer: JSONValue = [
       "type": "object", "required": ["prediction"],
       "properties": [
-        "prediction": oneOrList(label), "scores": oneOrList(scores),
+        "prediction": anyOrList(prediction), "scores": oneOrList(scores),
         "truncated": oneOrList(["type": "boolean"]),
       ],
     ]
     return [
-      "summary": "Classifies one text or several.",
+      "summary": "Predicts for one text, one pair of texts, or several.",
       "parameters": [
         [
           "name": "scores", "in": "query", "schema": ["type": "boolean"],
-          "description": "Adds the probability of each label.",
+          "description": "Adds the probability of each label, where the model has such.",
         ],
         [
           "name": "X-Request-Timeout-Ms", "in": "header",
@@ -55,7 +94,7 @@ struct OpenAPIDocument {
         ],
       ],
       "requestBody": body(
-        ["type": "object", "required": ["input"], "properties": ["input": oneOrList(text)]]),
+        ["type": "object", "required": ["input"], "properties": ["input": anyOrList(input)]]),
       "responses": responses("200", answer, ["400", "413", "415", "422", "503", "504"]),
     ]
   }

@@ -94,14 +94,15 @@ public struct PoolCounters: Sendable {
     }
 
     func record(prediction: PredictionEvent) {
-      let answer = prediction.classification
+      let answer = prediction.prediction
       row.add(at: Field.predictions)
       if answer.isTruncated { row.add(at: Field.truncated) }
-      let top = Double(answer.probabilities[answer.labelIndex])
-      row.add(at: Field.confidence + PoolCounters.shareBin(top, confidenceBins))
       row.add(at: Field.lengths + PoolCounters.lengthBin(answer.tokenCount))
       let unknown = Double(answer.unknownTokenCount) / Double(max(1, answer.tokenCount))
       row.add(at: Field.unknown + PoolCounters.shareBin(unknown, unknownBins))
+      guard let answer = answer.classification else { return }
+      let top = Double(answer.probabilities[answer.labelIndex])
+      row.add(at: Field.confidence + PoolCounters.shareBin(top, confidenceBins))
       row.add(at: Field.classes + min(answer.labelIndex, classLimit - 1))
     }
 

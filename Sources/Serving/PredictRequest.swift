@@ -1,9 +1,11 @@
 import HTTP
 import JSON
+import Transformer
 
-/// The body of `/predict`: `{"input": "text"}` or `{"input": ["a", "b"]}`.
+/// The body of `/predict`: `{"input": "text"}`, `{"input": {"text": "a", "text_pair": "b"}}`, or a
+/// list of such inputs.
 struct PredictRequest: Sendable {
-  var texts: [String]
+  var inputs: [TextInput]
   /// Whether the input was a list, so that the answer is one.
   var isList: Bool
 
@@ -14,16 +16,10 @@ struct PredictRequest: Sendable {
         status: .unprocessableContent, detail: "The member 'input' is missing.",
         mend: #"Send {"input": "text"} or {"input": ["a", "b"]}."#, pointer: "/input")
     }
-    if let text = input.stringValue {
-      texts = [try Self.checked(text, pointer: "/input")]
+    guard let values = input.arrayValue else {
+      inputs = [try Self.input(input, pointer: "/input")]
       isList = false
       return
-    }
-    guard let values = input.arrayValue else {
-      throw Problem(
-        status: .unprocessableContent,
-        detail: "'input' is \(input.kind), not a string or a list of strings.",
-        mend: #"Put the text in quotes: {"input": "text"}."#, pointer: "/input")
     }
     if values.isEmpty || values.count > maximumTexts {
       throw Problem(
@@ -31,20 +27,37 @@ struct PredictRequest: Sendable {
         detail: "'input' has \(values.count) texts; from 1 to \(maximumTexts) are taken.",
         mend: "Send at least one text, and long lists in parts.", pointer: "/input")
     }
-    texts = []
-    texts.reserveCapacity(values.count)
+    inputs = []
+    inputs.reserveCapacity(values.count)
     for (index, value) in values.enumerated() {
-      guard let text = value.stringValue else {
-        throw Problem(
-          status: .unprocessableContent, detail: "An element of 'input' is \(value.kind).",
-          mend: "Make each element a string.", pointer: "/input/\(index)")
-      }
-      texts.append(try Self.checked(text, pointer: "/input/\(index)"))
+      inputs.append(try Self.input(value, pointer: "/input/\(index)"))
     }
     isList = true
   }
 
-  private static func checked(_ text: String, pointer: String) throws(Problem) -> String {
+  private static func input(_ value: JSONValue, pointer: String) throws(Problem) -> TextInput {
+    if value.stringValue != nil { return TextInput(try text(value, pointer: pointer)) }
+    guard let object = value.objectValue else {
+      throw Problem(
+        status: .unprocessableContent, detail: "An input is \(value.kind), not a string.",
+        mend: #"Put the text in quotes: {"input": "text"}."#, pointer: pointer)
+    }
+    for key in object.keys where key != "text" && key != "text_pair" {
+      throw Problem(
+        status: .unprocessableContent, detail: "An input has a member that is not known.",
+        mend: #"Send {"text": "a"} or {"text": "a", "text_pair": "b"}."#, pointer: pointer)
+    }
+    let first = try text(object["text"] ?? .null, pointer: pointer + "/text")
+    guard let pair = object["text_pair"] else { return TextInput(first) }
+    return TextInput(first, pair: try text(pair, pointer: pointer + "/text_pair"))
+  }
+
+  private static func text(_ value: JSONValue, pointer: String) throws(Problem) -> String {
+    guard let text = value.stringValue else {
+      throw Problem(
+        status: .unprocessableContent, detail: "The text is \(value.kind), not a string.",
+        mend: "Make it a string.", pointer: pointer)
+    }
     if text.isEmpty {
       throw Problem(
         status: .unprocessableContent, detail: "The text is empty.",

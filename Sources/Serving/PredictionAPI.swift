@@ -1,9 +1,11 @@
 import HTTP
 import JSON
+import Transformer
 
 /// What the API says of the model.
 struct ModelDescription: Sendable {
   let name: String
+  let task: ModelTask
   let labels: [String]
   let maximumTokens: Int
 }
@@ -52,8 +54,9 @@ struct PredictionAPI: Sendable {
     do throws(Problem) {
       let input = try PredictRequest(request, maximumTexts: options.maximumTextsPerRequest)
       let deadline = try request.arrival + timeout(request)
-      let tokens = input.texts.reduce(0) {
-        $0 + min(model.maximumTokens, $1.utf8.count / 4 + 2)
+      let tokens = input.inputs.reduce(0) {
+        let bytes = $1.text.utf8.count + ($1.pair?.utf8.count ?? 0)
+        return $0 + min(model.maximumTokens, bytes / 4 + 2)
       }
       let job = ComputeQueue.Job(
         request: request, responder: responder, input: input, hasScores: wantsScores(request),
@@ -93,7 +96,9 @@ struct PredictionAPI: Sendable {
       guard let index = model.labels.firstIndex(of: label) else {
         throw Problem(
           status: .unprocessableContent, detail: "The model has no such label.",
-          mend: "Use one of: \(model.labels.prefix(20).joined(separator: ", ")).",
+          mend: model.labels.isEmpty
+            ? "This model gives no labels; feedback is for classifiers."
+            : "Use one of: \(model.labels.prefix(20).joined(separator: ", ")).",
           pointer: "/label")
       }
       switch hooks.feedback(id, index) {
@@ -129,7 +134,7 @@ struct PredictionAPI: Sendable {
       "object": "list",
       "data": [
         [
-          "id": JSONValue(model.name), "object": "model", "task": "text-classification",
+          "id": JSONValue(model.name), "object": "model", "task": .string(model.task.rawValue),
           "labels": .array(model.labels.map { JSONValue($0) }),
           "maximum_tokens": JSONValue(model.maximumTokens),
         ]

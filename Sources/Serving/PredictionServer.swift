@@ -24,7 +24,8 @@ public final class PredictionServer: @unchecked Sendable {
   ) throws {
     let compute = ComputeQueue(predictor: predictor, options: options, hooks: hooks)
     let description = ModelDescription(
-      name: predictor.name, labels: predictor.labels, maximumTokens: predictor.maximumTokens)
+      name: predictor.name, task: predictor.task, labels: predictor.labels,
+      maximumTokens: predictor.maximumTokens)
     let api = PredictionAPI(
       model: description, compute: compute, options: options, hooks: hooks)
     let router = try api.router()

@@ -4,12 +4,14 @@ import Transformer
 public protocol Predictor: AnyObject {
   /// The model's name in `/v1/models`.
   var name: String { get }
-  /// Class names in the order of `Classification.probabilities`.
+  /// What the model says.
+  var task: ModelTask { get }
+  /// Names of the outputs in order; empty for embeddings.
   var labels: [String] { get }
   /// Longest input in tokens; what is longer is truncated.
   var maximumTokens: Int { get }
-  /// One classification for each text, in order.
-  func classify(_ texts: [String]) throws -> [Classification]
+  /// One prediction for each input, in order.
+  func predict(_ inputs: [TextInput]) throws -> [Prediction]
 }
 
-extension TextClassifier: Predictor {}
+extension TextModel: Predictor {}

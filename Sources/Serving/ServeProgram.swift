@@ -7,7 +7,7 @@ import Logging
 import Prefork
 import Transformer
 
-/// What `martlet serve` runs in the pool: a classifier loaded once before the forks, a
+/// What `martlet serve` runs in the pool: a model loaded once before the forks, a
 /// `PredictionServer` in each worker, the admin pages in the companion.
 public final class ServeProgram: PoolProgram {
   private let directory: String
@@ -20,7 +20,7 @@ public final class ServeProgram: PoolProgram {
   private let makeAccessLog: @Sendable () throws -> AccessLog?
   private let adminToken: String?
   /// The model that new workers will serve.
-  public private(set) var classifier: TextClassifier?
+  public private(set) var model: TextModel?
 
   /// A program that serves the model in `directory`. `accessLog` is called in each worker, because
   /// a log owns a queue and the arbiter may not use Dispatch.
@@ -43,9 +43,10 @@ public final class ServeProgram: PoolProgram {
   /// Reads and packs the model.
   /// - Throws: `ModelError` or `TokenizationError`.
   public func load() throws {
-    let classifier = try TextClassifier.load(directory: directory)
-    self.classifier = classifier
-    reference = loadReference(labels: classifier.labels)
+    let model = try TextModel.load(directory: directory)
+    self.model = model
+    let hasClasses = model.task == .classification || model.task == .multiLabelClassification
+    reference = hasClasses ? loadReference(labels: model.labels) : nil
   }
 
   /// The profile beside the model. Without a good one the model is served all the same, and one line says why drift is
@@ -70,7 +71,7 @@ public final class ServeProgram: PoolProgram {
 
   /// One worker: serves until it is told to stop.
   public func runWorker(_ context: ChildContext) -> Int32 {
-    guard let classifier, let slot = context.slot else { return 70 }
+    guard let model, let slot = context.slot else { return 70 }
     var hooks = ServingHooks()
     hooks.recorder = HealthRecorder(
       counters: counters.recorder(slot), health: health.recorder(slot: slot.index))
@@ -91,7 +92,7 @@ public final class ServeProgram: PoolProgram {
     do {
       accessLog = try makeAccessLog()
       server = try PredictionServer(
-        listeners: context.listeners, predictor: classifier, options: options, hooks: hooks,
+        listeners: context.listeners, predictor: model, options: options, hooks: hooks,
         accessLog: accessLog)
     } catch {
       return 71
@@ -108,10 +109,10 @@ public final class ServeProgram: PoolProgram {
   /// The companion: serves the admin pages.
   public func runCompanion(_ context: ChildContext) -> Int32 {
     let monitor = HealthMonitor(
-      counters: health, labels: classifier?.labels ?? [], reference: reference,
+      counters: health, labels: model?.labels ?? [], reference: reference,
       log: Logger(label: "martlet.health"))
     let page = MetricsPage(
-      scoreboard: scoreboard, counters: counters, labels: classifier?.labels ?? [],
+      scoreboard: scoreboard, counters: counters, labels: model?.labels ?? [],
       health: monitor)
     let timer = DispatchSource.makeTimerSource(
       queue: DispatchQueue(label: "martlet.health"))

@@ -10,7 +10,7 @@ public struct PredictionEvent: Sendable {
   /// The text as it came.
   public let text: String
   /// What the model said.
-  public let classification: Classification
+  public let prediction: Prediction
   /// Nanoseconds from the request's first byte to its prediction.
   public let duration: Int64
 }
@@ -20,7 +20,7 @@ public protocol ServingRecorder: Sendable {
   /// One answer has been written. Called on the I/O queue.
   /// - Parameter route: the path of a known route; nil for any other, and for refused requests.
   func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int)
-  /// One text has been classified. Called on the compute queue.
+  /// One text has been predicted. Called on the compute queue.
   func record(prediction: PredictionEvent)
   /// Texts that wait for the compute queue now.
   func record(queueDepth: Int)

@@ -8,4 +8,12 @@ public struct Encoding: Sendable, Equatable {
   public var isTruncated: Bool
   /// How many of the ids are the unknown token.
   public var unknownCount: Int
+
+  /// Tokens that were made elsewhere.
+  public init(ids: [Int32], typeIDs: [Int32], isTruncated: Bool, unknownCount: Int) {
+    self.ids = ids
+    self.typeIDs = typeIDs
+    self.isTruncated = isTruncated
+    self.unknownCount = unknownCount
+  }
 }

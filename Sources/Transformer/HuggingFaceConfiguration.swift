@@ -4,31 +4,35 @@ import Tensor
 
 /// Reads and writes `config.json` as Hugging Face's `transformers` has it.
 public enum HuggingFaceConfiguration {
-  /// The shape that `config.json` at `path` describes.
+  /// The content of `config.json` at `path`.
   ///
-  /// - Throws: `ModelError` naming the key.
-  public static func read(path: String) throws -> EncoderConfiguration {
+  /// - Throws: `ModelError.missingFile` or `.badConfiguration`.
+  static func json(path: String) throws -> JSONValue {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw ModelError.missingFile(
         path: path, hint: "A model directory needs its shape in this file.")
     }
     do {
-      return try read(JSONValue(parsing: data), path: path)
-    } catch let error as JSONError {
+      return try JSONValue(
+        parsing: data, limits: JSONLimits(depth: 32, bytes: 1 << 26, elements: 1 << 22))
+    } catch {
       throw ModelError.badConfiguration(
         path: path, key: "", problem: "is not JSON: \(error.localizedDescription)")
     }
   }
 
+  /// The shape that `config.json` at `path` describes.
+  ///
+  /// - Throws: `ModelError` naming the key.
+  public static func read(path: String) throws -> EncoderConfiguration {
+    try read(json(path: path), path: path)
+  }
+
   /// The shape that `json` describes; messages call it `path`.
   public static func read(_ json: JSONValue, path: String) throws -> EncoderConfiguration {
     let reader = Reader(json: json, path: path)
-    let type = try reader.string("model_type")
-    guard let family = EncoderConfiguration.Family(rawValue: type) else {
-      throw ModelError.unsupported(
-        path: path, what: "model_type \"\(type)\"",
-        supported: EncoderConfiguration.Family.allCases.map(\.rawValue).joined(separator: ", "))
-    }
+    let family = try family(json, path: path)
+    try refuseVariants(reader)
     var configuration =
       family == .distilbert ? try distilBERT(reader) : try bertLike(reader, family)
     guard configuration.hiddenSize % configuration.headCount == 0 else {
@@ -40,9 +44,35 @@ public enum HuggingFaceConfiguration {
     if json["martlet_positional_encoding"]?.stringValue == PositionalEncoding.none.rawValue {
       configuration.positionalEncoding = .none
     }
-    configuration.paddingID = json["pad_token_id"]?.intValue ?? 0
-    configuration.labels = try labels(reader)
+    configuration.paddingID = try reader.count("pad_token_id", 0)
+    let head = try HuggingFaceTask(json, family: family, path: path)
+    let isOnText = head.task != .tokenClassification && head.task != .embedding
+    configuration.labels = isOnText ? head.labels : []
     return configuration
+  }
+
+  /// The family that `model_type` names.
+  ///
+  /// - Throws: `ModelError.unsupported` with the list of what is supported.
+  static func family(_ json: JSONValue, path: String) throws -> EncoderConfiguration.Family {
+    let type = try Reader(json: json, path: path).string("model_type")
+    guard let family = EncoderConfiguration.Family(rawValue: type) else {
+      throw ModelError.unsupported(
+        path: path, what: "model_type \"\(type.prefix(100))\"",
+        supported: EncoderConfiguration.Family.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return family
+  }
+
+  /// Variants of the families that compute something else.
+  private static func refuseVariants(_ reader: Reader) throws {
+    for key in ["is_decoder", "add_cross_attention"] where reader.json[key]?.boolValue == true {
+      throw ModelError.unsupported(path: reader.path, what: key, supported: "encoders")
+    }
+    if let pruned = reader.json["pruned_heads"]?.objectValue, !pruned.isEmpty {
+      throw ModelError.unsupported(
+        path: reader.path, what: "pruned_heads", supported: "layers with all their heads")
+    }
   }
 
   private static func distilBERT(_ reader: Reader) throws -> EncoderConfiguration {
@@ -77,15 +107,15 @@ public enum HuggingFaceConfiguration {
       dropout: reader.share("hidden_dropout_prob", 0.1))
     if family != .bert {
       // RoBERTa's places start behind the padding id.
-      configuration.positionOffset = (reader.json["pad_token_id"]?.intValue ?? 1) + 1
+      configuration.positionOffset = try reader.count("pad_token_id", 1) + 1
       configuration.maximumTokens -= configuration.positionOffset
       guard configuration.maximumTokens > 0 else {
         throw ModelError.badConfiguration(
           path: reader.path, key: "max_position_embeddings", problem: "leaves no room for tokens")
       }
     }
-    configuration.tokenTypeCount = reader.json["type_vocab_size"]?.intValue ?? 2
-    configuration.layerNormEpsilon = Float(reader.json["layer_norm_eps"]?.doubleValue ?? 1e-12)
+    configuration.tokenTypeCount = try reader.count("type_vocab_size", 2)
+    configuration.layerNormEpsilon = try epsilon(reader)
     configuration.attentionDropout = reader.share("attention_probs_dropout_prob", 0.1)
     configuration.classifierDropout = reader.share("classifier_dropout", configuration.dropout)
     configuration.activation = try activation(reader, "hidden_act")
@@ -95,45 +125,29 @@ public enum HuggingFaceConfiguration {
     return configuration
   }
 
+  private static func epsilon(_ reader: Reader) throws -> Float {
+    guard let json = reader.json["layer_norm_eps"] else { return 1e-12 }
+    guard let value = json.doubleValue, value > 0, value < 1 else {
+      throw ModelError.badConfiguration(
+        path: reader.path, key: "layer_norm_eps", problem: "is not a number between 0 and 1")
+    }
+    return Float(value)
+  }
+
   private static func activation(_ reader: Reader, _ key: String) throws -> Activation {
     switch reader.json[key]?.stringValue ?? "gelu" {
     case "gelu": return .gelu
     case "relu": return .relu
     case let other:
       throw ModelError.unsupported(
-        path: reader.path, what: "\(key) \"\(other)\"", supported: "gelu, relu")
-    }
-  }
-
-  private static func labels(_ reader: Reader) throws -> [String] {
-    let architectures = reader.json["architectures"]?.arrayValue?.compactMap(\.stringValue) ?? []
-    guard architectures.contains(where: { $0.hasSuffix("ForSequenceClassification") }) else {
-      return []
-    }
-    let count = reader.json["num_labels"]?.intValue
-    guard let names = reader.json["id2label"]?.objectValue else {
-      return (0..<(count ?? 2)).map { "LABEL_\($0)" }
-    }
-    return try (0..<names.count).map { index in
-      guard let name = names["\(index)"]?.stringValue else {
-        throw ModelError.badConfiguration(
-          path: reader.path, key: "id2label", problem: "has no name for label \(index)")
-      }
-      return name
+        path: reader.path, what: "\(key) \"\(other.prefix(100))\"", supported: "gelu, relu")
     }
   }
 
   /// The text of `config.json` for `configuration`.
   public static func encode(_ c: EncoderConfiguration) -> JSONValue {
     var json = JSONObject()
-    let architecture: String
-    switch c.family {
-    case .bert: architecture = "Bert"
-    case .distilbert: architecture = "DistilBert"
-    case .roberta: architecture = "Roberta"
-    case .xlmRoberta: architecture = "XLMRoberta"
-    case .robertaPreLayerNorm: architecture = "RobertaPreLayerNorm"
-    }
+    let architecture = HuggingFaceTask.classPrefix(c.family)
     json["architectures"] = [
       .string(architecture + (c.labels.isEmpty ? "Model" : "ForSequenceClassification"))
     ]
@@ -202,6 +216,16 @@ public enum HuggingFaceConfiguration {
       guard let value = json[key]?.intValue, (1...4_000_000).contains(value) else {
         throw ModelError.badConfiguration(
           path: path, key: key, problem: "is missing or not from 1 to 4000000")
+      }
+      return value
+    }
+
+    /// A number from 0 on, of the same bound as a size; null counts as missing.
+    func count(_ key: String, _ fallback: Int) throws -> Int {
+      guard let json = json[key], !json.isNull else { return fallback }
+      guard let value = json.intValue, (0...4_000_000).contains(value) else {
+        throw ModelError.badConfiguration(
+          path: path, key: key, problem: "is not from 0 to 4000000")
       }
       return value
     }

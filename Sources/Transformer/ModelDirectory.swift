@@ -5,26 +5,55 @@ import Tensor
 /// A model as a Hugging Face directory: `config.json`, `model.safetensors`, and beside them the
 /// tokenizer's files.
 public enum ModelDirectory {
-  /// Reads shape and weights from `directory`.
+  /// Reads shape, task and labels from `directory`, and checks that they are supported.
   ///
-  /// - Throws: `ModelError` naming file, key or tensor.
-  public static func read(_ directory: String) throws -> EncoderParameters {
+  /// - Throws: `ModelError` naming file and key.
+  public static func describe(_ directory: String) throws -> ModelConfiguration {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory),
       isDirectory.boolValue
     else { throw ModelError.noDirectory(path: directory) }
-    let configuration = try HuggingFaceConfiguration.read(path: directory + "/config.json")
-    let file = try SafeTensors(path: directory + "/model.safetensors")
-    return try read(configuration, file)
+    let modules = try SentenceTransformersModules(directory: directory)
+    var encoderDirectory = directory
+    if let folder = modules?.encoderPath, !folder.isEmpty { encoderDirectory += "/" + folder }
+    let path = encoderDirectory + "/config.json"
+    let json = try HuggingFaceConfiguration.json(path: path)
+    let encoder = try HuggingFaceConfiguration.read(json, path: path)
+    let head = try HuggingFaceTask(json, family: encoder.family, path: path)
+    var configuration = ModelConfiguration(
+      directory: directory, encoderDirectory: encoderDirectory, architecture: head.architecture,
+      task: head.task, encoder: encoder, labels: head.labels,
+      scoreActivation: head.scoreActivation, embedding: nil,
+      maximumTokens: min(encoder.maximumTokens, modules?.maximumTokens ?? .max), notes: [])
+    if let embedding = modules?.embedding {
+      configuration.embedding = embedding
+      (configuration.task, configuration.labels) = (.embedding, [])
+      configuration.encoder.labels = []
+    } else if head.task == .embedding {
+      configuration.embedding = EmbeddingConfiguration(poolings: [.mean])
+      configuration.notes.append(
+        "neither a head nor modules.json is there: embeddings by mean pooling, not normalised")
+    }
+    return configuration
+  }
+
+  /// Reads shape and weights of the encoder, with its head on the whole text if it has one.
+  ///
+  /// - Throws: `ModelError` naming file, key or tensor.
+  public static func read(_ directory: String) throws -> EncoderParameters {
+    let configuration = try describe(directory)
+    return try read(
+      configuration.encoder, Checkpoint(directory: configuration.encoderDirectory))
   }
 
   /// Reads the weights of `configuration` from `file`.
   public static func read(
-    _ configuration: EncoderConfiguration, _ file: SafeTensors
+    _ configuration: EncoderConfiguration, _ file: Checkpoint
   ) throws -> EncoderParameters {
     // The file must be able to hold what the configuration asks for, before memory is taken for it.
     try checkSize(configuration, file)
     let names = names(configuration, file)
+    try checkTables(configuration, file, names)
     var configuration = configuration
     if configuration.positionalEncoding == .sinusoidal,
       try !hasSinusoids(configuration, file, names)
@@ -32,6 +61,7 @@ public enum ModelDirectory {
       configuration.positionalEncoding = .learned
     }
     let parameters = EncoderParameters(configuration)
+    var used: Set<String> = [names.positions]
     for entry in parameters.entries {
       let target = parameters.matrix(entry)
       for source in names.sources(entry) {
@@ -41,11 +71,61 @@ public enum ModelDirectory {
         } else {
           part = target.rowRange(source.rows)
         }
-        try file.read(Self.present(source.name, file), into: part)
+        let name = present(source.name, file)
+        try file.read(name, into: part)
+        used.insert(name)
       }
     }
+    try refuseStrangers(file, names, used: used)
     return parameters
   }
+
+  /// Tensors in the encoder's own namespace that nothing asked for mean that shape and weights are
+  /// not of the same model. Heads of other tasks and stored constants are passed over.
+  private static func refuseStrangers(
+    _ file: Checkpoint, _ names: HuggingFaceNames, used: Set<String>
+  ) throws {
+    let constants = ["embeddings.position_ids", "embeddings.token_type_ids"]
+    let spaces = ["encoder.", "transformer.", "embeddings."].map { names.prefix + $0 }
+    let strangers = file.names.filter { name in
+      !used.contains(name) && spaces.contains { name.hasPrefix($0) }
+        && !constants.contains { name == names.prefix + $0 }
+    }
+    if let first = strangers.min() {
+      throw ModelError.extraTensor(path: file.path, name: first)
+    }
+  }
+
+  /// Shapes of the tables, whose size no other check bounds.
+  private static func checkTables(
+    _ c: EncoderConfiguration, _ file: Checkpoint, _ names: HuggingFaceNames
+  ) throws {
+    var tables = [(names.prefix + "embeddings.word_embeddings.weight", c.vocabularySize)]
+    if c.positionalEncoding == .learned || file[names.positions] != nil {
+      tables.append((names.positions, c.positionCount))
+    } else if c.positionCount > longestSinusoids {
+      throw ModelError.badConfiguration(
+        path: file.path, key: "max_position_embeddings",
+        problem: "(\(c.positionCount)) is above \(longestSinusoids), and no table is stored")
+    }
+    if c.tokenTypeCount > 0 {
+      tables.append((names.prefix + "embeddings.token_type_embeddings.weight", c.tokenTypeCount))
+    }
+    for (name, rows) in tables {
+      guard let entry = file[name] else {
+        throw ModelError.missingTensor(path: file.path, name: name)
+      }
+      guard entry.shape == [rows, c.hiddenSize] else {
+        throw ModelError.wrongTensor(
+          path: file.path, name: name, found: "\(entry.type) \(entry.shape)",
+          wanted: "F32, F16 or BF16 \([rows, c.hiddenSize])")
+      }
+    }
+  }
+
+  private static let longestSinusoids = 1 << 16
+  /// Tensors that a layer of any family has.
+  private static let tensorsPerLayer = 16
 
   /// Writes shape and weights to `directory`, made where it is missing. Each file appears whole or
   /// not at all.
@@ -107,25 +187,25 @@ public enum ModelDirectory {
   }
 
   private static func names(
-    _ configuration: EncoderConfiguration, _ file: SafeTensors
+    _ configuration: EncoderConfiguration, _ file: Checkpoint
   ) -> HuggingFaceNames {
     let prefix = HuggingFaceNames.prefix(configuration.family)
-    let hasPrefix = file.entries.keys.contains { $0.hasPrefix(prefix) }
+    let hasPrefix = file.names.contains { $0.hasPrefix(prefix) }
     return HuggingFaceNames(configuration: configuration, prefix: hasPrefix ? prefix : "")
   }
 
   /// Checkpoints converted from TensorFlow call a norm's weight gamma and its bias beta.
-  private static func present(_ name: String, _ file: SafeTensors) -> String {
-    if file.entries[name] != nil || !name.contains("LayerNorm") { return name }
+  private static func present(_ name: String, _ file: Checkpoint) -> String {
+    if file[name] != nil || !name.contains("LayerNorm") { return name }
     let old = name.replacingOccurrences(of: "LayerNorm.weight", with: "LayerNorm.gamma")
       .replacingOccurrences(of: "LayerNorm.bias", with: "LayerNorm.beta")
-    return file.entries[old] == nil ? name : old
+    return file[old] == nil ? name : old
   }
 
   private static func hasSinusoids(
-    _ configuration: EncoderConfiguration, _ file: SafeTensors, _ names: HuggingFaceNames
+    _ configuration: EncoderConfiguration, _ file: Checkpoint, _ names: HuggingFaceNames
   ) throws -> Bool {
-    guard file.entries[names.positions] != nil else { return true }
+    guard file[names.positions] != nil else { return true }
     let (rows, columns) = (configuration.positionCount, configuration.hiddenSize)
     let stored = Matrix(rows: rows, columns: columns)
     try file.read(names.positions, into: stored)
@@ -135,8 +215,14 @@ public enum ModelDirectory {
     }
   }
 
-  private static func checkSize(_ c: EncoderConfiguration, _ file: SafeTensors) throws {
-    let stored = file.entries.values.reduce(0) { $0 + $1.count }
+  private static func checkSize(_ c: EncoderConfiguration, _ file: Checkpoint) throws {
+    let stored = file.parameterCount
+    let needed = tensorsPerLayer * c.layerCount
+    guard needed <= file.names.count else {
+      throw ModelError.badTensors(
+        path: file.path,
+        problem: "it holds \(file.names.count) tensors where \(c.layerCount) layers have \(needed)")
+    }
     let layer = 4 * c.hiddenSize * c.hiddenSize + 2 * c.hiddenSize * c.feedForwardSize
     let (layers, overflow) = layer.multipliedReportingOverflow(by: c.layerCount)
     let wanted = layers.addingReportingOverflow(c.vocabularySize * c.hiddenSize)

@@ -24,6 +24,10 @@ public enum ModelError: Error, Equatable, LocalizedError {
   case vocabularyMismatch(path: String, tokens: Int, rows: Int)
   /// The model has no classification head.
   case noHead(path: String)
+  /// The weights hold an encoder tensor that the configuration has no place for.
+  case extraTensor(path: String, name: String)
+  /// The model says something else than what is asked of it.
+  case wrongTask(path: String, found: ModelTask, wanted: ModelTask)
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
@@ -51,6 +55,12 @@ public enum ModelError: Error, Equatable, LocalizedError {
     case .vocabularyMismatch(let path, let tokens, let rows):
       return "\(path): the tokenizer has \(tokens) tokens but the embedding only \(rows) rows. "
         + "Check that tokenizer and weights are of the same model."
+    case .extraTensor(let path, let name):
+      return "\(path): tensor \"\(name)\" has no place in the shape that config.json gives. "
+        + "Check that both files are of the same model."
+    case .wrongTask(let path, let found, let wanted):
+      return "\(path): a \(found.rawValue) model, where a \(wanted.rawValue) model is needed. "
+        + "`martlet inspect` says what a model is for."
     case .noHead(let path):
       return "\(path): this model has no classification head (no labels in config.json). "
         + "Train one with `martlet train`."

@@ -1,4 +1,3 @@
-import Foundation
 import Tensor
 import Tokenization
 
@@ -28,33 +27,38 @@ public struct Classification: Sendable, Equatable {
   }
 }
 
-/// A tokenizer and a model with a classification head.
+/// A `TextModel` that gives one label of several, for those that need just that.
 ///
-/// Loading and packing use one thread and no Dispatch, so the arbiter can do it before it forks; the
-/// workers then share the weights. Not thread-safe: one for each compute queue.
+/// Not thread-safe: one for each compute queue.
 public final class TextClassifier {
+  private let model: TextModel
+
   /// The model's name: the last part of its directory's path.
-  public let name: String
+  public var name: String { model.name }
   /// Class names in order.
-  public let labels: [String]
+  public var labels: [String] { model.labels }
   /// Longest input in tokens.
-  public let maximumTokens: Int
+  public var maximumTokens: Int { model.maximumTokens }
   /// Splits texts.
-  public let tokenizer: Tokenizer
-  /// Shape and weights.
-  public let parameters: EncoderParameters
-  private let encoder: Encoder
+  public var tokenizer: Tokenizer { model.tokenizer }
 
   /// Reads a Hugging Face directory and packs its weights.
   ///
   /// - Throws: `ModelError` or `TokenizationError` naming what is wrong and where.
   public static func load(directory: String, threads: Int = 1) throws -> TextClassifier {
-    let parameters = try ModelDirectory.read(directory)
-    let tokenizer = try Tokenizer.load(directory: directory)
-    return try TextClassifier(
-      name: URL(fileURLWithPath: directory).standardizedFileURL.lastPathComponent,
-      directory: directory, parameters: parameters, tokenizer: tokenizer,
-      kernels: Kernels.best(threads: threads))
+    try TextClassifier(TextModel.load(directory: directory, threads: threads))
+  }
+
+  /// The classifier that `model` is.
+  ///
+  /// - Throws: `ModelError.noHead` or `.wrongTask` for a model of another task.
+  public init(_ model: TextModel) throws {
+    let path = model.configuration.directory
+    if model.task == .embedding { throw ModelError.noHead(path: path) }
+    guard model.task == .classification else {
+      throw ModelError.wrongTask(path: path, found: model.task, wanted: .classification)
+    }
+    self.model = model
   }
 
   /// A classifier of parts already in memory; errors call it `directory`.
@@ -62,39 +66,24 @@ public final class TextClassifier {
     name: String, directory: String, parameters: EncoderParameters, tokenizer: Tokenizer,
     kernels: Kernels
   ) throws {
-    let configuration = parameters.configuration
-    guard !configuration.labels.isEmpty else { throw ModelError.noHead(path: directory) }
-    guard tokenizer.vocabularySize <= configuration.vocabularySize else {
-      throw ModelError.vocabularyMismatch(
-        path: directory, tokens: tokenizer.vocabularySize, rows: configuration.vocabularySize)
-    }
-    self.name = name
-    labels = configuration.labels
-    maximumTokens = configuration.maximumTokens
-    self.tokenizer = tokenizer
-    self.parameters = parameters
-    encoder = Encoder(Encoder.Weights(parameters, kernels: kernels), kernels: kernels)
+    let encoder = parameters.configuration
+    guard !encoder.labels.isEmpty else { throw ModelError.noHead(path: directory) }
+    let configuration = ModelConfiguration(
+      directory: directory, encoderDirectory: directory,
+      architecture: HuggingFaceTask.classPrefix(encoder.family) + "ForSequenceClassification",
+      task: .classification, encoder: encoder, labels: encoder.labels, scoreActivation: .identity,
+      embedding: nil, maximumTokens: encoder.maximumTokens, notes: [])
+    model = try TextModel(
+      classifier: configuration, parameters: parameters, tokenizer: tokenizer, kernels: kernels)
   }
 
   /// Classifies `texts` in one batch. The answer for a text has the same bits in any batch.
   public func classify(_ texts: [String]) -> [Classification] {
-    classify(encoded: texts.map { tokenizer.encode($0, maximumLength: maximumTokens) })
+    model.predict(texts.map { TextInput($0) }).compactMap(\.classification)
   }
 
   /// Classifies texts that are tokenised already.
   public func classify(encoded encodings: [Encoding]) -> [Classification] {
-    if encodings.isEmpty { return [] }
-    let logits = encoder.logits(
-      TokenBatch(encodings.map(\.ids), tokenTypes: encodings.map(\.typeIDs)))
-    return encodings.enumerated().map { row, encoding in
-      let values = logits.row(row)
-      let top = values.max() ?? 0
-      let exponentials = values.map { exp(Double($0 - top)) }
-      let total = exponentials.reduce(0, +)
-      return Classification(
-        labelIndex: values.firstIndex(of: top) ?? 0,
-        probabilities: exponentials.map { Float($0 / total) }, tokenCount: encoding.ids.count,
-        unknownTokenCount: encoding.unknownCount, isTruncated: encoding.isTruncated)
-    }
+    model.predict(encoded: encodings).compactMap(\.classification)
   }
 }

@@ -80,7 +80,7 @@ struct Serve: ParsableCommand {
       configuration: configuration, program: program, scoreboard: scoreboard,
       log: Logger(label: "martlet")
     ) { listeners in
-      Self.announce(listeners, workers: workers, admin: admin, model: program.classifier?.name)
+      Self.announce(listeners, workers: workers, admin: admin, model: program.model?.name)
     }
     throw ExitCode(try arbiter.run())
   }

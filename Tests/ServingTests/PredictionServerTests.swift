@@ -26,14 +26,16 @@ private final class WordPredictor: Predictor {
     self.batches = batches
   }
 
-  func classify(_ texts: [String]) throws -> [Classification] {
-    batches.sizes.withLock { $0.append(texts.count) }
+  let task = ModelTask.classification
+
+  func predict(_ inputs: [TextInput]) throws -> [Prediction] {
+    batches.sizes.withLock { $0.append(inputs.count) }
     if let gate { _ = gate.wait(timeout: .now() + 10) }
-    return texts.map {
-      let isSpam = $0.contains("spam")
-      return Classification(
-        labelIndex: isSpam ? 1 : 0, probabilities: isSpam ? [0.25, 0.75] : [0.75, 0.25],
-        tokenCount: 3, unknownTokenCount: 0, isTruncated: $0.utf8.count > 1000)
+    return inputs.map {
+      let isSpam = ($0.text + ($0.pair ?? "")).contains("spam")
+      return Prediction(
+        value: .label(isSpam ? 1 : 0, probabilities: isSpam ? [0.25, 0.75] : [0.75, 0.25]),
+        tokenCount: 3, unknownTokenCount: 0, isTruncated: $0.text.utf8.count > 1000)
     }
   }
 }
@@ -104,6 +106,52 @@ private final class WordPredictor: Predictor {
     #expect(try running.post("/predict", Array(body.utf8), fields: accept).body == expected)
     let list = try running.post("/predict?scores=true", #"{"input":["a"]}"#).body
     #expect(list == #"{"prediction":["ham"],"scores":[{"ham":0.75,"spam":0.25}]}"# + "\n")
+  }
+
+  @Test func aPairIsAnInputToo() throws {
+    let running = try Running()
+    let one = try running.post("/predict", #"{"input":{"text":"a","text_pair":"spam"}}"#)
+    #expect(one.body == "{\"prediction\":\"spam\"}\n")
+    let list = try running.post("/predict", #"{"input":["b",{"text":"a","text_pair":"spam"}]}"#)
+    #expect(list.body == "{\"prediction\":[\"ham\",\"spam\"]}\n")
+    for bad in [
+      #"{"text":"a","pair":"b"}"#, #"{"text_pair":"b"}"#, #"{"text":"a","text_pair":""}"#,
+    ] {
+      #expect(try running.post("/predict", #"{"input":\#(bad)}"#).status == 422)
+    }
+  }
+
+  @Test(arguments: [
+    (ModelTask.regression, Prediction.Value.scores([0.5]), "0.5"),
+    (.multiLabelClassification, .labels([0, 1], probabilities: [0.5, 0.75]), #"["a","b"]"#),
+    (.embedding, .vector([1, -0.25]), "[1.0,-0.25]"),
+    (
+      .tokenClassification, .tokens([TokenLabel(token: "##x", labelIndex: 1, probability: 0.5)]),
+      ###"[{"token":"##x","label":"b","score":0.5}]"###
+    ),
+  ])
+  func eachTaskHasItsAnswer(task: ModelTask, value: Prediction.Value, json: String) throws {
+    final class Constant: Predictor {
+      let name = "constant"
+      let labels = ["a", "b"]
+      let maximumTokens = 8
+      let task: ModelTask
+      let value: Prediction.Value
+      init(_ task: ModelTask, _ value: Prediction.Value) { (self.task, self.value) = (task, value) }
+      func predict(_ inputs: [TextInput]) -> [Prediction] {
+        inputs.map { _ in
+          Prediction(value: value, tokenCount: 1, unknownTokenCount: 0, isTruncated: false)
+        }
+      }
+    }
+    let running = try Running(Constant(task, value))
+    #expect(
+      try running.post("/predict", #"{"input":"t"}"#).body == #"{"prediction":\#(json)}"# + "\n")
+    #expect(
+      try running.post("/predict", #"{"input":["t"]}"#).body == #"{"prediction":[\#(json)]}"# + "\n"
+    )
+    #expect(
+      try running.get("/v1/models").body.contains(#""task":"\#(task.rawValue)""#))
   }
 
   @Test func truncationIsSaidInTheAnswer() throws {

@@ -1,0 +1,45 @@
+/// Everything that a model directory's configuration files say: shape, task and labels.
+public struct ModelConfiguration: Sendable, Equatable {
+  /// The model's directory.
+  public var directory: String
+  /// The folder with `config.json`, weights and tokenizer: the directory, or a folder in it.
+  public var encoderDirectory: String
+  /// The class that `config.json` names, such as `BertForTokenClassification`.
+  public var architecture: String
+  /// What the model says.
+  public var task: ModelTask
+  /// The encoder's shape. Its own labels are those of a head on the whole text; it has none for
+  /// token classification and embeddings.
+  public var encoder: EncoderConfiguration
+  /// Names of the outputs, in order; empty for embeddings.
+  public var labels: [String]
+  /// What a regression head ends in.
+  public var scoreActivation: ScoreActivation
+  /// For embeddings, how they are made.
+  public var embedding: EmbeddingConfiguration?
+  /// Longest input in tokens.
+  public var maximumTokens: Int
+  /// What a user should know of how the files were understood.
+  public var notes: [String]
+
+  /// Numbers in one embedding; 0 for other tasks.
+  public var embeddingDimension: Int {
+    embedding?.dimension(hiddenSize: encoder.hiddenSize) ?? 0
+  }
+
+  /// The same encoder as an embedding model with this pooling, whatever its head.
+  public func embedding(pooling: Pooling?, normalizes: Bool?) -> ModelConfiguration {
+    var copy = self
+    if pooling != nil || embedding != nil { (copy.task, copy.labels) = (.embedding, []) }
+    if let pooling {
+      copy.encoder.labels = []
+      copy.embedding = EmbeddingConfiguration(
+        poolings: [pooling], steps: embedding?.steps.filter { $0 == .normalize } ?? [],
+        prompt: embedding?.prompt ?? "", lowercases: embedding?.lowercases ?? false)
+    }
+    if let normalizes, let steps = copy.embedding?.steps {
+      copy.embedding?.steps = steps.filter { $0 != .normalize } + (normalizes ? [.normalize] : [])
+    }
+    return copy
+  }
+}

@@ -1,0 +1,98 @@
+/// What a model says of a text, as its files tell.
+public enum ModelTask: String, Sendable, CaseIterable {
+  /// One label of several: softmax.
+  case classification = "text-classification"
+  /// Any number of labels: a sigmoid for each.
+  case multiLabelClassification = "multi-label-classification"
+  /// A number for a text or a pair of texts: regression and cross-encoders.
+  case regression = "regression"
+  /// A label for each token.
+  case tokenClassification = "token-classification"
+  /// A vector for the whole text.
+  case embedding = "sentence-embedding"
+}
+
+/// What is applied to a regression head's output.
+public enum ScoreActivation: String, Sendable {
+  /// The number itself.
+  case identity
+  /// 1 / (1 + e⁻ˣ), as sentence-transformers' cross-encoders have it.
+  case sigmoid
+}
+
+/// How token vectors become one, by the names of sentence-transformers' `Pooling` module.
+public enum Pooling: String, Sendable, CaseIterable {
+  /// The first token's.
+  case cls
+  /// The largest value in each column.
+  case max
+  /// The mean.
+  case mean
+  /// The sum over the square root of the count.
+  case meanSqrtLength = "mean_sqrt_len_tokens"
+  /// The mean in which the token at place i (from 1) weighs i.
+  case weightedMean = "weightedmean"
+  /// The last token's.
+  case lastToken = "lasttoken"
+}
+
+/// How an encoder's states become a text's embedding.
+public struct EmbeddingConfiguration: Sendable, Equatable {
+  /// A fully connected layer behind pooling.
+  public struct Dense: Sendable, Equatable {
+    /// Folder that holds its weights.
+    public var directory: String
+    /// Width in.
+    public var inputs: Int
+    /// Width out.
+    public var outputs: Int
+    /// Whether a bias is added.
+    public var hasBias: Bool
+    /// Applied to the result.
+    public var activation: DenseActivation
+  }
+
+  /// What a `Dense` layer ends in.
+  public enum DenseActivation: String, Sendable {
+    /// Nothing.
+    case identity
+    /// Hyperbolic tangent.
+    case tanh
+    /// max(x, 0).
+    case relu
+  }
+
+  /// One step behind pooling.
+  public enum Step: Sendable, Equatable {
+    /// A fully connected layer.
+    case dense(Dense)
+    /// Division by the Euclidean length.
+    case normalize
+  }
+
+  /// Poolings, whose vectors are put one behind the other.
+  public var poolings: [Pooling]
+  /// What follows, in order.
+  public var steps: [Step]
+  /// Put before each text.
+  public var prompt: String
+  /// Whether the texts are lowercased before they are tokenised.
+  public var lowercases: Bool
+
+  /// Pooling alone, or followed by `steps`.
+  public init(
+    poolings: [Pooling], steps: [Step] = [], prompt: String = "", lowercases: Bool = false
+  ) {
+    self.poolings = poolings
+    self.steps = steps
+    self.prompt = prompt
+    self.lowercases = lowercases
+  }
+
+  /// Width of the embedding of an encoder of width `hiddenSize`.
+  public func dimension(hiddenSize: Int) -> Int {
+    steps.reduce(hiddenSize * poolings.count) { width, step in
+      if case .dense(let dense) = step { dense.outputs } else { width }
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import Foundation
+import Tensor
+import Tokenization
+
+/// A tokenizer, an encoder and a head: what a model directory holds, ready to predict.
+///
+/// Loading and packing use one thread and no Dispatch, so the arbiter can do it before it forks; the
+/// workers then share the weights. Not thread-safe: one for each compute queue, by `sibling()`.
+public final class TextModel {
+  /// A head that is not part of the encoder's own parameters.
+  private enum Head: Sendable {
+    case encoders
+    case tokens(weight: PackedMatrix, bias: Matrix)
+    case embedding(EmbeddingHead)
+  }
+
+  /// What the model's files say.
+  public let configuration: ModelConfiguration
+  /// Splits texts.
+  public let tokenizer: Tokenizer
+  /// From this probability on, a multi-label model gives a label.
+  public var threshold: Float = 0.5
+  private let weights: Encoder.Weights
+  private let kernels: Kernels
+  private let head: Head
+  private let encoder: Encoder
+
+  /// The model's name: the last part of its directory's path.
+  public var name: String {
+    URL(fileURLWithPath: configuration.directory).standardizedFileURL.lastPathComponent
+  }
+  /// What the model says.
+  public var task: ModelTask { configuration.task }
+  /// Names of the outputs, in order; empty for embeddings.
+  public var labels: [String] { configuration.labels }
+  /// Longest input in tokens.
+  public var maximumTokens: Int { configuration.maximumTokens }
+  /// The instruction set in use.
+  public var kernelName: String { kernels.name }
+
+  /// Reads a Hugging Face directory and packs its weights.
+  ///
+  /// - Parameters:
+  ///   - pooling: makes an embedding model of any encoder, whatever its head.
+  ///   - normalizes: overrides whether embeddings have length 1.
+  /// - Throws: `ModelError`, `TokenizationError` or `TensorError` naming what is wrong and where.
+  public static func load(
+    directory: String, threads: Int = 1, pooling: Pooling? = nil, normalizes: Bool? = nil
+  ) throws -> TextModel {
+    let configuration = try ModelDirectory.describe(directory)
+      .embedding(pooling: pooling, normalizes: normalizes)
+    let kernels = try Kernels.best(threads: threads)
+    return try TextModel(
+      configuration, checkpoint: Checkpoint(directory: configuration.encoderDirectory),
+      tokenizer: Tokenizer.load(directory: configuration.encoderDirectory), kernels: kernels)
+  }
+
+  /// The model that `configuration` and `checkpoint` make.
+  public convenience init(
+    _ configuration: ModelConfiguration, checkpoint: Checkpoint, tokenizer: Tokenizer,
+    kernels: Kernels
+  ) throws {
+    let parameters = try ModelDirectory.read(configuration.encoder, checkpoint)
+    let head: Head
+    switch configuration.task {
+    case .classification, .multiLabelClassification, .regression: head = .encoders
+    case .tokenClassification:
+      let labels = configuration.labels.count
+      let weight = Matrix(rows: labels, columns: configuration.encoder.hiddenSize)
+      let bias = Matrix(rows: 1, columns: labels)
+      try checkpoint.read("classifier.weight", into: weight)
+      try checkpoint.read("classifier.bias", into: bias)
+      head = .tokens(weight: .transposing(weight, kernels: kernels), bias: bias)
+    case .embedding:
+      head = .embedding(
+        try EmbeddingHead(
+          configuration.embedding ?? EmbeddingConfiguration(poolings: [.mean]),
+          hiddenSize: configuration.encoder.hiddenSize, kernels: kernels))
+    }
+    try self.init(
+      configuration, parameters: parameters, head: head, tokenizer: tokenizer, kernels: kernels)
+  }
+
+  /// A classifier of parts already in memory.
+  convenience init(
+    classifier configuration: ModelConfiguration, parameters: EncoderParameters,
+    tokenizer: Tokenizer, kernels: Kernels
+  ) throws {
+    try self.init(
+      configuration, parameters: parameters, head: .encoders, tokenizer: tokenizer,
+      kernels: kernels)
+  }
+
+  private init(
+    _ configuration: ModelConfiguration, parameters: EncoderParameters, head: Head,
+    tokenizer: Tokenizer, kernels: Kernels
+  ) throws {
+    guard tokenizer.vocabularySize <= configuration.encoder.vocabularySize else {
+      throw ModelError.vocabularyMismatch(
+        path: configuration.directory, tokens: tokenizer.vocabularySize,
+        rows: configuration.encoder.vocabularySize)
+    }
+    self.configuration = configuration
+    self.tokenizer = tokenizer
+    self.kernels = kernels
+    self.head = head
+    weights = Encoder.Weights(parameters, kernels: kernels)
+    encoder = Encoder(weights, kernels: kernels)
+  }
+
+  private init(sharing other: TextModel) {
+    (configuration, tokenizer, kernels) = (other.configuration, other.tokenizer, other.kernels)
+    (weights, head, threshold) = (other.weights, other.head, other.threshold)
+    encoder = Encoder(weights, kernels: kernels)
+  }
+
+  /// Another model with the same weights and a workspace of its own, for another thread.
+  public func sibling() -> TextModel { TextModel(sharing: self) }
+
+  /// The tokens of one input.
+  public func encode(_ input: TextInput) -> Encoding {
+    var text = input.text
+    if let embedding = configuration.embedding {
+      if embedding.lowercases { text = text.lowercased() }
+      if !embedding.prompt.isEmpty { text = embedding.prompt + text }
+    }
+    return tokenizer.encode(text, pair: input.pair, maximumLength: maximumTokens)
+  }
+
+  /// Predicts for `inputs` in one batch. The answer for an input has the same bits in any batch.
+  public func predict(_ inputs: [TextInput]) -> [Prediction] {
+    predict(encoded: inputs.map(encode))
+  }
+
+  /// Predicts for inputs that are tokenised already.
+  public func predict(encoded encodings: [Encoding]) -> [Prediction] {
+    if encodings.isEmpty { return [] }
+    let batch = TokenBatch(encodings.map(\.ids), tokenTypes: encodings.map(\.typeIDs))
+    return zip(encodings, values(batch, encodings)).map { encoding, value in
+      Prediction(
+        value: value, tokenCount: encoding.ids.count, unknownTokenCount: encoding.unknownCount,
+        isTruncated: encoding.isTruncated)
+    }
+  }
+
+  private func values(_ batch: TokenBatch, _ encodings: [Encoding]) -> [Prediction.Value] {
+    switch head {
+    case .encoders:
+      let logits = encoder.logits(batch)
+      return encodings.indices.map { sequenceValue(logits.row($0)) }
+    case .tokens(let weight, let bias):
+      let states = encoder.hiddenStates(batch)
+      let logits = Matrix(rows: states.rows, columns: labels.count)
+      kernels.linear(states, weight, bias: bias, output: logits)
+      return encodings.enumerated().map { index, encoding in
+        .tokens(tokenLabels(encoding, logits, from: batch.layout.starts[index]))
+      }
+    case .embedding(let head):
+      let states = encoder.hiddenStates(batch)
+      return head.vectors(states, batch.layout, kernels: kernels).map { .vector($0) }
+    }
+  }
+
+  private func sequenceValue(_ logits: [Float]) -> Prediction.Value {
+    switch task {
+    case .multiLabelClassification:
+      let probabilities = logits.map(HeadFunction.sigmoid)
+      return .labels(
+        probabilities.indices.filter { probabilities[$0] >= threshold },
+        probabilities: probabilities)
+    case .regression:
+      return .scores(
+        configuration.scoreActivation == .sigmoid ? logits.map(HeadFunction.sigmoid) : logits)
+    case .classification, .tokenClassification, .embedding:
+      return .label(HeadFunction.top(logits), probabilities: HeadFunction.softmax(logits))
+    }
+  }
+
+  private func tokenLabels(
+    _ encoding: Encoding, _ logits: Matrix, from start: Int
+  ) -> [TokenLabel] {
+    let special = tokenizer.specialTokens
+    return encoding.ids.enumerated().compactMap { place, id in
+      if id == special.classification || id == special.separator { return nil }
+      let values = logits.row(start + place)
+      let top = HeadFunction.top(values)
+      return TokenLabel(
+        token: tokenizer.token(for: id) ?? "", labelIndex: top,
+        probability: HeadFunction.softmax(values)[top])
+    }
+  }
+}
