@@ -107,8 +107,8 @@ def measure(engines, ids, options):
     """Round robin: each engine in turn for a slice of time, several rounds; the median of all its runs."""
     repeat, times = {}, {engine.label: [] for engine in engines}
     for engine in engines:
-        once = min(engine.ask(ids, 3)["ms"])
-        repeat[engine.label] = max(3, min(400, int(options.slice_ms / once)))
+        once = min(engine.ask(ids, 2)["ms"])
+        repeat[engine.label] = max(1, min(400, int(options.slice_ms / once)))
     for turn in range(options.rounds):
         for engine in engines[turn % len(engines):] + engines[:turn % len(engines)]:
             times[engine.label].extend(engine.ask(ids, repeat[engine.label])["ms"])

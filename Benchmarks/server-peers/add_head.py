@@ -1,4 +1,4 @@
-"""Puts a classification head of random weights (seed 0) on an encoder: python prepare.py MODEL OUTPUT
+"""Puts a classification head of random weights (seed 0) on an encoder: python add_head.py MODEL OUTPUT
 
 OUTPUT/model is the Hugging Face directory that both servers load, OUTPUT/{f32,int8}.onnx the peer's graphs (fused by
 onnxruntime's transformer optimizer), OUTPUT/{15,112}.json requests whose texts have that many tokens.
