@@ -10,7 +10,9 @@ let argumentParser = Target.Dependency.product(
 let package = Package(
   name: "martlet",
   products: [
-    .executable(name: "martlet", targets: ["martlet"])
+    .executable(name: "martlet", targets: ["martlet"]),
+    // What reads files, for the fuzz targets in Fuzz/.
+    .library(name: "MartletFiles", targets: ["JSON", "Tensor", "Tokenization", "Transformer"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -26,6 +28,8 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["JSON"]),
     .target(name: "Transformer", dependencies: ["Tensor", "Tokenization", "JSON"]),
     .target(name: "Training", dependencies: ["Transformer", "Tokenization", "Tensor", "JSON"]),
+    .target(
+      name: "FileJobs", dependencies: ["Transformer", "Tokenization", "Training", "Tensor", "JSON"]),
     .target(name: "HTTP", dependencies: ["CEvents", "JSON", log]),
     .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
     .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
@@ -37,7 +41,8 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Serving", "HTTP", "Training", "Transformer", "Tensor", "Health", "Prefork", "JSON", log,
+        "Serving", "FileJobs", "HTTP", "Training", "Transformer", "Tensor", "Health", "Prefork",
+        "JSON", log,
         argumentParser,
       ]),
     .executableTarget(
@@ -53,6 +58,7 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"]),
+    .testTarget(name: "FileJobsTests", dependencies: ["FileJobs", "Transformer"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),
     .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem"]),

@@ -1,28 +1,48 @@
 import ArgumentParser
+import FileJobs
 import Foundation
 import JSON
-import Training
 import Transformer
 
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure a model on labelled text: accuracy, macro-F1, confusion.",
+    abstract: "Measure a model on labelled rows, with the figures of its task.",
     discussion: """
+      Classifiers: accuracy, F1, confusion. Multi-label models (labels joined by |, or a JSON \
+      list): subset accuracy, micro- and macro-F1. Regression and cross-encoders: Pearson, \
+      Spearman, squared error. Embeddings, on a score and two texts: the same of the cosine. \
+      Token classifiers, on JSON lines with "tokens" and "labels": by word.
+
+      Without a header a file is `label<TAB>text`, as `martlet train` reads it.
+
       Examples:
         martlet eval my-model test.tsv
-        martlet eval my-model test.tsv --json
+        martlet eval my-model test.csv --column review --label-column stars --json
+        martlet eval all-MiniLM-L6-v2 stsb.tsv --column 2 --pair-column 3
       """)
 
   @Argument(help: "Model directory.") var model: String
-  @Argument(help: "Labelled rows, `label<TAB>text` a line.") var data: String
+  @Argument(help: "Labelled rows; - for standard input.") var data: String
+  @OptionGroup var options: RecordOptions
+  @Option(help: "Column of the truth.") var labelColumn: String?
+  @Option(help: "Probability from which a multi-label model gives a label.")
+  var threshold: Float = 0.5
   @Flag(help: "Print one JSON object.") var json = false
-  @Option(help: "Threads; 0 for all cores.") var threads = 0
 
   func run() throws {
-    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
-    let classifier = try TextClassifier.load(directory: model, threads: cores)
-    let dataset = try LabeledDataset(path: data)
-    let report = try Evaluation.report(classifier, dataset)
-    print(json ? report.json.serialized() : report.text)
+    let model = try TextModel.load(directory: model)
+    model.threshold = threshold
+    var format = options.format ?? RecordFormat(path: data)
+    // Labelled rows have columns, whatever the file is called.
+    if format == .text { format = .tsv }
+    var reader = try RecordReader(
+      path: data, format: format,
+      columns: RecordColumns(
+        text: options.column, pair: options.pairColumn, label: labelColumn, hasLabels: true))
+    let progress = JobProgress(path: data)
+    let figures = try ModelEvaluation.run(
+      FileJob(model: model, threads: options.cores), model, &reader, progress: progress.show)
+    progress.finish()
+    print(json ? figures.json.serialized() : figures.text)
   }
 }

@@ -10,8 +10,12 @@ struct Martlet: ParsableCommand {
         martlet serve Models/sms-spam -w 2 -b 127.0.0.1:5000
         martlet train data.tsv --validation held-out.tsv -o my-model
         martlet eval my-model test.tsv
-        echo 'WIN a FREE prize now' | martlet predict my-model
+        martlet predict my-model --text 'WIN a FREE prize now'
+        martlet inspect my-model
       """,
     version: "0.1.0",
-    subcommands: [Serve.self, Train.self, Eval.self, Predict.self, Profile.self, Bench.self])
+    subcommands: [
+      Serve.self, Train.self, Eval.self, Predict.self, Embed.self, Inspect.self, Profile.self,
+      Bench.self,
+    ])
 }

@@ -1,30 +1,70 @@
 import ArgumentParser
+import FileJobs
 import Foundation
 import Transformer
 
 struct Predict: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Classify text from the command line or standard input, one a line.",
+    abstract: "Predict for the rows of a file, of standard input, or for texts given here.",
     discussion: """
-      Prints `label<TAB>probability` for each text, in order.
+      Rows come and go as a stream, in order. Output columns: label and probability for a \
+      classifier, the labels joined by | for a multi-label model, the number for regression and \
+      cross-encoders, token/LABEL for token classification, the vector for embeddings.
 
       Examples:
-        martlet predict my-model 'WIN a FREE prize now'
-        martlet predict my-model < texts.txt
+        martlet predict my-model --text 'WIN a FREE prize now'
+        martlet predict my-model reviews.csv --column review -o out.jsonl
+        martlet predict cross-encoder pairs.tsv --column 1 --pair-column 2
+        zcat texts.gz | martlet predict my-model --output-format jsonl --scores | head
       """)
 
   @Argument(help: "Model directory.") var model: String
-  @Argument(help: "Texts; standard input when none is given.") var texts: [String] = []
+  @Argument(help: "File, or - for standard input.") var file = "-"
+  @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
+  @Option(help: "The second text of a pair, for each --text.") var pair: [String] = []
+  @OptionGroup var options: RecordOptions
+  @Option(name: .shortAndLong, help: "Output file.") var output = "-"
+  @Option(help: "Output format: tsv, csv, jsonl; by the output's name when not given.")
+  var outputFormat: PredictionWriter.Format?
+  @Flag(help: "Write the probability of each label.") var scores = false
+  @Option(help: "Probability from which a multi-label model gives a label.")
+  var threshold: Float = 0.5
+
+  func validate() throws {
+    if !pair.isEmpty && pair.count != text.count {
+      throw ValidationError("--pair: give one for each --text")
+    }
+    if outputFormat == .npy { throw ValidationError("--output-format npy: see martlet embed") }
+    if !(0...1).contains(threshold) {
+      throw ValidationError("--threshold \(threshold): use a number from 0 to 1")
+    }
+  }
 
   func run() throws {
-    let classifier = try TextClassifier.load(directory: model)
-    func show(_ text: String) {
-      for answer in classifier.classify([text]) {
-        let probability = answer.probabilities[answer.labelIndex]
-        print("\(classifier.labels[answer.labelIndex])\t\(String(format: "%.4f", probability))")
+    try endingQuietly {
+      let model = try TextModel.load(directory: model)
+      model.threshold = threshold
+      let named = PredictionWriter.Format(
+        rawValue: URL(fileURLWithPath: output).pathExtension.lowercased())
+      var writer = try PredictionWriter(
+        OutputFile(path: output), format: outputFormat ?? named ?? .tsv, model: model,
+        hasScores: scores)
+      if !text.isEmpty {
+        for (index, text) in text.enumerated() {
+          let input = TextInput(text, pair: pair.isEmpty ? nil : pair[index])
+          for prediction in model.predict([input]) { try writer.write(prediction) }
+        }
+        return try writer.finish()
       }
+      var reader = try RecordReader(
+        path: file, format: options.format,
+        columns: RecordColumns(text: options.column, pair: options.pairColumn))
+      let progress = JobProgress(path: file)
+      try FileJob(model: model, threads: options.cores).run(
+        &reader, progress: progress.show
+      ) { try writer.write($1) }
+      progress.finish()
+      try writer.finish()
     }
-    texts.forEach(show)
-    if texts.isEmpty { while let line = readLine() { show(line) } }
   }
 }

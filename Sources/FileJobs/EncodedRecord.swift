@@ -1,0 +1,31 @@
+import Tokenization
+import Transformer
+
+/// A record whose words are tokenised one by one, so that each word's first token is known.
+public struct EncodedRecord: Sendable {
+  /// What the model reads.
+  public let encoding: Encoding
+  /// For each word that fits, the place of its first token among the tokens between the frame.
+  public let firstTokens: [Int]
+
+  /// The words of `record`, each tokenised by itself.
+  public init(words record: Record, model: TextModel) {
+    let special = model.tokenizer.specialTokens
+    let room = max(0, model.maximumTokens - 2)
+    var pieces: [Int32] = []
+    var firstTokens: [Int] = []
+    for (word, _) in record.words {
+      let ids = model.tokenizer.encode(word, maximumLength: model.maximumTokens).ids
+      let inner = ids.dropFirst().dropLast()
+      guard !inner.isEmpty, pieces.count + inner.count <= room else { break }
+      firstTokens.append(pieces.count)
+      pieces += inner
+    }
+    self.firstTokens = firstTokens
+    encoding = Encoding(
+      ids: [special.classification] + pieces + [special.separator],
+      typeIDs: [Int32](repeating: 0, count: pieces.count + 2),
+      isTruncated: firstTokens.count < record.words.count,
+      unknownCount: pieces.count { $0 == special.unknown })
+  }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import JSON
+import Tensor
+import Tokenization
+import Transformer
+
+/// What is to be known of a model before it is served, without packing its weights.
+public struct ModelInspection: Sendable {
+  /// What its files say.
+  public let configuration: ModelConfiguration
+  /// Numbers in its tensors.
+  public let parameters: Int
+  /// Number types of its tensors.
+  public let types: [String]
+  /// Files that hold them.
+  public let shardCount: Int
+  /// `WordPiece`, `BPE` or `Unigram`.
+  public let tokenizerKind: String
+  /// The instruction set whose kernels will run.
+  public let instructionSet: InstructionSet
+  /// Single-precision operations a second that one core was measured to do.
+  public let peak: Double
+
+  /// Share of the peak that the expected times assume.
+  public static let assumedShare = 0.8
+
+  /// Reads the headers of `directory`'s files and measures the CPU for a moment.
+  ///
+  /// - Throws: `ModelError` or `TensorError`.
+  public init(directory: String) throws {
+    configuration = try ModelDirectory.describe(directory)
+    let checkpoint = try Checkpoint(directory: configuration.encoderDirectory)
+    (parameters, types) = (checkpoint.parameterCount, checkpoint.types)
+    shardCount = checkpoint.shards.count
+    tokenizerKind = Self.tokenizerKind(configuration.encoderDirectory)
+    instructionSet = InstructionSet(rawValue: try Kernels.best().name) ?? .portable
+    peak = instructionSet.measuredPeak(seconds: 0.2)
+  }
+
+  private static func tokenizerKind(_ directory: String) -> String {
+    guard let data = FileManager.default.contents(atPath: directory + "/tokenizer.json") else {
+      let hasList = FileManager.default.fileExists(atPath: directory + "/vocab.txt")
+      return hasList ? "WordPiece (vocab.txt)" : "missing"
+    }
+    let kind = (try? JSONValue(parsing: data))?["model"]?["type"]?.stringValue
+    return kind ?? "of no stated kind"
+  }
+
+  /// Floating-point operations of the encoder for one text: 2 for each weight and token, and 4·n·d
+  /// for each token and layer in attention.
+  public func operations(tokens: Int) -> Double {
+    let c = configuration.encoder
+    let (d, f) = (Double(c.hiddenSize), Double(c.feedForwardSize))
+    let linear = 2 * (4 * d * d + 2 * d * f)
+    return Double(c.layerCount) * Double(tokens) * (linear + 4 * Double(tokens) * d)
+  }
+
+  /// Milliseconds on one core at `assumedShare` of the peak.
+  public func expectedMilliseconds(tokens: Int) -> Double {
+    operations(tokens: tokens) / (peak * Self.assumedShare) * 1000
+  }
+
+  private var lengths: [Int] {
+    let all = [32, 128, 512].filter { $0 <= configuration.maximumTokens }
+    return all.isEmpty ? [configuration.maximumTokens] : all
+  }
+
+  /// Bytes of the weights in single precision, as they are held.
+  public var weightBytes: Int { parameters * 4 }
+
+  /// All of it as one JSON object.
+  public var json: JSONValue {
+    let c = configuration
+    return [
+      "model": .string(c.directory), "architecture": .string(c.architecture),
+      "family": .string(c.encoder.family.rawValue), "task": .string(c.task.rawValue),
+      "labels": .array(c.labels.map { .string($0) }), "layers": JSONValue(c.encoder.layerCount),
+      "width": JSONValue(c.encoder.hiddenSize), "heads": JSONValue(c.encoder.headCount),
+      "feed_forward": JSONValue(c.encoder.feedForwardSize),
+      "vocabulary": JSONValue(c.encoder.vocabularySize),
+      "maximum_tokens": JSONValue(c.maximumTokens),
+      "embedding_dimension": JSONValue(c.embeddingDimension),
+      "pooling": .array((c.embedding?.poolings ?? []).map { .string($0.rawValue) }),
+      "normalised": JSONValue(c.embedding?.steps.contains(.normalize) ?? false),
+      "parameters": JSONValue(parameters), "types": .array(types.map { .string($0) }),
+      "files": JSONValue(shardCount), "weight_bytes": JSONValue(weightBytes),
+      "tokenizer": .string(tokenizerKind), "kernels": .string(instructionSet.rawValue),
+      "peak_gflops": JSONValue(peak / 1e9),
+      "expected_ms": .array(
+        lengths.map {
+          ["tokens": JSONValue($0), "ms": JSONValue(expectedMilliseconds(tokens: $0))]
+        }),
+      "notes": .array(c.notes.map { .string($0) }),
+    ]
+  }
+
+  /// All of it for a terminal.
+  public var text: String {
+    let c = configuration
+    var rows = [
+      ("architecture", "\(c.architecture) (\(c.encoder.family.rawValue))"),
+      ("task", c.task.rawValue + (c.scoreActivation == .sigmoid ? ", sigmoid" : "")),
+    ]
+    if !c.labels.isEmpty {
+      let more = c.labels.count > 12 ? ", … (\(c.labels.count))" : ""
+      rows.append(("labels", c.labels.prefix(12).joined(separator: ", ") + more))
+    }
+    if let embedding = c.embedding {
+      let kinds = embedding.poolings.map(\.rawValue).joined(separator: "+")
+      let normal = embedding.steps.contains(.normalize) ? ", normalised" : ""
+      rows.append(("embedding", "\(c.embeddingDimension) numbers, \(kinds) pooling\(normal)"))
+    }
+    let e = c.encoder
+    rows += [
+      (
+        "shape",
+        "\(e.layerCount) layers, width \(e.hiddenSize), \(e.headCount) heads, feed-forward "
+          + "\(e.feedForwardSize), \(e.vocabularySize) tokens, \(e.positionalEncoding.rawValue) "
+          + "positions"
+      ),
+      ("longest input", "\(c.maximumTokens) tokens"), ("tokenizer", tokenizerKind),
+      (
+        "parameters",
+        "\(parameters), \(types.joined(separator: "+")) in \(shardCount) "
+          + (shardCount == 1 ? "file" : "files")
+      ),
+      (
+        "memory",
+        String(format: "%.1f MB of weights in single precision", Double(weightBytes) / 1e6)
+      ),
+      (
+        "kernels",
+        String(format: "%@, %.0f GFLOP/s a core measured now", instructionSet.rawValue, peak / 1e9)
+      ),
+    ]
+    let times = lengths.map {
+      String(format: "%.2f ms at %d tokens", expectedMilliseconds(tokens: $0), $0)
+    }
+    rows.append(
+      ("expected", times.joined(separator: ", ") + ", one core at 80 % of that"))
+    rows += c.notes.map { ("note", $0) }
+    return rows.map { name, value in
+      name + String(repeating: " ", count: max(1, 15 - name.count)) + value
+    }.joined(separator: "\n")
+  }
+}

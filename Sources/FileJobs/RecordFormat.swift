@@ -1,0 +1,69 @@
+import Foundation
+
+/// How a file's rows are written.
+public enum RecordFormat: String, Sendable, CaseIterable {
+  /// One text a line.
+  case text
+  /// Columns between tabs, without quoting.
+  case tsv
+  /// Columns between commas (RFC 4180): quoted fields may hold commas, line ends and doubled quotes.
+  case csv
+  /// One JSON object a line, with the members `text`, `text_pair`, `label`; or one JSON string.
+  case jsonl
+
+  /// The format that a file's name tells; text where it tells none.
+  public init(path: String) {
+    switch URL(fileURLWithPath: path).pathExtension.lowercased() {
+    case "tsv", "tab": self = .tsv
+    case "csv": self = .csv
+    case "jsonl", "ndjson": self = .jsonl
+    default: self = .text
+    }
+  }
+}
+
+/// Which columns hold what: names of a header or of JSON members, or numbers from 1.
+public struct RecordColumns: Sendable {
+  /// The text.
+  public var text: String?
+  /// The second text of a pair.
+  public var pair: String?
+  /// The truth.
+  public var label: String?
+  /// Whether the rows are labelled: without header and choice, they are then `label<TAB>text`.
+  public var hasLabels: Bool
+
+  /// Columns by choice; nil takes the usual names, or the only column.
+  public init(
+    text: String? = nil, pair: String? = nil, label: String? = nil, hasLabels: Bool = false
+  ) {
+    (self.text, self.pair, self.label, self.hasLabels) = (text, pair, label, hasLabels)
+  }
+}
+
+/// Why a file job cannot go on, naming file and line.
+public enum RecordError: Error, Equatable, LocalizedError {
+  /// The file cannot be opened, read or written.
+  case unreadable(path: String, reason: String)
+  /// A row breaks the format.
+  case malformed(path: String, line: Int, problem: String, mend: String)
+  /// A column that was asked for is missing.
+  case noColumn(path: String, name: String, known: [String])
+  /// The reader of the output has gone.
+  case outputClosed
+
+  /// What, where and how to mend it.
+  public var errorDescription: String? {
+    switch self {
+    case .unreadable(let path, let reason):
+      return "\(path): \(reason). Check path and permissions; a text itself goes behind --text."
+    case .malformed(let path, let line, let problem, let mend):
+      return "\(path), line \(line): \(problem). \(mend)"
+    case .noColumn(let path, let name, let known):
+      return "\(path): no column is named \"\(name)\". There are: "
+        + known.prefix(20).joined(separator: ", ") + ". Choose with --column, --pair-column, "
+        + "--label-column, by name or by number from 1."
+    case .outputClosed: return "The output was closed."
+    }
+  }
+}

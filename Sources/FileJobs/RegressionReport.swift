@@ -1,0 +1,46 @@
+/// How predicted numbers agree with true ones.
+public struct RegressionReport: Sendable, Equatable {
+  /// Rows counted.
+  public let count: Int
+  /// Pearson's r: Σ(x−x̄)(y−ȳ) / √(Σ(x−x̄)² Σ(y−ȳ)²); 0 where one side is constant.
+  public let pearson: Double
+  /// Spearman's ρ: Pearson's r of the ranks, ties sharing their mean rank.
+  public let spearman: Double
+  /// Mean squared error.
+  public let meanSquaredError: Double
+
+  /// Compares `predictions` with `truths`.
+  public init(truths: [Double], predictions: [Double]) {
+    precondition(truths.count == predictions.count, "a prediction for each row")
+    count = truths.count
+    pearson = Self.correlation(truths, predictions)
+    spearman = Self.correlation(Self.ranks(truths), Self.ranks(predictions))
+    let squares = zip(truths, predictions).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    meanSquaredError = truths.isEmpty ? 0 : squares / Double(truths.count)
+  }
+
+  private static func correlation(_ x: [Double], _ y: [Double]) -> Double {
+    let n = Double(max(1, x.count))
+    let (mx, my) = (x.reduce(0, +) / n, y.reduce(0, +) / n)
+    var (xy, xx, yy) = (0.0, 0.0, 0.0)
+    for (a, b) in zip(x, y) {
+      xy += (a - mx) * (b - my)
+      xx += (a - mx) * (a - mx)
+      yy += (b - my) * (b - my)
+    }
+    return xx > 0 && yy > 0 ? xy / (xx * yy).squareRoot() : 0
+  }
+
+  private static func ranks(_ values: [Double]) -> [Double] {
+    let order = values.indices.sorted { values[$0] < values[$1] }
+    var ranks = [Double](repeating: 0, count: values.count)
+    var start = 0
+    while start < order.count {
+      var end = start
+      while end + 1 < order.count, values[order[end + 1]] == values[order[start]] { end += 1 }
+      for place in start...end { ranks[order[place]] = Double(start + end) / 2 + 1 }
+      start = end + 1
+    }
+    return ranks
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import FileJobs
+import Foundation
+import Transformer
+
+struct Embed: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract:
+      "Write the embedding of each row of a file, of standard input, or of texts given here.",
+    discussion: """
+      Pooling, dense layers and normalisation come from the model's modules.json; a bare encoder \
+      has mean pooling. --pooling makes embeddings with any model's encoder.
+
+      Examples:
+        martlet embed all-MiniLM-L6-v2 --text 'A man is eating food.'
+        martlet embed all-MiniLM-L6-v2 texts.txt -o vectors.npy
+        martlet embed my-model docs.jsonl --column body --pooling cls --normalize -o out.jsonl
+      """)
+
+  @Argument(help: "Model directory.") var model: String
+  @Argument(help: "File, or - for standard input.") var file = "-"
+  @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
+  @OptionGroup var options: RecordOptions
+  @Option(name: .shortAndLong, help: "Output file.") var output = "-"
+  @Option(help: "Output format: jsonl, tsv, csv, npy; by the output's name when not given.")
+  var outputFormat: PredictionWriter.Format?
+  @Option(
+    help: "Pooling: \(Pooling.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var pooling: Pooling?
+  @Flag(inversion: .prefixedNo, help: "Whether embeddings have length 1.") var normalize: Bool?
+
+  func run() throws {
+    try endingQuietly {
+      let model = try TextModel.load(directory: model, pooling: pooling, normalizes: normalize)
+      guard model.task == .embedding else {
+        throw ModelError.wrongTask(path: self.model, found: model.task, wanted: .embedding)
+      }
+      let named = PredictionWriter.Format(
+        rawValue: URL(fileURLWithPath: output).pathExtension.lowercased())
+      let format = outputFormat ?? named ?? .jsonl
+      if format == .npy && output == "-" {
+        throw ValidationError("--output-format npy needs a file: -o vectors.npy")
+      }
+      var writer = try PredictionWriter(OutputFile(path: output), format: format, model: model)
+      if !text.isEmpty {
+        for prediction in model.predict(text.map { TextInput($0) }) {
+          try writer.write(prediction)
+        }
+        return try writer.finish()
+      }
+      var reader = try RecordReader(
+        path: file, format: options.format, columns: RecordColumns(text: options.column))
+      let progress = JobProgress(path: file)
+      try FileJob(model: model, threads: options.cores).run(
+        &reader, progress: progress.show
+      ) { try writer.write($1) }
+      progress.finish()
+      try writer.finish()
+    }
+  }
+}
+
+extension Pooling: ExpressibleByArgument {}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import FileJobs
+import Foundation
+
+/// Shows a file job as it goes, on a terminal alone.
+final class JobProgress {
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let start = ContinuousClock.now
+  private var lastShown = ContinuousClock.now
+  private let size: Int
+
+  /// - Parameter path: the file being read, for its share; `-` has none.
+  init(path: String) {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    size = (attributes?[.size] as? NSNumber)?.intValue ?? 0
+  }
+
+  func show(_ p: FileJob.Progress) {
+    let now = ContinuousClock.now
+    guard isTerminal, now - lastShown > .milliseconds(200) else { return }
+    lastShown = now
+    let seconds = max(1e-9, (now - start) / .seconds(1))
+    let share = size > 0 ? String(format: "%3.0f %%  ", Double(p.bytes) / Double(size) * 100) : ""
+    let text = String(
+      format: "\r\u{1B}[K%@%d rows  %.0f rows/s  %.0f tokens/s", share, p.rows,
+      Double(p.rows) / seconds, Double(p.tokens) / seconds)
+    FileHandle.standardError.write(Data(text.utf8))
+  }
+
+  func finish() {
+    if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+  }
+}
+
+/// Options that commands over files share.
+struct RecordOptions: ParsableArguments {
+  @Option(
+    help: "Format of the file: text, tsv, csv, jsonl; by its name when not given.")
+  var format: RecordFormat?
+  @Option(help: "Column of the text: a name of the header, or a number from 1.")
+  var column: String?
+  @Option(help: "Column of the second text of a pair.") var pairColumn: String?
+  @Option(help: "Threads; 0 for all cores.") var threads = 0
+
+  var cores: Int { threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount }
+}
+
+extension RecordFormat: ExpressibleByArgument {}
+extension PredictionWriter.Format: ExpressibleByArgument {}
+
+/// Runs `body`; a reader of standard output that has gone ends the command quietly.
+func endingQuietly(_ body: () throws -> Void) throws {
+  do { try body() } catch RecordError.outputClosed { throw ExitCode.success }
+}
