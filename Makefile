@@ -6,9 +6,11 @@ SWIFT_SOURCES := $(wildcard Sources Tests Fuzz Benchmarks) Package.swift
 MODEL ?= Models/sms-spam
 BIND ?= 127.0.0.1:5000
 WORKERS ?= 2
+TARGET ?= safetensors
+SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test lint format bench bench-peers clean
+.PHONY: help deps deps-test run build test lint format bench bench-peers fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +53,13 @@ bench-peers: ## time Martlet against OpenVINO, onnxruntime, CTranslate2, PyTorch
 	@deploy/deps.sh bench
 	@Benchmarks/peers/run
 	@Benchmarks/server-peers/run
+
+# The sanitizer's flags stand here and not in a manifest, so that no package of ours has unsafe flags.
+fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json SECONDS=600
+	$(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -c release -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld --product fuzz-$(TARGET)
+	@mkdir -p .build-fuzz/found/$(TARGET)
+	nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=512 \
+	  -max_len=65536 -print_final_stats=1 -artifact_prefix=.build-fuzz/found/$(TARGET)- .build-fuzz/found/$(TARGET) Fuzz/Corpus/$(TARGET)
 
 clean: ## remove what building made
 	$(SWIFT) package clean

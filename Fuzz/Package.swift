@@ -1,0 +1,15 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// One executable for each parser, driven by libFuzzer; `make fuzz TARGET=json SECONDS=60` at the
+// root builds with the flags that this needs and runs one.
+let files = Target.Dependency.product(name: "MartletFiles", package: "martlet")
+let names = ["safetensors", "tokenizer", "config", "text", "json"]
+
+let package = Package(
+  name: "martlet-fuzz",
+  dependencies: [.package(name: "martlet", path: "..")],
+  targets: [.target(name: "FuzzDriver")]
+    + names.map { .executableTarget(name: "fuzz-\($0)", dependencies: ["FuzzDriver", files]) },
+  swiftLanguageModes: [.v6]
+)
