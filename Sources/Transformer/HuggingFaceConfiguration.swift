@@ -44,7 +44,8 @@ public enum HuggingFaceConfiguration {
     if json["martlet_positional_encoding"]?.stringValue == PositionalEncoding.none.rawValue {
       configuration.positionalEncoding = .none
     }
-    configuration.paddingID = try reader.count("pad_token_id", 0)
+    configuration.paddingID = try reader.count(
+      "pad_token_id", family == .bert || family == .distilbert ? 0 : 1)
     let head = try HuggingFaceTask(json, family: family, path: path)
     let isOnText = head.task != .tokenClassification && head.task != .embedding
     configuration.labels = isOnText ? head.labels : []
@@ -127,11 +128,12 @@ public enum HuggingFaceConfiguration {
 
   private static func epsilon(_ reader: Reader) throws -> Float {
     guard let json = reader.json["layer_norm_eps"] else { return 1e-12 }
-    guard let value = json.doubleValue, value > 0, value < 1 else {
+    // As a float, since what is tiny as a double may be 0 there.
+    guard let value = json.doubleValue.map({ Float($0) }), value > 0, value < 1 else {
       throw ModelError.badConfiguration(
         path: reader.path, key: "layer_norm_eps", problem: "is not a number between 0 and 1")
     }
-    return Float(value)
+    return value
   }
 
   private static func activation(_ reader: Reader, _ key: String) throws -> Activation {

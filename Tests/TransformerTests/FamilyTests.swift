@@ -178,6 +178,7 @@ struct ModelRefusalTests {
       (#""num_hidden_layers": 2"#, #""num_hidden_layers": 3"#, "3 layers"),
       (#""hidden_size": 16"#, #""hidden_size": 8"#, "word_embeddings.weight\" is F32 [48, 16]"),
       (#""intermediate_size": 32"#, #""intermediate_size": 31"#, "[31, 16]"),
+      (#""layer_norm_eps": 1e-12"#, #""layer_norm_eps": 1e-60"#, "between 0 and 1"),
       (#""vocab_size": 48"#, #""vocab_size": -1"#, "vocab_size"),
       (#""type_vocab_size": 2"#, #""type_vocab_size": -2"#, "type_vocab_size"),
       (#""2": "blue""#, #""2": 5"#, "id2label"),

@@ -16,5 +16,6 @@ exit(
       let again = try? HuggingFaceConfiguration.read(
         HuggingFaceConfiguration.encode(configuration), path: "fuzz")
       precondition(again?.hiddenSize == configuration.hiddenSize)
+      precondition(again?.maximumTokens == configuration.maximumTokens)
     }
   })
