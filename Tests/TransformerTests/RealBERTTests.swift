@@ -34,4 +34,29 @@ struct RealBERTTests {
       }
     }
   }
+
+  @Test(
+    "all-MiniLM-L6-v2 gives the reference's sentence embeddings, of length 1",
+    .enabled(if: miniLM != nil, "skipped: MARTLET_MINILM does not name the model's directory"))
+  func miniLMEmbeddings() throws {
+    let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("Fixtures/minilm-states.json")
+    let rows = try #require(JSONValue(parsing: Data(contentsOf: fixture))["rows"]?.arrayValue)
+    let model = try TextModel.load(directory: try #require(miniLM))
+    let texts = rows.compactMap { $0["text"]?.stringValue }
+    #expect(model.configuration.embeddingDimension == 384 && model.maximumTokens == 256)
+    for (row, prediction) in zip(rows, model.predict(texts.map { TextInput($0) })) {
+      guard case .vector(let vector) = prediction.value else {
+        Issue.record("no embedding")
+        continue
+      }
+      #expect(abs(vector.reduce(0.0) { $0 + Double($1) * Double($1) } - 1) < 1e-5)
+      // The fixture holds the first numbers of the mean, before it is normalised.
+      let want = row["mean"]?.arrayValue?.compactMap(\.doubleValue) ?? []
+      let got = vector.prefix(want.count).map { Double($0) }
+      let dot = zip(got, want).reduce(0.0) { $0 + $1.0 * $1.1 }
+      let lengths = [got, want].map { $0.reduce(0.0) { $0 + $1 * $1 }.squareRoot() }
+      #expect(dot / (lengths[0] * lengths[1]) > 0.99999)
+    }
+  }
 }
