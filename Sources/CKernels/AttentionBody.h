@@ -11,16 +11,13 @@ static void matmul_whole(martlet_operand a, const float *panels, long m, long k,
   matmul(a, panels, k, n, c, c_stride, none, 0, m, 0, panels_of(n));
 }
 
-static void scale_rows(float *x, long rows, long n, long stride, float factor) {
-  for (long i = 0; i < rows; i++) {
-    float *row = x + i * stride;
-    long j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) STORE(row + j, LOAD(row + j) * factor);
-    for (; j < n; j++) row[j] *= factor;
-  }
+static void scale_row(float *row, long n, float factor) {
+  long j = 0;
+  for (; j + WIDTH <= n; j += WIDTH) STORE(row + j, LOAD(row + j) * factor);
+  for (; j < n; j++) row[j] *= factor;
 }
 
-static void softmax(float *x, long rows, long n, long stride);
+static float exponentials(float *row, long n, float scale);
 static void dropout(float *x, long n, float p, uint32_t seed, uint32_t index);
 
 static void attention(const martlet_attention *a) {
@@ -35,17 +32,23 @@ static void attention(const martlet_attention *a) {
     float *scores = a->weights ? a->weights + start * length : block;
     martlet_operand queries = {a->query + start * stride, stride, 1};
     matmul_whole(queries, keys, rows, size, length, scores, length);
-    scale_rows(scores, rows, length, length, a->scale);
-    softmax(scores, rows, length, length);
+    // The sums divide the outputs, which are fewer than the scores.
+    float inverse[ATTENTION_ROWS];
+    for (long i = 0; i < rows; i++)
+      inverse[i] = 1.0f / exponentials(scores + i * length, length, a->scale);
+    const float *mixed = scores;
     if (a->dropout > 0) {
       if (a->weights) memcpy(block, scores, (size_t)(rows * length) * sizeof(float));
-      scores = block;
-      dropout(scores, rows * length, a->dropout, a->seed,
-              a->index + (uint32_t)(start * length));
+      dropout(block, rows * length, a->dropout, a->seed, a->index + (uint32_t)(start * length));
+      mixed = block;
     }
-    martlet_operand weights = {scores, length, 1};
-    matmul_whole(weights, values, rows, length, size, a->output + start * a->output_stride,
-                 a->output_stride);
+    martlet_operand weights = {mixed, length, 1};
+    float *output = a->output + start * a->output_stride;
+    matmul_whole(weights, values, rows, length, size, output, a->output_stride);
+    for (long i = 0; i < rows; i++) {
+      scale_row(output + i * a->output_stride, size, inverse[i]);
+      if (a->weights) scale_row(scores + i * length, length, inverse[i]);
+    }
   }
 }
 

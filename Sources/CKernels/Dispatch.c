@@ -1,5 +1,9 @@
 // Chooses kernels by what the CPU offers; which of them to use is the caller's decision.
+#include "Int8.h"
 #include "Kernels.h"
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 const martlet_kernels *martlet_kernels_for(martlet_isa isa) {
   switch (isa) {
@@ -34,4 +38,42 @@ long martlet_attention_scratch(long length, long head_size) {
   long widest = 64;
   long padded = (length + widest) * head_size + (head_size + widest) * length;
   return 2 * length * length + 2 * padded + 64 * length + 1024;
+}
+
+#if defined(__x86_64__)
+// Leaf 7, subleaf 1, EAX bit 4 (Intel's manual, volume 2, CPUID); asked directly because compilers
+// differ in their names for it.
+static int has_avx_vnni(void) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__builtin_cpu_supports("avx2") || !__get_cpuid_count(7, 1, &a, &b, &c, &d)) return 0;
+  return (a >> 4) & 1;
+}
+#endif
+
+const martlet_int8_kernels *martlet_int8_kernels_for(martlet_int8_isa isa) {
+  switch (isa) {
+    case MARTLET_INT8_PORTABLE: return &martlet_int8_portable_kernels;
+#if defined(__x86_64__)
+    case MARTLET_INT8_AVX2:
+      return martlet_kernels_for(MARTLET_ISA_AVX2) ? &martlet_int8_avx2_kernels : 0;
+    case MARTLET_INT8_AVXVNNI: return has_avx_vnni() ? &martlet_int8_avxvnni_kernels : 0;
+    case MARTLET_INT8_AVX512VNNI:
+      return martlet_kernels_for(MARTLET_ISA_AVX512) && __builtin_cpu_supports("avx512vnni")
+                 ? &martlet_int8_avx512vnni_kernels
+                 : 0;
+#endif
+    default: return 0;
+  }
+}
+
+double martlet_int8_peak_operations(martlet_int8_isa isa, long iterations, float *sink) {
+  if (!martlet_int8_kernels_for(isa)) return 0;
+  switch (isa) {
+#if defined(__x86_64__)
+    case MARTLET_INT8_AVX2: return martlet_int8_avx2_peak(iterations, sink);
+    case MARTLET_INT8_AVXVNNI: return martlet_int8_avxvnni_peak(iterations, sink);
+    case MARTLET_INT8_AVX512VNNI: return martlet_int8_avx512vnni_peak(iterations, sink);
+#endif
+    default: return martlet_int8_portable_peak(iterations, sink);
+  }
 }

@@ -29,6 +29,28 @@ static void softmax(float *x, long rows, long n, long stride) {
   }
 }
 
+// row[j] = exp(scale (row[j] - largest)), and their sum.
+static float exponentials(float *row, long n, float scale) {
+  vf tops = SPLAT(-INFINITY);
+  long j = 0;
+  for (; j + WIDTH <= n; j += WIDTH) tops = __builtin_elementwise_max(tops, LOAD(row + j));
+  float top = largest(tops);
+  for (; j < n; j++) top = row[j] > top ? row[j] : top;
+  vf sums = SPLAT(0.0f);
+  j = 0;
+  for (; j + WIDTH <= n; j += WIDTH) {
+    vf e = vexp((LOAD(row + j) - top) * scale);
+    STORE(row + j, e);
+    sums += e;
+  }
+  if (j < n) {
+    vf e = vexp((load_part(row + j, n - j) - top) * scale);
+    store_part(row + j, e, n - j);
+    sums += load_part(row + j, n - j);
+  }
+  return sum(sums);
+}
+
 INLINE float row_sum(const float *x, long n) {
   vf sums = SPLAT(0.0f);
   long j = 0;

@@ -36,45 +36,40 @@ typedef struct tile_job {
   long a_row, a_column;
   const float *panel;
   long depth;
+  // PANEL columns wide, as is the bias.
   float *c;
   long c_stride;
-  long columns;
   const float *bias;
   int accumulate;
+  // What the next tiles will read; asked for one line a step while this tile computes.
+  const float *prefetch;
 } tile_job;
 
+// Every loop over a tile's rows is unrolled whole, or the sums would live in memory.
 INLINE void start_tile(const int rows, vf (*sums)[2], const tile_job *job) {
-  vf first[2] = {SPLAT(0.0f), SPLAT(0.0f)};
-  float part[PANEL] = {0};
+  vf left = SPLAT(0.0f), right = left;
   if (job->bias) {
-    const float *bias = job->bias;
-    if (job->columns < PANEL) bias = memcpy(part, bias, (size_t)job->columns * sizeof(float));
-    first[0] = LOAD(bias);
-    first[1] = LOAD(bias + WIDTH);
+    left = LOAD(job->bias);
+    right = LOAD(job->bias + WIDTH);
   }
+#pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) {
-    sums[i][0] = first[0];
-    sums[i][1] = first[1];
-    if (!job->accumulate) continue;
-    const float *c = job->c + i * job->c_stride;
-    if (job->columns < PANEL) c = memcpy(part, c, (size_t)job->columns * sizeof(float));
-    sums[i][0] += LOAD(c);
-    sums[i][1] += LOAD(c + WIDTH);
+    sums[i][0] = left;
+    sums[i][1] = right;
+  }
+  if (!job->accumulate) return;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) {
+    sums[i][0] += LOAD(job->c + i * job->c_stride);
+    sums[i][1] += LOAD(job->c + i * job->c_stride + WIDTH);
   }
 }
 
 INLINE void finish_tile(const int rows, vf (*sums)[2], const tile_job *job) {
+#pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) {
-    float *to = job->c + i * job->c_stride;
-    if (job->columns == PANEL) {
-      STORE(to, sums[i][0]);
-      STORE(to + WIDTH, sums[i][1]);
-    } else {
-      float part[PANEL];
-      STORE(part, sums[i][0]);
-      STORE(part + WIDTH, sums[i][1]);
-      memcpy(to, part, (size_t)job->columns * sizeof(float));
-    }
+    STORE(job->c + i * job->c_stride, sums[i][0]);
+    STORE(job->c + i * job->c_stride + WIDTH, sums[i][1]);
   }
 }
 
@@ -85,8 +80,9 @@ INLINE void tile_rows(const int rows, const tile_job *job) {
   const float *a[ROWS];
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_row;
-  const float *panel = job->panel;
+  const float *panel = job->panel, *prefetch = job->prefetch;
   for (long p = 0; p < job->depth; p++, panel += PANEL) {
+    __builtin_prefetch(prefetch + 16 * p, 0, 2);
     vf b0 = LOAD(panel), b1 = LOAD(panel + WIDTH);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
@@ -134,6 +130,20 @@ static void tile(int rows, const tile_job *job) {
 #endif
     default: break;
   }
+}
+
+// The last panel's tile may be narrower than a panel: it goes through a whole one.
+static void narrow_tile(int rows, const tile_job *job, long columns) {
+  float c[ROWS * PANEL] = {0}, bias[PANEL] = {0};
+  size_t bytes = (size_t)columns * sizeof(float);
+  tile_job whole = *job;
+  whole.c = c;
+  whole.c_stride = PANEL;
+  if (job->bias) whole.bias = memcpy(bias, job->bias, bytes);
+  if (job->accumulate)
+    for (int i = 0; i < rows; i++) memcpy(c + i * PANEL, job->c + i * job->c_stride, bytes);
+  tile(rows, &whole);
+  for (int i = 0; i < rows; i++) memcpy(job->c + i * job->c_stride, c + i * PANEL, bytes);
 }
 
 INLINE void finish_elements(float *c, long c_stride, long rows, long columns,
@@ -199,24 +209,32 @@ static void matmul(martlet_operand a, const float *panels, long k, long n, float
       long depth = k - p < MARTLET_DEPTH ? k - p : MARTLET_DEPTH;
       for (long panel = first_panel; panel < last_panel; panel++) {
         long column = panel * PANEL;
+        long columns = n - column < PANEL ? n - column : PANEL;
         tile_job job = {
             .a_row = a.row_stride,
             .a_column = a.column_stride,
             .panel = panels + panel * k * PANEL + p * PANEL,
             .depth = depth,
             .c_stride = c_stride,
-            .columns = n - column < PANEL ? n - column : PANEL,
             .bias = epilogue.bias && p == 0 ? epilogue.bias + column : 0,
             .accumulate = epilogue.accumulate || p > 0,
         };
+        // With one tile a panel, the panels are one stream, which the hardware runs ahead of.
+        // With more, the first tiles fetch the next panel while they compute.
+        const float *next = rows > height && panel + 1 < last_panel
+                                ? job.panel + k * PANEL
+                                : job.panel;
         for (long row = start; row < start + rows; row += height) {
           long left = start + rows - row;
           int now = (int)(left < height ? left : height);
           job.a = a.base + row * a.row_stride + p * a.column_stride;
           job.c = c + row * c_stride + column;
-          tile(now, &job);
+          long share = (row - start) / height % PANEL_LINES;
+          job.prefetch = next + share * 16 * depth;
+          if (columns == PANEL) tile(now, &job);
+          else narrow_tile(now, &job, columns);
           if (p + MARTLET_DEPTH >= k)
-            finish_matrix(job.c, c_stride, now, job.columns,
+            finish_matrix(job.c, c_stride, now, columns,
                           epilogue.residual
                               ? epilogue.residual + row * epilogue.residual_stride + column
                               : 0,

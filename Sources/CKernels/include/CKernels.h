@@ -86,6 +86,9 @@ typedef struct martlet_kernels {
   void (*matmul)(martlet_operand a, const float *panels, long k, long n, float *c, long c_stride,
                  martlet_epilogue epilogue, long first_row, long last_row, long first_panel,
                  long last_panel);
+  /// The epilogue alone, on c[rows, columns]: activation, then the residual if there is one.
+  void (*finish)(float *c, long c_stride, long rows, long columns, const float *residual,
+                 long residual_stride, martlet_activation activation);
   void (*attention)(const martlet_attention *a);
   void (*attention_backward)(const martlet_attention_gradient *g);
 
@@ -127,3 +130,59 @@ long martlet_attention_scratch(long length, long head_size);
 /// Multiplies and adds in registers for about `iterations` rounds and returns how many
 /// floating-point operations that were: the ceiling that benchmarks print beside each figure.
 double martlet_peak_operations(martlet_isa isa, long iterations, float *sink);
+
+/// How 8-bit products are computed, in rising order of preference.
+typedef enum martlet_int8_isa {
+  MARTLET_INT8_PORTABLE = 0,
+  MARTLET_INT8_AVX2 = 1,
+  MARTLET_INT8_AVXVNNI = 2,
+  MARTLET_INT8_AVX512VNNI = 3,
+} martlet_int8_isa;
+
+/// Quantised activations: element (i, p) is (values[i * stride + p] - zeros[i]) * scales[i].
+typedef struct martlet_int8_operand {
+  const uint8_t *values;
+  /// A multiple of 4, at least k; the bytes behind k are zero.
+  long stride;
+  const float *scales;
+  const int32_t *zeros;
+} martlet_int8_operand;
+
+/// Packed 8-bit weights of a linear layer with n outputs and k inputs. `scales` and `sums` (of each
+/// output's quantised weights) are padded to whole panels.
+typedef struct martlet_int8_weight {
+  const int8_t *panels;
+  const float *scales;
+  const int32_t *sums;
+  long k, n;
+} martlet_int8_weight;
+
+/// 8-bit kernels of one instruction set. No function allocates, locks or keeps state.
+typedef struct martlet_int8_kernels {
+  const char *name;
+  /// Outputs in a panel.
+  long panel_columns;
+  /// The largest quantised activation.
+  int32_t activation_limit;
+
+  /// Quantises weights[n, k] (rows `stride` apart), each row by its largest magnitude, and packs
+  /// them. Input p's weights are first multiplied by input_scale[p] where that is not null.
+  /// `panels` has room for k rounded up to 4 times n rounded up to panels; `scales` and `sums` for
+  /// the rounded n.
+  void (*pack)(const float *weights, long k, long n, long stride, const float *input_scale,
+               int8_t *panels, float *scales, int32_t *sums);
+  /// Quantises rows of x by their own range, after multiplying element p by input_scale[p] where
+  /// that is not null.
+  void (*quantize)(const float *x, long rows, long k, long stride, const float *input_scale,
+                   uint8_t *q, long q_stride, float *scales, int32_t *zeros);
+  /// C = A B with exact sums, then the epilogue (which may not accumulate). The element-wise part
+  /// runs on `floats`.
+  void (*matmul)(const martlet_int8_operand *a, const martlet_int8_weight *b, float *c,
+                 long c_stride, martlet_epilogue epilogue, const martlet_kernels *floats,
+                 long first_row, long last_row, long first_panel, long last_panel);
+} martlet_int8_kernels;
+
+/// The 8-bit kernels of an instruction set, or null when this CPU or build lacks it.
+const martlet_int8_kernels *martlet_int8_kernels_for(martlet_int8_isa isa);
+/// As martlet_peak_operations, for 8-bit products: the ceiling of quantised layers.
+double martlet_int8_peak_operations(martlet_int8_isa isa, long iterations, float *sink);

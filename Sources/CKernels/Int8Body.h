@@ -1,0 +1,231 @@
+// C = A B in 8-bit integers with exact 32-bit sums. Each instruction set's file defines LANES (32-bit
+// lanes of a vector), INT8_ROWS (rows of a register tile), ACTIVATION_LIMIT (the largest quantised
+// activation), DOT(sums, a, b) (sums[l] += the four products of lane l's bytes of a, unsigned, and
+// b, signed), INT8_KERNELS and INT8_NAME, and includes this file.
+//
+// An activation x of a token is stored as u with x = (u - zero) * scale; a weight w of an output as
+// q with w = q * scale. So sum(x w) = scale scale' (sum(u q) - zero sum(q)), and only the last step
+// rounds.
+#include "CKernels.h"
+#include "Int8.h"
+#include <math.h>
+#include <string.h>
+
+#define PANEL (2 * LANES)
+#define INLINE static inline __attribute__((always_inline))
+
+typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef float vf __attribute__((vector_size(LANES * 4)));
+typedef uint8_t vb __attribute__((vector_size(LANES)));
+typedef int32_t vi_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef uint8_t vb_unaligned __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef int32_t word __attribute__((aligned(1), may_alias));
+
+#define SPLAT(x) ((x) - (vf){0})
+
+static void pack(const float *weights, long k, long n, long stride, const float *input_scale,
+                 int8_t *panels, float *scales, int32_t *sums) {
+  long depth = (k + 3) / 4 * 4, width = (n + PANEL - 1) / PANEL * PANEL;
+  memset(panels, 0, (size_t)(depth * width));
+  for (long j = 0; j < width; j++) {
+    scales[j] = 0;
+    sums[j] = 0;
+    if (j >= n) continue;
+    const float *row = weights + j * stride;
+    float top = 0;
+    for (long p = 0; p < k; p++) {
+      float w = fabsf(input_scale ? row[p] * input_scale[p] : row[p]);
+      top = w > top ? w : top;
+    }
+    scales[j] = top / 127.0f;
+    float inverse = top > 0 ? 127.0f / top : 0;
+    int8_t *column = panels + j / PANEL * PANEL * depth + j % PANEL * 4;
+    for (long p = 0; p < k; p++) {
+      float w = input_scale ? row[p] * input_scale[p] : row[p];
+      int8_t q = (int8_t)lrintf(w * inverse);
+      column[p / 4 * PANEL * 4 + p % 4] = q;
+      sums[j] += q;
+    }
+  }
+}
+
+static void quantize(const float *x, long rows, long k, long stride, const float *input_scale,
+                     uint8_t *q, long q_stride, float *scales, int32_t *zeros) {
+  for (long i = 0; i < rows; i++, x += stride, q += q_stride) {
+    vf low = SPLAT(0.0f), high = low;
+    float least = 0, most = 0;
+    long p = 0;
+    for (; p + LANES <= k; p += LANES) {
+      vf v = *(const vf_unaligned *)(x + p);
+      if (input_scale) v *= *(const vf_unaligned *)(input_scale + p);
+      low = __builtin_elementwise_min(low, v);
+      high = __builtin_elementwise_max(high, v);
+    }
+    for (long l = 0; l < LANES; l++) {
+      least = low[l] < least ? low[l] : least;
+      most = high[l] > most ? high[l] : most;
+    }
+    for (long r = p; r < k; r++) {
+      float v = input_scale ? x[r] * input_scale[r] : x[r];
+      least = v < least ? v : least;
+      most = v > most ? v : most;
+    }
+    float range = most - least;
+    float inverse = range > 0 ? (float)ACTIVATION_LIMIT / range : 0;
+    float zero = rintf(-least * inverse);
+    scales[i] = range / (float)ACTIVATION_LIMIT;
+    zeros[i] = (int32_t)zero;
+    for (p = 0; p + LANES <= k; p += LANES) {
+      vf v = *(const vf_unaligned *)(x + p);
+      if (input_scale) v *= *(const vf_unaligned *)(input_scale + p);
+      v = __builtin_elementwise_roundeven(v * inverse) + zero;
+      v = __builtin_elementwise_min(v, SPLAT((float)ACTIVATION_LIMIT));
+      v = __builtin_elementwise_max(v, SPLAT(0.0f));
+      *(vb_unaligned *)(q + p) = __builtin_convertvector(__builtin_convertvector(v, vi), vb);
+    }
+    for (; p < k; p++) {
+      float v = input_scale ? x[p] * input_scale[p] : x[p];
+      v = rintf(v * inverse) + zero;
+      v = v > ACTIVATION_LIMIT ? ACTIVATION_LIMIT : v < 0 ? 0 : v;
+      q[p] = (uint8_t)v;
+    }
+    for (; p < q_stride; p++) q[p] = 0;
+  }
+}
+
+typedef struct int8_job {
+  const uint8_t *a;
+  long a_stride;
+  const int8_t *panel, *prefetch;
+  long groups;
+  float *c;
+  long c_stride;
+  const float *bias, *weight_scales, *scales;
+  const int32_t *sums, *zeros;
+} int8_job;
+
+INLINE void int8_tile(const int rows, const int8_job *job) {
+  vi sums[INT8_ROWS][2];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] = (vi){0};
+  const uint8_t *a[INT8_ROWS];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_stride;
+  const int8_t *panel = job->panel, *prefetch = job->prefetch;
+  for (long g = 0; g < job->groups; g++, panel += 4 * PANEL) {
+    __builtin_prefetch(prefetch + 64 * g, 0, 2);
+    vi b0 = *(const vi_unaligned *)panel, b1 = *(const vi_unaligned *)(panel + 4 * LANES);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      vi x = *(const word *)(a[i] + 4 * g) - (vi){0};
+      sums[i][0] = DOT(sums[i][0], x, b0);
+      sums[i][1] = DOT(sums[i][1], x, b1);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) {
+#pragma clang loop unroll(full)
+    for (int half = 0; half < 2; half++) {
+      long j = half * LANES;
+      vi exact = sums[i][half] - job->zeros[i] * *(const vi_unaligned *)(job->sums + j);
+      vf y = __builtin_convertvector(exact, vf) * job->scales[i];
+      y *= *(const vf_unaligned *)(job->weight_scales + j);
+      if (job->bias) y += *(const vf_unaligned *)(job->bias + j);
+      *(vf_unaligned *)(job->c + i * job->c_stride + j) = y;
+    }
+  }
+}
+
+#define INT8_CASE(n) \
+  case n: int8_tile(n, job); break;
+
+static void int8_tile_of(int rows, const int8_job *job) {
+  switch (rows) {
+    INT8_CASE(1) INT8_CASE(2) INT8_CASE(3) INT8_CASE(4)
+#if INT8_ROWS > 4
+    INT8_CASE(5) INT8_CASE(6)
+#endif
+#if INT8_ROWS > 6
+    INT8_CASE(7) INT8_CASE(8) INT8_CASE(9) INT8_CASE(10)
+    INT8_CASE(11) INT8_CASE(12) INT8_CASE(13) INT8_CASE(14)
+#endif
+    default: break;
+  }
+}
+
+// The last panel's tile may be narrower than a panel: it goes through a whole one.
+static void narrow_int8_tile(int rows, const int8_job *job, long columns) {
+  float c[INT8_ROWS * PANEL], bias[PANEL] = {0};
+  int8_job whole = *job;
+  whole.c = c;
+  whole.c_stride = PANEL;
+  if (job->bias) whole.bias = memcpy(bias, job->bias, (size_t)columns * sizeof(float));
+  int8_tile_of(rows, &whole);
+  for (int i = 0; i < rows; i++)
+    memcpy(job->c + i * job->c_stride, c + i * PANEL, (size_t)columns * sizeof(float));
+}
+
+static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, float *c,
+                   long c_stride, martlet_epilogue epilogue, const martlet_kernels *floats,
+                   long first_row, long last_row, long first_panel, long last_panel) {
+  long depth = (b->k + 3) / 4 * 4, rows = last_row - first_row;
+  if (rows <= 0) return;
+  long tiles = (rows + INT8_ROWS - 1) / INT8_ROWS, height = (rows + tiles - 1) / tiles;
+  for (long panel = first_panel; panel < last_panel; panel++) {
+    long column = panel * PANEL;
+    long columns = b->n - column < PANEL ? b->n - column : PANEL;
+    int8_job job = {
+        .a_stride = a->stride,
+        .panel = b->panels + panel * depth * PANEL,
+        .groups = depth / 4,
+        .c_stride = c_stride,
+        .bias = epilogue.bias ? epilogue.bias + column : 0,
+        .weight_scales = b->scales + column,
+        .sums = b->sums + column,
+    };
+    const int8_t *next =
+        tiles > 1 && panel + 1 < last_panel ? job.panel + depth * PANEL : job.panel;
+    for (long row = first_row; row < last_row; row += height) {
+      int now = (int)(last_row - row < height ? last_row - row : height);
+      job.a = a->values + row * a->stride;
+      job.scales = a->scales + row;
+      job.zeros = a->zeros + row;
+      job.c = c + row * c_stride + column;
+      job.prefetch = next + (row - first_row) / height % ((PANEL + 15) / 16) * 64 * job.groups;
+      if (columns == PANEL) int8_tile_of(now, &job);
+      else narrow_int8_tile(now, &job, columns);
+      if (epilogue.activation != MARTLET_ACTIVATION_NONE || epilogue.residual)
+        floats->finish(job.c, c_stride, now, columns,
+                       epilogue.residual
+                           ? epilogue.residual + row * epilogue.residual_stride + column
+                           : 0,
+                       epilogue.residual_stride, epilogue.activation);
+    }
+  }
+}
+
+const martlet_int8_kernels INT8_KERNELS = {
+    .name = INT8_NAME,
+    .panel_columns = PANEL,
+    .activation_limit = ACTIVATION_LIMIT,
+    .pack = pack,
+    .quantize = quantize,
+    .matmul = matmul,
+};
+
+double INT8_PEAK(long iterations, float *sink) {
+  vi sums[12] = {0};
+  vi x = (int32_t)sink[0] - (vi){0}, y = (int32_t)sink[1] - (vi){0};
+  for (long n = 0; n < iterations; n++) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 12; i++) {
+      sums[i] = DOT(sums[i], x, y);
+      __asm__ volatile("" : "+x"(sums[i]));
+    }
+  }
+  vi total = {0};
+  for (int i = 0; i < 12; i++) total += sums[i];
+  sink[2] = (float)total[0];
+  return (double)iterations * 12 * LANES * 8;
+}
