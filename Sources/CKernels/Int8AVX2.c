@@ -1,5 +1,6 @@
 // 8-bit kernels for x86-64 with AVX2. vpmaddubsw adds two products in 16 bits and saturates; with
-// 7-bit activations the largest sum, 2 * 127 * 127, fits, so nothing is lost.
+// 7-bit weights the largest sum, 2 * 255 * 63, fits, so nothing is lost. (7-bit activations would fit
+// as well, but their range is set by outliers, and they cost more accuracy.)
 #if defined(__x86_64__)
 #include "CKernels.h"
 #include <immintrin.h>
@@ -8,7 +9,8 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define LANES 8
 #define INT8_ROWS 4
-#define ACTIVATION_LIMIT 127
+#define ACTIVATION_LIMIT 255
+#define WEIGHT_LIMIT 63
 #define INT8_KERNELS martlet_int8_avx2_kernels
 #define INT8_PEAK martlet_int8_avx2_peak
 #define INT8_NAME "avx2"

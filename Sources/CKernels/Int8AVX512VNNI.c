@@ -9,6 +9,7 @@
 #define LANES 16
 #define INT8_ROWS 14
 #define ACTIVATION_LIMIT 255
+#define WEIGHT_LIMIT 127
 #define INT8_KERNELS martlet_int8_avx512vnni_kernels
 #define INT8_PEAK martlet_int8_avx512vnni_peak
 #define INT8_NAME "avx512-vnni"

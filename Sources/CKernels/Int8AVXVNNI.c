@@ -8,6 +8,7 @@
 #define LANES 8
 #define INT8_ROWS 6
 #define ACTIVATION_LIMIT 255
+#define WEIGHT_LIMIT 127
 #define INT8_KERNELS martlet_int8_avxvnni_kernels
 #define INT8_PEAK martlet_int8_avxvnni_peak
 #define INT8_NAME "avx-vnni"

@@ -1,6 +1,6 @@
 // C = A B in 8-bit integers with exact 32-bit sums. Each instruction set's file defines LANES (32-bit
 // lanes of a vector), INT8_ROWS (rows of a register tile), ACTIVATION_LIMIT (the largest quantised
-// activation), DOT(sums, a, b) (sums[l] += the four products of lane l's bytes of a, unsigned, and
+// activation), WEIGHT_LIMIT (the largest quantised weight), DOT(sums, a, b) (sums[l] += the four products of lane l's bytes of a, unsigned, and
 // b, signed), INT8_KERNELS and INT8_NAME, and includes this file.
 //
 // An activation x of a token is stored as u with x = (u - zero) * scale; a weight w of an output as
@@ -38,8 +38,8 @@ static void pack(const float *weights, long k, long n, long stride, const float 
       float w = fabsf(input_scale ? row[p] * input_scale[p] : row[p]);
       top = w > top ? w : top;
     }
-    scales[j] = top / 127.0f;
-    float inverse = top > 0 ? 127.0f / top : 0;
+    scales[j] = top / (float)WEIGHT_LIMIT;
+    float inverse = top > 0 ? (float)WEIGHT_LIMIT / top : 0;
     int8_t *column = panels + j / PANEL * PANEL * depth + j % PANEL * 4;
     for (long p = 0; p < k; p++) {
       float w = input_scale ? row[p] * input_scale[p] : row[p];
@@ -103,6 +103,7 @@ typedef struct int8_job {
   long c_stride;
   const float *bias, *weight_scales, *scales;
   const int32_t *sums, *zeros;
+  int accumulate;
 } int8_job;
 
 INLINE void int8_tile(const int rows, const int8_job *job) {
@@ -132,7 +133,9 @@ INLINE void int8_tile(const int rows, const int8_job *job) {
       vf y = __builtin_convertvector(exact, vf) * job->scales[i];
       y *= *(const vf_unaligned *)(job->weight_scales + j);
       if (job->bias) y += *(const vf_unaligned *)(job->bias + j);
-      *(vf_unaligned *)(job->c + i * job->c_stride + j) = y;
+      vf_unaligned *c = (vf_unaligned *)(job->c + i * job->c_stride + j);
+      if (job->accumulate) y += *c;
+      *c = y;
     }
   }
 }
@@ -156,11 +159,14 @@ static void int8_tile_of(int rows, const int8_job *job) {
 
 // The last panel's tile may be narrower than a panel: it goes through a whole one.
 static void narrow_int8_tile(int rows, const int8_job *job, long columns) {
-  float c[INT8_ROWS * PANEL], bias[PANEL] = {0};
+  float c[INT8_ROWS * PANEL] = {0}, bias[PANEL] = {0};
   int8_job whole = *job;
   whole.c = c;
   whole.c_stride = PANEL;
   if (job->bias) whole.bias = memcpy(bias, job->bias, (size_t)columns * sizeof(float));
+  if (job->accumulate)
+    for (int i = 0; i < rows; i++)
+      memcpy(c + i * PANEL, job->c + i * job->c_stride, (size_t)columns * sizeof(float));
   int8_tile_of(rows, &whole);
   for (int i = 0; i < rows; i++)
     memcpy(job->c + i * job->c_stride, c + i * PANEL, (size_t)columns * sizeof(float));
@@ -183,6 +189,7 @@ static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, 
         .bias = epilogue.bias ? epilogue.bias + column : 0,
         .weight_scales = b->scales + column,
         .sums = b->sums + column,
+        .accumulate = epilogue.accumulate,
     };
     const int8_t *next =
         tiles > 1 && panel + 1 < last_panel ? job.panel + depth * PANEL : job.panel;

@@ -3,6 +3,7 @@
 #define LANES 4
 #define INT8_ROWS 4
 #define ACTIVATION_LIMIT 255
+#define WEIGHT_LIMIT 127
 #define INT8_KERNELS martlet_int8_portable_kernels
 #define INT8_PEAK martlet_int8_portable_peak
 #define INT8_NAME "portable"

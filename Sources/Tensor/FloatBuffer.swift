@@ -1,4 +1,5 @@
 import CKernels
+import Glibc
 
 /// Zeroed single-precision storage aligned to a cache line, of fixed size.
 ///
@@ -17,6 +18,12 @@ public final class FloatBuffer: @unchecked Sendable {
     self.count = count
     let raw = UnsafeMutableRawPointer.allocate(
       byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+    // Weights are streamed from end to end; large pages spare most of the address translation.
+    if count >= 1 << 18 {
+      let start = (UInt(bitPattern: raw) + 4095) / 4096 * 4096
+      let bytes = count * MemoryLayout<Float>.stride - Int(start - UInt(bitPattern: raw))
+      madvise(UnsafeMutableRawPointer(bitPattern: start), bytes / 4096 * 4096, MADV_HUGEPAGE)
+    }
     base = raw.initializeMemory(as: Float.self, repeating: 0, count: max(count, 1))
   }
 
@@ -64,4 +71,14 @@ public final class FloatBuffer: @unchecked Sendable {
 
   /// Sets every float to zero.
   public func zero() { base.update(repeating: 0, count: count) }
+
+  /// Gives the whole pages inside `range` back to the system; they read as zero afterwards.
+  public func release(_ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "range outside the buffer")
+    let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+    let start = (UInt(bitPattern: base + range.lowerBound) + page - 1) / page * page
+    let end = UInt(bitPattern: base + range.upperBound) / page * page
+    guard start < end, let from = UnsafeMutableRawPointer(bitPattern: start) else { return }
+    madvise(from, Int(end - start), MADV_DONTNEED)
+  }
 }

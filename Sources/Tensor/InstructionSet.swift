@@ -17,6 +17,27 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     }
   }
 
+  /// The best 8-bit kernels that go with this set on this CPU.
+  var integerKernels: UnsafePointer<martlet_int8_kernels>? {
+    integerCode.flatMap { martlet_int8_kernels_for($0) }
+  }
+
+  private var integerCode: martlet_int8_isa? {
+    let wanted: [martlet_int8_isa] =
+      switch self {
+      case .portable: [MARTLET_INT8_PORTABLE]
+      case .avx2: [MARTLET_INT8_AVXVNNI, MARTLET_INT8_AVX2]
+      case .avx512: [MARTLET_INT8_AVX512VNNI, MARTLET_INT8_AVXVNNI, MARTLET_INT8_AVX2]
+      }
+    return wanted.first { martlet_int8_kernels_for($0) != nil }
+  }
+
+  /// 8-bit operations a second (two for each product) that one core does in registers.
+  public func measuredIntegerPeak(seconds: Double = 0.05) -> Double {
+    guard let code = integerCode else { return 0 }
+    return Self.peak(seconds: seconds) { martlet_int8_peak_operations(code, $0, $1) }
+  }
+
   /// Those that this CPU offers.
   public static var available: [InstructionSet] {
     allCases.filter { martlet_kernels_for($0.code) != nil }
@@ -25,6 +46,12 @@ public enum InstructionSet: String, CaseIterable, Sendable {
   /// Single-precision operations a second that one core does in registers with this set, measured
   /// for about `seconds`: the ceiling to print beside a benchmark's figure.
   public func measuredPeak(seconds: Double = 0.05) -> Double {
+    Self.peak(seconds: seconds) { martlet_peak_operations(code, $0, $1) }
+  }
+
+  private static func peak(
+    seconds: Double, _ run: (Int, UnsafeMutablePointer<Float>) -> Double
+  ) -> Double {
     var sink: [Float] = [0.999, 0.001, 0]
     var best = 0.0
     let clock = ContinuousClock()
@@ -32,7 +59,11 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     let start = clock.now
     while clock.now - start < .seconds(seconds) {
       var operations = 0.0
-      let time = clock.measure { operations = martlet_peak_operations(code, rounds, &sink) }
+      let time = clock.measure {
+        operations = sink.withUnsafeMutableBufferPointer { buffer in
+          buffer.baseAddress.map { run(rounds, $0) } ?? 0
+        }
+      }
       best = max(best, operations / (time / .seconds(1)))
       if time < .milliseconds(5) { rounds *= 2 }
     }

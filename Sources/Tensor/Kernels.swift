@@ -8,12 +8,17 @@ import Foundation
 public struct Kernels: Sendable {
   /// Constant data of the C target, never written.
   nonisolated(unsafe) let table: UnsafePointer<martlet_kernels>
+  /// 8-bit kernels of the same reach; constant data as well.
+  nonisolated(unsafe) let integers: UnsafePointer<martlet_int8_kernels>
   /// Who does the work.
   public let pool: ComputePool
 
   /// Kernels of `instructionSet` over `threads`; nil when this CPU lacks the set.
   public init?(_ instructionSet: InstructionSet, threads: Int = 1) {
-    guard let table = martlet_kernels_for(instructionSet.code) else { return nil }
+    guard let table = martlet_kernels_for(instructionSet.code),
+      let integers = instructionSet.integerKernels
+    else { return nil }
+    self.integers = integers
     self.table = table
     pool = ComputePool(threads: threads)
   }
@@ -41,6 +46,9 @@ public struct Kernels: Sendable {
 
   /// The instruction set's name, as `MARTLET_ISA` takes it.
   public var name: String { String(cString: table.pointee.name) }
+
+  /// How 8-bit products are computed: `portable`, `avx2`, `avx-vnni` or `avx512-vnni`.
+  public var integerName: String { String(cString: integers.pointee.name) }
 
   var panelColumns: Int { table.pointee.panel_columns }
 

@@ -113,6 +113,14 @@ public struct Checkpoint: Sendable {
     shardOf[name].flatMap { shards[$0].entries[name] }
   }
 
+  /// Copies an 8-bit tensor into `target`; see `SafeTensors.readQuantized`.
+  public func readQuantized(_ name: String, into target: Matrix) throws -> [Float]? {
+    guard let shard = shardOf[name] else {
+      throw ModelError.missingTensor(path: path, name: name)
+    }
+    return try shards[shard].readQuantized(name, into: target)
+  }
+
   /// Copies a tensor into `target`; see `SafeTensors.read`.
   public func read(_ name: String, into target: Matrix) throws {
     guard let shard = shardOf[name] else {

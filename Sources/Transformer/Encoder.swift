@@ -5,8 +5,13 @@ import Tensor
 /// Reads from top to bottom as the paper does: embeddings, then for each layer attention and
 /// feed-forward with residual sums and norms, then the head. Not thread-safe: one for each worker.
 public final class Encoder {
+  fileprivate enum PackedWeight: Sendable {
+    case float(PackedMatrix)
+    case int8(QuantizedMatrix)
+  }
+
   fileprivate struct PackedLayer: Sendable {
-    let fused, output, up, down: PackedMatrix
+    let fused, output, up, down: PackedWeight
   }
 
   /// The packed weights, which processes and encoders share.
@@ -16,18 +21,34 @@ public final class Encoder {
     fileprivate let layers: [PackedLayer]
     fileprivate let pool, classifier: PackedMatrix?
 
-    /// Packs `parameters` for `kernels`.
+    /// Packs `parameters` for `kernels`: the layers in 8 bits where `parameters.quantization` says.
     public init(_ parameters: EncoderParameters, kernels: Kernels) {
+      func pack(_ weight: Matrix, _ name: String) -> PackedWeight {
+        guard let quantization = parameters.quantization else {
+          return .float(.transposing(weight, kernels: kernels))
+        }
+        return .int8(
+          QuantizedMatrix(weight, smoothing: quantization.smoothing[name], kernels: kernels))
+      }
       self.parameters = parameters
-      layers = parameters.layers.map { layer in
+      layers = parameters.layers.enumerated().map { index, layer in
         PackedLayer(
-          fused: .transposing(layer.fusedWeight, kernels: kernels),
-          output: .transposing(layer.outputWeight, kernels: kernels),
-          up: .transposing(layer.upWeight, kernels: kernels),
-          down: .transposing(layer.downWeight, kernels: kernels))
+          fused: pack(layer.fusedWeight, "layers.\(index).attention.fused.weight"),
+          output: pack(layer.outputWeight, "layers.\(index).attention.output.weight"),
+          up: pack(layer.upWeight, "layers.\(index).feedForward.up.weight"),
+          down: pack(layer.downWeight, "layers.\(index).feedForward.down.weight"))
       }
       pool = parameters.poolWeight.map { .transposing($0, kernels: kernels) }
       classifier = parameters.classifierWeight.map { .transposing($0, kernels: kernels) }
+    }
+
+    /// As `init(_:kernels:)`, and gives the memory of the unpacked layer weights back to the
+    /// system: they read as zero afterwards, so nobody else may use `parameters`' layers.
+    public init(releasing parameters: EncoderParameters, kernels: Kernels) {
+      self.init(parameters, kernels: kernels)
+      for entry in parameters.entries where entry.isLayerWeight {
+        parameters.buffer.release(entry.range)
+      }
     }
   }
 
@@ -37,6 +58,10 @@ public final class Encoder {
   private let kernels: Kernels
   private let workspace = Workspace()
   private let scratch = AttentionScratch()
+  private let quantized = QuantizedRows()
+  /// Sees what goes into each layer's products, by the weight's name in `EncoderParameters`; for
+  /// measuring activations before quantising.
+  public var observer: ((String, Matrix) -> Void)?
 
   /// An encoder with these weights.
   public init(_ weights: Weights, kernels: Kernels) {
@@ -70,8 +95,7 @@ public final class Encoder {
     for (index, packed) in weights.layers.enumerated() {
       let last = index == weights.layers.count - 1
       hidden = layer(
-        weights.parameters.layers[index], packed, hidden, batch.layout,
-        firstTokensOnly: firstTokensOnly && last)
+        index, packed, hidden, batch.layout, firstTokensOnly: firstTokensOnly && last)
     }
     if firstTokensOnly && weights.layers.isEmpty { hidden = firstTokens(hidden, batch.layout) }
     if let gain = weights.parameters.finalGain, let shift = weights.parameters.finalShift {
@@ -99,9 +123,10 @@ public final class Encoder {
   /// One encoder layer. When only first tokens are wanted of the last one, the work behind its
   /// attention is done for those rows alone: rows do not mix there.
   private func layer(
-    _ layer: EncoderParameters.Layer, _ packed: PackedLayer, _ input: Matrix, _ layout: RaggedRows,
+    _ index: Int, _ packed: PackedLayer, _ input: Matrix, _ layout: RaggedRows,
     firstTokensOnly: Bool
   ) -> Matrix {
+    let layer = weights.parameters.layers[index]
     let d = configuration.hiddenSize
     let pre = configuration.normalization == .pre
     var hidden = input
@@ -111,7 +136,8 @@ public final class Encoder {
       norm(hidden, layer.attentionGain, layer.attentionShift, output: normed)
     }
     let fused = workspace.matrix(.fused, rows: hidden.rows, columns: 3 * d)
-    kernels.linear(normed, packed.fused, bias: layer.fusedBias, output: fused)
+    observe(index, "attention.fused", normed)
+    linear(normed, packed.fused, bias: layer.fusedBias, output: fused)
     var mixed = workspace.matrix(.mixed, rows: hidden.rows, columns: d)
     kernels.attention(
       fused: fused, layout: layout, heads: configuration.headCount, output: mixed, scratch: scratch)
@@ -119,8 +145,8 @@ public final class Encoder {
       mixed = firstTokens(mixed, layout)
       hidden = firstTokens(hidden, layout)
     }
-    kernels.linear(
-      mixed, packed.output, bias: layer.outputBias, residual: hidden, output: hidden)
+    observe(index, "attention.output", mixed)
+    linear(mixed, packed.output, bias: layer.outputBias, residual: hidden, output: hidden)
     if !pre { norm(hidden, layer.attentionGain, layer.attentionShift, output: hidden) }
 
     normed = hidden
@@ -129,11 +155,32 @@ public final class Encoder {
       norm(hidden, layer.feedForwardGain, layer.feedForwardShift, output: normed)
     }
     let wide = workspace.matrix(.wide, rows: hidden.rows, columns: configuration.feedForwardSize)
-    kernels.linear(
+    observe(index, "feedForward.up", normed)
+    linear(
       normed, packed.up, bias: layer.upBias, activation: configuration.activation, output: wide)
-    kernels.linear(wide, packed.down, bias: layer.downBias, residual: hidden, output: hidden)
+    observe(index, "feedForward.down", wide)
+    linear(wide, packed.down, bias: layer.downBias, residual: hidden, output: hidden)
     if !pre { norm(hidden, layer.feedForwardGain, layer.feedForwardShift, output: hidden) }
     return hidden
+  }
+
+  private func observe(_ layer: Int, _ part: String, _ input: Matrix) {
+    if let observer { observer("layers.\(layer).\(part).weight", input) }
+  }
+
+  private func linear(
+    _ input: Matrix, _ weight: PackedWeight, bias: Matrix, activation: Activation = .none,
+    residual: Matrix? = nil, output: Matrix
+  ) {
+    switch weight {
+    case .float(let weight):
+      kernels.linear(
+        input, weight, bias: bias, activation: activation, residual: residual, output: output)
+    case .int8(let weight):
+      kernels.linear(
+        input, weight, bias: bias, activation: activation, residual: residual, output: output,
+        scratch: quantized)
+    }
   }
 
   private func norm(_ input: Matrix, _ gain: Matrix, _ shift: Matrix, output: Matrix) {

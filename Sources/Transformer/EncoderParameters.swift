@@ -13,6 +13,11 @@ public struct ParameterEntry: Sendable, Equatable {
   /// Whether weight decay applies: not to biases and norms.
   public let decays: Bool
 
+  /// Whether this is a weight of a layer's products, which inference packs or quantises.
+  public var isLayerWeight: Bool {
+    name.hasPrefix("layers.") && name.hasSuffix(".weight")
+  }
+
   /// Floats taken.
   public var range: Range<Int> { offset..<offset + rows * columns }
 }
@@ -38,8 +43,19 @@ public struct EncoderParameters: Sendable {
     public let feedForwardGain, feedForwardShift: Matrix
   }
 
+  /// Says that inference runs the layers in 8 bits.
+  public struct Quantization: Sendable, Equatable {
+    /// By weight, a factor for each input: it divides the input and multiplies its weights.
+    public var smoothing: [String: [Float]]
+
+    /// 8-bit layers, those named in `smoothing` smoothed.
+    public init(smoothing: [String: [Float]] = [:]) { self.smoothing = smoothing }
+  }
+
   /// Whose tensors these are.
   public let configuration: EncoderConfiguration
+  /// Nil for single precision. The weights here are then the values that the 8-bit ones stand for.
+  public var quantization: Quantization?
   /// All floats.
   public let buffer: FloatBuffer
   /// Every tensor's place, in order.

@@ -60,7 +60,7 @@ public enum ModelDirectory {
     {
       configuration.positionalEncoding = .learned
     }
-    let parameters = EncoderParameters(configuration)
+    var parameters = EncoderParameters(configuration)
     var used: Set<String> = [names.positions]
     for entry in parameters.entries {
       let target = parameters.matrix(entry)
@@ -72,8 +72,16 @@ public enum ModelDirectory {
           part = target.rowRange(source.rows)
         }
         let name = present(source.name, file)
-        try file.read(name, into: part)
         used.insert(name)
+        guard entry.isLayerWeight, file[name]?.type == "I8" else {
+          try file.read(name, into: part)
+          continue
+        }
+        if parameters.quantization == nil { parameters.quantization = .init() }
+        if let factors = try file.readQuantized(name, into: part) {
+          parameters.quantization?.smoothing[entry.name] = factors
+        }
+        used.formUnion([name + "_scale", name + "_smoothing"])
       }
     }
     try refuseStrangers(file, names, used: used)
@@ -146,7 +154,9 @@ public enum ModelDirectory {
   }
 
   /// The bytes of `model.safetensors`.
-  public static func encode(_ parameters: EncoderParameters) -> Data {
+  public static func encode(
+    _ parameters: EncoderParameters, extra: [(name: String, matrix: Matrix)] = []
+  ) -> Data {
     let configuration = parameters.configuration
     let names = HuggingFaceNames(
       configuration: configuration,
@@ -162,6 +172,12 @@ public enum ModelDirectory {
               parameters.buffer.bytes(start..<start + source.rows.count)
             ))
         } else {
+          if let quantization = parameters.quantization, entry.isLayerWeight {
+            tensors += quantized(
+              source.name, parameters.matrix(entry).rowRange(source.rows),
+              quantization.smoothing[entry.name])
+            continue
+          }
           let start = entry.offset + source.rows.lowerBound * entry.columns
           let count = source.rows.count * entry.columns
           // A table of one row, such as RoBERTa's token types, stays a matrix.
@@ -182,8 +198,41 @@ public enum ModelDirectory {
           table.bytes(0..<count)
         ))
     }
+    for (name, matrix) in extra {
+      let shape = matrix.rows == 1 ? [matrix.columns] : [matrix.rows, matrix.columns]
+      tensors.append((name, shape, matrix.buffer.bytes(0..<matrix.count)))
+    }
     return SafeTensors.encode(
       tensors.sorted { $0.name < $1.name }, metadata: ["format": "pt"])
+  }
+
+  /// A weight in 8 bits, by the rule of `QuantizedMatrix`: each row by its largest magnitude.
+  private static func quantized(
+    _ name: String, _ weight: Matrix, _ smoothing: [Float]?
+  ) -> [(name: String, shape: [Int], bytes: Data)] {
+    var (bytes, scales) = (Data(), [Float]())
+    for row in 0..<weight.rows {
+      var values = weight.row(row)
+      if let smoothing { for p in values.indices { values[p] *= smoothing[p] } }
+      let top = values.reduce(0) { max($0, abs($1)) }
+      let inverse = top > 0 ? 127 / top : 0
+      bytes.append(
+        contentsOf: values.map {
+          UInt8(bitPattern: Int8(($0 * inverse).rounded(.toNearestOrEven)))
+        })
+      scales.append(top / 127)
+    }
+    func floats(_ values: [Float]) -> Data {
+      FloatBuffer(values).bytes(0..<values.count)
+    }
+    var tensors = [
+      (name: name, shape: [weight.rows, weight.columns], bytes: bytes),
+      (name: name + "_scale", shape: [weight.rows], bytes: floats(scales)),
+    ]
+    if let smoothing {
+      tensors.append((name + "_smoothing", [weight.columns], floats(smoothing)))
+    }
+    return tensors
   }
 
   private static func names(

@@ -24,6 +24,8 @@ public enum ModelError: Error, Equatable, LocalizedError {
   case vocabularyMismatch(path: String, tokens: Int, rows: Int)
   /// The model has no classification head.
   case noHead(path: String)
+  /// The layers are in 8 bits already.
+  case alreadyQuantized(path: String)
   /// The weights hold an encoder tensor that the configuration has no place for.
   case extraTensor(path: String, name: String)
   /// The model says something else than what is asked of it.
@@ -61,6 +63,8 @@ public enum ModelError: Error, Equatable, LocalizedError {
     case .wrongTask(let path, let found, let wanted):
       return "\(path): a \(found.rawValue) model, where a \(wanted.rawValue) model is needed. "
         + "`martlet inspect` says what a model is for."
+    case .alreadyQuantized(let path):
+      return "\(path): its layers are in 8 bits already. Quantise the model that it was made from."
     case .noHead(let path):
       return "\(path): this model has no classification head (no labels in config.json). "
         + "Train one with `martlet train`."

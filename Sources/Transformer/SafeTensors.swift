@@ -164,7 +164,40 @@ public struct SafeTensors: Sendable {
     guard finite else { throw ModelError.notFinite(path: path, name: name) }
   }
 
-  /// A file with these tensors in this order, as F32.
+  /// Copies an I8 tensor of shape `rows` × `columns` into `target`, each row multiplied by its scale:
+  /// the F32 vector NAME_scale. With NAME_smoothing, column p is then divided by its factor p.
+  ///
+  /// - Returns: the factors, if there are any.
+  /// - Throws: as `read`.
+  public func readQuantized(_ name: String, into target: Matrix) throws -> [Float]? {
+    guard let entry = entries[name], entry.shape == [target.rows, target.columns] else {
+      throw ModelError.wrongTensor(
+        path: path, name: name, found: "\(entries[name]?.shape ?? [])",
+        wanted: "I8 \([target.rows, target.columns])")
+    }
+    let scales = Matrix(rows: 1, columns: target.rows)
+    try read(name + "_scale", into: scales)
+    var factors: [Float]?
+    if entries[name + "_smoothing"] != nil {
+      let stored = Matrix(rows: 1, columns: target.columns)
+      try read(name + "_smoothing", into: stored)
+      factors = stored.row(0)
+      guard stored.row(0).allSatisfy({ $0 > 0 }) else {
+        throw ModelError.notFinite(path: path, name: name + "_smoothing")
+      }
+    }
+    for row in 0..<target.rows {
+      let start = data.startIndex + entry.bytes.lowerBound + row * target.columns
+      var values = data[start..<start + target.columns].map {
+        Float(Int8(bitPattern: $0)) * scales[0, row]
+      }
+      if let factors { for p in values.indices { values[p] /= factors[p] } }
+      target.buffer.set(values, at: target.offset + row * target.stride)
+    }
+    return factors
+  }
+
+  /// A file with these tensors in this order: I8 where the bytes are one for each number, else F32.
   public static func encode(
     _ tensors: [(name: String, shape: [Int], bytes: Data)], metadata: [String: String] = [:]
   ) -> Data {
@@ -175,7 +208,8 @@ public struct SafeTensors: Sendable {
     if !free.isEmpty { header["__metadata__"] = .object(free) }
     for tensor in tensors {
       header[tensor.name] = [
-        "dtype": "F32", "shape": .array(tensor.shape.map { JSONValue($0) }),
+        "dtype": tensor.bytes.count == tensor.shape.reduce(1, *) ? "I8" : "F32",
+        "shape": .array(tensor.shape.map { JSONValue($0) }),
         "data_offsets": [JSONValue(offset), JSONValue(offset + tensor.bytes.count)],
       ]
       offset += tensor.bytes.count

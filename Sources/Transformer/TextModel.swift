@@ -78,7 +78,8 @@ public final class TextModel {
           hiddenSize: configuration.encoder.hiddenSize, kernels: kernels))
     }
     try self.init(
-      configuration, parameters: parameters, head: head, tokenizer: tokenizer, kernels: kernels)
+      configuration, weights: Encoder.Weights(releasing: parameters, kernels: kernels), head: head,
+      tokenizer: tokenizer, kernels: kernels)
   }
 
   /// A classifier of parts already in memory.
@@ -87,12 +88,12 @@ public final class TextModel {
     tokenizer: Tokenizer, kernels: Kernels
   ) throws {
     try self.init(
-      configuration, parameters: parameters, head: .encoders, tokenizer: tokenizer,
-      kernels: kernels)
+      configuration, weights: Encoder.Weights(parameters, kernels: kernels), head: .encoders,
+      tokenizer: tokenizer, kernels: kernels)
   }
 
   private init(
-    _ configuration: ModelConfiguration, parameters: EncoderParameters, head: Head,
+    _ configuration: ModelConfiguration, weights: Encoder.Weights, head: Head,
     tokenizer: Tokenizer, kernels: Kernels
   ) throws {
     guard tokenizer.vocabularySize <= configuration.encoder.vocabularySize else {
@@ -104,7 +105,7 @@ public final class TextModel {
     self.tokenizer = tokenizer
     self.kernels = kernels
     self.head = head
-    weights = Encoder.Weights(parameters, kernels: kernels)
+    self.weights = weights
     encoder = Encoder(weights, kernels: kernels)
   }
 
@@ -116,6 +117,26 @@ public final class TextModel {
 
   /// Another model with the same weights and a workspace of its own, for another thread.
   public func sibling() -> TextModel { TextModel(sharing: self) }
+
+  /// The largest magnitude of each input of each layer's products over `texts`, by the weight's name
+  /// in `EncoderParameters`.
+  public func activationPeaks(_ texts: [String]) -> [String: [Float]] {
+    var peaks: [String: [Float]] = [:]
+    encoder.observer = { name, input in
+      var top = peaks[name] ?? [Float](repeating: 0, count: input.columns)
+      for row in 0..<input.rows {
+        for (column, value) in input.row(row).enumerated() {
+          top[column] = max(top[column], abs(value))
+        }
+      }
+      peaks[name] = top
+    }
+    for text in texts {
+      _ = encoder.hiddenStates(TokenBatch([encode(TextInput(text)).ids]))
+    }
+    encoder.observer = nil
+    return peaks
+  }
 
   /// The tokens of one input.
   public func encode(_ input: TextInput) -> Encoding {

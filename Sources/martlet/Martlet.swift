@@ -15,7 +15,8 @@ struct Martlet: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Serve.self, Train.self, Eval.self, Predict.self, Embed.self, Inspect.self, Profile.self,
+      Serve.self, Train.self, Eval.self, Predict.self, Embed.self, Inspect.self, Quantize.self,
+      Profile.self,
       Bench.self,
     ])
 }

@@ -175,8 +175,7 @@ typedef struct martlet_int8_kernels {
   /// that is not null.
   void (*quantize)(const float *x, long rows, long k, long stride, const float *input_scale,
                    uint8_t *q, long q_stride, float *scales, int32_t *zeros);
-  /// C = A B with exact sums, then the epilogue (which may not accumulate). The element-wise part
-  /// runs on `floats`.
+  /// C = A B with exact sums, then the epilogue, whose element-wise part runs on `floats`.
   void (*matmul)(const martlet_int8_operand *a, const martlet_int8_weight *b, float *c,
                  long c_stride, martlet_epilogue epilogue, const martlet_kernels *floats,
                  long first_row, long last_row, long first_panel, long last_panel);

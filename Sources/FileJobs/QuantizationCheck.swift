@@ -1,0 +1,62 @@
+import Transformer
+
+/// What a model loses by 8-bit layers, on validation rows.
+public struct QuantizationCheck: Sendable {
+  /// What is compared: "accuracy", "micro-F1", "Pearson correlation" or "mean cosine".
+  public var measure: String
+  /// Of the model as it was.
+  public var before: Double
+  /// Of the 8-bit one.
+  public var after: Double
+
+  /// Percentage points lost.
+  public var drop: Double { (before - after) * 100 }
+
+  /// Runs both models over the rows at `path`.
+  ///
+  /// Embedding models are compared with themselves: the mean cosine of each text's two vectors.
+  /// - Throws: `RecordError` naming the line.
+  public init(
+    _ original: TextModel, _ quantized: TextModel, path: String, format: RecordFormat,
+    columns: RecordColumns, threads: Int
+  ) throws {
+    if original.task == .embedding {
+      var pairs: [[Float]] = []
+      var (sum, count) = (0.0, 0)
+      var reader = try RecordReader(path: path, format: format, columns: columns)
+      try FileJob(model: original, threads: threads).run(&reader) { _, prediction in
+        if case .vector(let vector) = prediction.value { pairs.append(vector) }
+      }
+      var again = try RecordReader(path: path, format: format, columns: columns)
+      try FileJob(model: quantized, threads: threads).run(&again) { _, prediction in
+        guard case .vector(let vector) = prediction.value else { return }
+        sum += Self.cosine(pairs[count], vector)
+        count += 1
+      }
+      (measure, before, after) = ("mean cosine", 1, count > 0 ? sum / Double(count) : 1)
+      return
+    }
+    func evaluate(_ model: TextModel) throws -> (String, Double) {
+      var reader = try RecordReader(path: path, format: format, columns: columns)
+      let figures = try ModelEvaluation.run(
+        FileJob(model: model, threads: threads), model, &reader, progress: { _ in })
+      switch figures {
+      case .classification(let report): return ("accuracy", report.accuracy)
+      case .multiLabel(let report): return ("micro-F1", report.microF1)
+      case .regression(let report): return ("Pearson correlation", report.pearson)
+      }
+    }
+    (measure, before) = try evaluate(original)
+    after = try evaluate(quantized).1
+  }
+
+  private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
+    var (dot, left, right) = (0.0, 0.0, 0.0)
+    for (x, y) in zip(a, b) {
+      dot += Double(x) * Double(y)
+      left += Double(x) * Double(x)
+      right += Double(y) * Double(y)
+    }
+    return dot / (left * right).squareRoot()
+  }
+}

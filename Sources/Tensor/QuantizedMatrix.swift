@@ -1,0 +1,118 @@
+import CKernels
+
+/// 8-bit weights of a linear layer, packed for one instruction set's integer kernels.
+///
+/// Each output's weights share a scale: w = q · scale with q in −127…127 (−63…63 where products
+/// are added in pairs of 16 bits, on AVX2). Sums of products are exact.
+public struct QuantizedMatrix: Sendable {
+  /// Inputs.
+  public let depth: Int
+  /// Outputs.
+  public let columns: Int
+  /// Multiplies each input before it is quantised; nil when inputs are taken as they are.
+  let inputScale: FloatBuffer?
+  private let panels, scales, sums: FloatBuffer
+
+  /// Quantises and packs `weight` [columns, depth].
+  ///
+  /// With `smoothing` s (one factor an input), input p is divided by s[p] and its weights are
+  /// multiplied by it, which moves outliers from activations to weights (SmoothQuant, Xiao et al.,
+  /// 2023, equation 3).
+  public init(_ weight: Matrix, smoothing: [Float]? = nil, kernels: Kernels) {
+    precondition(smoothing == nil || smoothing?.count == weight.columns, "a factor for each input")
+    let table = kernels.integers.pointee
+    (depth, columns) = (weight.columns, weight.rows)
+    let width = (columns + table.panel_columns - 1) / table.panel_columns * table.panel_columns
+    panels = FloatBuffer(count: (depth + 3) / 4 * width)
+    scales = FloatBuffer(count: width)
+    sums = FloatBuffer(count: width)
+    inputScale = smoothing.map { FloatBuffer($0.map { 1 / $0 }) }
+    let factors = smoothing.map { FloatBuffer($0) }
+    table.pack(
+      weight.base, depth, columns, weight.stride, factors?.base,
+      UnsafeMutableRawPointer(panels.base).assumingMemoryBound(to: Int8.self), scales.base,
+      UnsafeMutableRawPointer(sums.base).assumingMemoryBound(to: Int32.self))
+  }
+
+  var packed: martlet_int8_weight {
+    martlet_int8_weight(
+      panels: UnsafeRawPointer(panels.base).assumingMemoryBound(to: Int8.self),
+      scales: UnsafePointer(scales.base),
+      sums: UnsafeRawPointer(sums.base).assumingMemoryBound(to: Int32.self), k: depth, n: columns)
+  }
+}
+
+/// Room for quantised activations, grown to the largest product seen.
+public final class QuantizedRows {
+  private var values = FloatBuffer(count: 0)
+  private var scales = FloatBuffer(count: 0)
+  private var zeros = FloatBuffer(count: 0)
+
+  /// Empty.
+  public init() {}
+
+  func reserve(rows: Int, depth: Int) -> martlet_int8_operand {
+    let stride = (depth + 63) / 64 * 64
+    if values.count < rows * stride / 4 { values = FloatBuffer(count: rows * stride / 4) }
+    if scales.count < rows {
+      scales = FloatBuffer(count: rows)
+      zeros = FloatBuffer(count: rows)
+    }
+    return martlet_int8_operand(
+      values: UnsafeRawPointer(values.base).assumingMemoryBound(to: UInt8.self), stride: stride,
+      scales: UnsafePointer(scales.base),
+      zeros: UnsafeRawPointer(zeros.base).assumingMemoryBound(to: Int32.self))
+  }
+}
+
+extension Kernels {
+  /// output = activation(input · B + bias) + residual in 8-bit products: each row of `input` is
+  /// quantised by its own range, so a row's answer does not depend on its neighbours.
+  ///
+  /// Shapes as for `linear` with floats; `residual` may be the output when there is no activation.
+  public func linear(
+    _ input: Matrix, _ weight: QuantizedMatrix, bias: Matrix? = nil,
+    activation: Activation = .none, residual: Matrix? = nil, output: Matrix, scratch: QuantizedRows
+  ) {
+    precondition(input.columns == weight.depth && output.columns == weight.columns, "shapes")
+    precondition(input.rows == output.rows, "rows")
+    precondition(bias == nil || bias?.count == weight.columns, "bias")
+    precondition(
+      residual == nil || (residual?.rows == output.rows && residual?.columns == output.columns),
+      "residual")
+    let isInPlace = residual.map { $0.base == output.base } ?? false
+    precondition(
+      !isInPlace || (activation == .none && residual?.stride == output.stride), "in place")
+    let epilogue = martlet_epilogue(
+      bias: bias.map { UnsafePointer($0.base) },
+      residual: isInPlace ? nil : residual.map { UnsafePointer($0.base) },
+      residual_stride: residual?.stride ?? 0, activation: activation.code,
+      accumulate: isInPlace ? 1 : 0)
+    let operand = scratch.reserve(rows: input.rows, depth: input.columns)
+    let work = Double(output.rows) * Double(weight.columns) * Double(weight.depth)
+    let few = work < 4e6 ? ComputePool.single : pool
+    few.split(input.rows, granularity: 14) { rows in
+      let start = rows.lowerBound
+      integers.pointee.quantize(
+        input.base + start * input.stride, rows.count, input.columns, input.stride,
+        weight.inputScale?.base,
+        UnsafeMutablePointer(mutating: operand.values) + start * operand.stride,
+        operand.stride, UnsafeMutablePointer(mutating: operand.scales) + start,
+        UnsafeMutablePointer(mutating: operand.zeros) + start)
+    }
+    let panelCount =
+      (weight.columns + integers.pointee.panel_columns - 1)
+      / integers.pointee.panel_columns
+    func product(_ rows: Range<Int>, _ panels: Range<Int>) {
+      var (a, b) = (operand, weight.packed)
+      integers.pointee.matmul(
+        &a, &b, output.base, output.stride, epilogue, table, rows.lowerBound, rows.upperBound,
+        panels.lowerBound, panels.upperBound)
+    }
+    if output.rows >= weight.columns || panelCount < few.threads {
+      few.split(output.rows, granularity: 14) { product($0, 0..<panelCount) }
+    } else {
+      few.split(panelCount) { product(0..<output.rows, $0) }
+    }
+  }
+}

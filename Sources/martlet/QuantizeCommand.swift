@@ -1,0 +1,79 @@
+import ArgumentParser
+import FileJobs
+import Foundation
+import Transformer
+
+struct Quantize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a copy of a model whose layers run in 8 bits, if it stays accurate.",
+    discussion: """
+      Each output's weights share a scale; activations are quantised by token while the model \
+      runs; sums are exact. Both models are measured on the validation rows, and nothing is \
+      written where the loss is above --max-drop (for embeddings: the mean cosine with the \
+      original's below --min-cosine).
+
+      Examples:
+        martlet quantize my-model -o my-model-8bit --validation held-out.tsv
+        martlet quantize all-MiniLM-L6-v2 -o MiniLM-8bit --validation sentences.txt
+      """)
+
+  @Argument(help: "Model directory.") var model: String
+  @Option(name: .shortAndLong, help: "Directory to write.") var output: String
+  @Option(help: "Labelled rows, or plain texts for an embedding model.") var validation: String
+  @OptionGroup var options: RecordOptions
+  @Option(help: "Column of the truth.") var labelColumn: String?
+  @Option(help: "Percentage points that may be lost.") var maxDrop = 0.5
+  @Option(help: "Least mean cosine of an embedding model's vectors.") var minCosine = 0.9975
+  @Option(help: "Strength, 0 to 1, of moving outliers from inputs to weights; 0 for not at all.")
+  var smooth: Float = 0.5
+  @Flag(help: "Replace the output directory if it exists.") var force = false
+
+  func validate() throws {
+    guard (0...1).contains(smooth) else {
+      throw ValidationError("--smooth \(smooth) is outside 0 to 1; 0.5 is usual.")
+    }
+  }
+
+  func run() throws {
+    let path = URL(fileURLWithPath: output).standardizedFileURL.path
+    if !force && FileManager.default.fileExists(atPath: path) {
+      throw ValidationError("\(output) exists; choose another name, or replace it by --force.")
+    }
+    let original = try TextModel.load(directory: model)
+    let isEmbedding = original.task == .embedding
+    var format = options.format ?? RecordFormat(path: validation)
+    if format == .text && !isEmbedding { format = .tsv }
+    let columns = RecordColumns(
+      text: options.column, pair: options.pairColumn, label: isEmbedding ? nil : labelColumn,
+      hasLabels: !isEmbedding)
+    var peaks: [String: [Float]] = [:]
+    if smooth > 0 {
+      var texts: [String] = []
+      var reader = try RecordReader(path: validation, format: format, columns: columns)
+      while texts.count < 256, let record = try reader.next() { texts.append(record.input.text) }
+      peaks = original.activationPeaks(texts)
+    }
+    let staged = path + ".unchecked"
+    defer { try? FileManager.default.removeItem(atPath: staged) }
+    try Quantizer.write(model, to: staged) { parameters in
+      smooth > 0
+        ? Quantizer.smoothing(parameters, peaks: peaks, strength: smooth) : [:]
+    }
+    let check = try QuantizationCheck(
+      original, TextModel.load(directory: staged), path: validation, format: format,
+      columns: columns, threads: options.cores)
+    print(
+      String(
+        format: "%@ before %.5f, after %.5f: %.3f points lost", check.measure, check.before,
+        check.after, check.drop))
+    let isGood = isEmbedding ? check.after >= minCosine : check.drop <= maxDrop
+    guard isGood else {
+      let limit = isEmbedding ? "--min-cosine \(minCosine)" : "--max-drop \(maxDrop)"
+      throw ValidationError(
+        "Nothing is written: the loss is beyond \(limit). Try another --smooth, or keep the original.")
+    }
+    if force { try? FileManager.default.removeItem(atPath: path) }
+    try FileManager.default.moveItem(atPath: staged, toPath: path)
+    print("\(output): layers in 8 bits; serve it as any model: martlet serve \(output)")
+  }
+}
