@@ -21,7 +21,7 @@ public struct RaggedRows: Sendable, Equatable {
   /// Rows of all sequences.
   public var rows: Int { starts[starts.count - 1] }
   /// Rows of the longest sequence.
-  public var longest: Int { (0..<count).map(length).max() ?? 0 }
+  public var longest: Int { (0..<count).reduce(0) { max($0, length($1)) } }
   /// Rows of sequence `index`.
   public func length(_ index: Int) -> Int { starts[index + 1] - starts[index] }
   /// Sum of squared lengths: the floats of one head's attention weights.
@@ -74,7 +74,8 @@ extension Kernels {
     fused: Matrix, layout: RaggedRows, heads: Int, output: Matrix, weights: FloatBuffer? = nil,
     dropout: Dropout = .none, scratch: AttentionScratch
   ) {
-    let shape = AttentionShape(fused: fused, layout: layout, heads: heads, weights: weights)
+    let shape = AttentionShape(
+      fused: fused, layout: layout, heads: heads, weights: weights, dropout: dropout)
     precondition(output.rows == layout.rows && output.columns == shape.width, "output")
     let blocks = scratch.reserve(
       threads: pool.threads, longest: layout.longest, headSize: shape.headSize)
@@ -93,7 +94,8 @@ extension Kernels {
     outputGradient: Matrix, fused: Matrix, layout: RaggedRows, heads: Int, weights: FloatBuffer,
     dropout: Dropout, fusedGradient: Matrix, scratch: AttentionScratch
   ) {
-    let shape = AttentionShape(fused: fused, layout: layout, heads: heads, weights: weights)
+    let shape = AttentionShape(
+      fused: fused, layout: layout, heads: heads, weights: weights, dropout: dropout)
     precondition(outputGradient.rows == layout.rows && outputGradient.columns == shape.width)
     precondition(fusedGradient.rows == fused.rows && fusedGradient.stride == fused.stride)
     let blocks = scratch.reserve(
@@ -123,7 +125,9 @@ private struct AttentionShape {
   let headSize: Int
   let squaresBefore: [Int]
 
-  init(fused: Matrix, layout: RaggedRows, heads: Int, weights: FloatBuffer?) {
+  init(
+    fused: Matrix, layout: RaggedRows, heads: Int, weights: FloatBuffer?, dropout: Dropout
+  ) {
     precondition(heads > 0 && fused.columns % (3 * heads) == 0, "heads must divide the width")
     precondition(fused.rows == layout.rows, "rows")
     if let weights { precondition(weights.count >= heads * layout.squares, "weights") }
@@ -133,6 +137,11 @@ private struct AttentionShape {
     self.weights = weights
     width = fused.columns / 3
     headSize = width / heads
+    // Only kept weights are found by it; inference allocates nothing here.
+    guard weights != nil || dropout.probability > 0 else {
+      squaresBefore = []
+      return
+    }
     var before = 0
     squaresBefore = (0..<layout.count).map { index in
       defer { before += layout.length(index) * layout.length(index) }
@@ -150,7 +159,8 @@ private struct AttentionShape {
     let (sequence, head) = (job / heads, job % heads)
     let length = layout.length(sequence)
     let base = fused.base + offset(job)
-    let square = squaresBefore[sequence] * heads + head * length * length
+    let square =
+      squaresBefore.isEmpty ? 0 : squaresBefore[sequence] * heads + head * length * length
     return martlet_attention(
       query: base, key: base + width, value: base + 2 * width, row_stride: fused.stride,
       output: output.base + layout.starts[sequence] * output.stride + head * headSize,

@@ -110,11 +110,15 @@ public final class Encoder {
       .hidden, rows: batch.ids.count, columns: configuration.hiddenSize)
     kernels.embed(batch.ids, table: parameters.words, output: hidden)
     if let types = parameters.tokenTypes {
-      kernels.addEmbedding(batch.types, table: types, output: hidden)
+      if batch.tokenTypes.isEmpty {
+        kernels.addEmbedding(row: 0, table: types, output: hidden)
+      } else {
+        kernels.addEmbedding(batch.tokenTypes, table: types, output: hidden)
+      }
     }
     if let positions = parameters.positions {
-      kernels.addEmbedding(
-        batch.positions(offset: configuration.positionOffset), table: positions, output: hidden)
+      kernels.addPositions(
+        batch.layout, offset: configuration.positionOffset, table: positions, output: hidden)
     }
     norm(hidden, parameters.embeddingGain, parameters.embeddingShift, output: hidden)
     return hidden

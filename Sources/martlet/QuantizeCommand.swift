@@ -70,7 +70,8 @@ struct Quantize: ParsableCommand {
     guard isGood else {
       let limit = isEmbedding ? "--min-cosine \(minCosine)" : "--max-drop \(maxDrop)"
       throw ValidationError(
-        "Nothing is written: the loss is beyond \(limit). Try another --smooth, or keep the original.")
+        "Nothing is written: the loss is beyond \(limit). Try another --smooth, or keep the original."
+      )
     }
     if force { try? FileManager.default.removeItem(atPath: path) }
     try FileManager.default.moveItem(atPath: staged, toPath: path)
