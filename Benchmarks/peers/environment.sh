@@ -47,7 +47,10 @@ quantize_model() {
   [ -n "$model8" ] && return
   model8=$prepared/martlet-int8
   rm -rf "$model8"
-  if ! "$martlet" quantize "$1" -o "$model8" >&2; then
+  local texts=$prepared/validation.txt
+  "$venv/bin/python" -c 'import json, sys; print("\n".join(json.load(open(sys.argv[1]))))' \
+    "$prepared/sentences.json" >"$texts" 2>/dev/null || printf 'A man is eating food.\nThe weather is lovely today.\n' >"$texts"
+  if ! "$martlet" quantize "$1" -o "$model8" --validation "$texts" >&2; then
     echo "martlet quantize made no int8 model: its column is left out" >&2
     model8=
   fi
