@@ -59,7 +59,7 @@ def make_onnxruntime(source, config, folder):
     fused.save_model_to_file(str(folder / "f32.onnx"))
     # The fused nodes are of onnxruntime's own domain, whose types shape inference does not know.
     quantize_dynamic(
-        str(folder / "f32.onnx"), str(folder / "int8.onnx"), weight_type=QuantType.QInt8,
+        str(folder / "f32.onnx"), str(folder / "int8.onnx"), weight_type=QuantType.QInt8, per_channel=True,
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
     )
 
