@@ -41,16 +41,14 @@ build_martlet() {
   martlet=$(swift build -c release --show-bin-path)/martlet
 }
 
-# quantize_model MODEL: sets $model8 to its int8 form; empty where this Martlet makes none.
+# quantize_model MODEL TEXTS [OPTIONS]: sets $model8 to its int8 form; empty where martlet quantize refuses.
 quantize_model() {
   model8=${MARTLET_INT8_MODEL:-}
   [ -n "$model8" ] && return
   model8=$prepared/martlet-int8
-  rm -rf "$model8"
-  local texts=$prepared/validation.txt
-  "$venv/bin/python" -c 'import json, sys; print("\n".join(json.load(open(sys.argv[1]))))' \
-    "$prepared/sentences.json" >"$texts" 2>/dev/null || printf 'A man is eating food.\nThe weather is lovely today.\n' >"$texts"
-  if ! "$martlet" quantize "$1" -o "$model8" --validation "$texts" >&2; then
+  local source=$1 texts=$2
+  shift 2
+  if ! "$martlet" quantize "$source" -o "$model8" --validation "$texts" --force "$@" >&2; then
     echo "martlet quantize made no int8 model: its column is left out" >&2
     model8=
   fi

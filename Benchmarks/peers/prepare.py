@@ -5,6 +5,7 @@ OUTPUT/onnxruntime/f32.onnx   fused by onnxruntime's transformer optimizer (atte
 OUTPUT/onnxruntime/int8.onnx  that, by quantize_dynamic
 OUTPUT/openvino/{f32,int8}    converted; int8 by nncf's post-training quantisation of weights and activations
 OUTPUT/ctranslate2/{f32,int8}
+OUTPUT/calibration.txt        the 300 texts that nncf and martlet quantize are given
 OUTPUT/sentences.json         ids of 200 texts, on which the embeddings are compared
 """
 
@@ -118,8 +119,9 @@ def main():
     config = export_onnx(model_path, source)
     make_onnxruntime(source, config, output / "onnxruntime")
     used, of = CALIBRATION_SHARE
-    make_openvino(
-        source, tokenizer, [t for i, t in enumerate(texts) if i % of < used], output / "openvino")
+    calibration = [t for i, t in enumerate(texts) if i % of < used]
+    (output / "calibration.txt").write_text("\n".join(calibration) + "\n", encoding="utf-8")
+    make_openvino(source, tokenizer, calibration, output / "openvino")
     held_out = [tokenizer(t, truncation=True, max_length=256)["input_ids"] for i, t in enumerate(texts) if i % of >= used]
     (output / "sentences.json").write_text(json.dumps(held_out))
     try:

@@ -1,7 +1,8 @@
 """Puts a classification head of random weights (seed 0) on an encoder: python add_head.py MODEL OUTPUT
 
 OUTPUT/model is the Hugging Face directory that both servers load, OUTPUT/{f32,int8}.onnx the peer's graphs (fused by
-onnxruntime's transformer optimizer), OUTPUT/{15,112}.json requests whose texts have that many tokens.
+onnxruntime's transformer optimizer), OUTPUT/{15,112}.json requests whose texts have that many tokens,
+OUTPUT/calibration.tsv texts for martlet quantize.
 """
 
 import json
@@ -10,7 +11,7 @@ import shutil
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "peers"))
-from prepare import make_onnxruntime  # noqa: E402
+from prepare import make_onnxruntime, sentences  # noqa: E402
 
 WORDS = "the train to the city was late again and nobody at the station knew when it would come".split()
 
@@ -59,6 +60,9 @@ def main():
             text = (text + " " + WORDS[index % len(WORDS)]).strip()
         assert len(tokenizer.encode(text).ids) == tokens
         (output / f"{tokens}.json").write_text(json.dumps({"input": text}))
+    # No label of a random head is right; the file lets martlet quantize see texts.
+    rows = [f"{('ham', 'spam')[i % 2]}\t{text}\n" for i, text in enumerate(sentences(None))]
+    (output / "calibration.tsv").write_text("".join(rows), encoding="utf-8")
     (output / "done").touch()
 
 
