@@ -11,12 +11,7 @@ static void matmul_whole(martlet_operand a, const float *panels, long m, long k,
   matmul(a, panels, k, n, c, c_stride, none, 0, m, 0, panels_of(n));
 }
 
-static void scale_row(float *row, long n, float factor) {
-  long j = 0;
-  for (; j + WIDTH <= n; j += WIDTH) STORE(row + j, LOAD(row + j) * factor);
-  for (; j < n; j++) row[j] *= factor;
-}
-
+static void scale_row(float *row, long n, float factor);
 static float exponentials(float *row, long n, float scale);
 static void dropout(float *x, long n, float p, uint32_t seed, uint32_t index);
 

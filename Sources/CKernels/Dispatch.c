@@ -66,6 +66,16 @@ const martlet_int8_kernels *martlet_int8_kernels_for(martlet_int8_isa isa) {
   }
 }
 
+void martlet_int8_quantize_weights(const float *weights, long k, long n, long stride,
+                                   const float *input_scale, int8_t *values, float *scales) {
+  for (long j = 0; j < n; j++, weights += stride, values += k) {
+    float top = weight_peak(weights, k, input_scale);
+    float inverse = top > 0 ? 127.0f / top : 0;
+    scales[j] = top / 127.0f;
+    for (long p = 0; p < k; p++) values[p] = weight_step(weights, p, input_scale, inverse);
+  }
+}
+
 double martlet_int8_peak_operations(martlet_int8_isa isa, long iterations, float *sink) {
   if (!martlet_int8_kernels_for(isa)) return 0;
   switch (isa) {

@@ -1,32 +1,9 @@
 // Row-wise and element-wise kernels.
 
-static void softmax(float *x, long rows, long n, long stride) {
-  for (long i = 0; i < rows; i++) {
-    float *row = x + i * stride;
-    vf tops = SPLAT(-INFINITY);
-    long j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) tops = __builtin_elementwise_max(tops, LOAD(row + j));
-    float top = largest(tops);
-    for (; j < n; j++) top = row[j] > top ? row[j] : top;
-    vf sums = SPLAT(0.0f);
-    j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) {
-      vf e = vexp(LOAD(row + j) - top);
-      STORE(row + j, e);
-      sums += e;
-    }
-    if (j < n) {
-      vf e = vexp(load_part(row + j, n - j) - top);
-      store_part(row + j, e, n - j);
-      float part[WIDTH] = {0};
-      memcpy(part, row + j, (size_t)(n - j) * sizeof(float));
-      sums += LOAD(part);
-    }
-    float inverse = 1.0f / sum(sums);
-    j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) STORE(row + j, LOAD(row + j) * inverse);
-    for (; j < n; j++) row[j] *= inverse;
-  }
+static void scale_row(float *row, long n, float factor) {
+  long j = 0;
+  for (; j + WIDTH <= n; j += WIDTH) STORE(row + j, LOAD(row + j) * factor);
+  for (; j < n; j++) row[j] *= factor;
 }
 
 // row[j] = exp(scale (row[j] - largest)), and their sum.
@@ -49,6 +26,13 @@ static float exponentials(float *row, long n, float scale) {
     sums += load_part(row + j, n - j);
   }
   return sum(sums);
+}
+
+static void softmax(float *x, long rows, long n, long stride) {
+  for (long i = 0; i < rows; i++) {
+    float *row = x + i * stride;
+    scale_row(row, n, 1.0f / exponentials(row, n, 1.0f));
+  }
 }
 
 INLINE float row_sum(const float *x, long n) {

@@ -1,7 +1,8 @@
 // C = A B in 8-bit integers with exact 32-bit sums. Each instruction set's file defines LANES (32-bit
 // lanes of a vector), INT8_ROWS (rows of a register tile), ACTIVATION_LIMIT (the largest quantised
-// activation), WEIGHT_LIMIT (the largest quantised weight), DOT(sums, a, b) (sums[l] += the four products of lane l's bytes of a, unsigned, and
-// b, signed), INT8_KERNELS and INT8_NAME, and includes this file.
+// activation), WEIGHT_LIMIT (the largest quantised weight), DOT(sums, a, b), which adds to sums[l]
+// the four products of lane l's bytes of a, unsigned, and b, signed, INT8_KERNELS, INT8_PEAK and
+// INT8_NAME, and includes this file.
 //
 // An activation x of a token is stored as u with x = (u - zero) * scale; a weight w of an output as
 // q with w = q * scale. So sum(x w) = scale scale' (sum(u q) - zero sum(q)), and only the last step
@@ -33,17 +34,12 @@ static void pack(const float *weights, long k, long n, long stride, const float 
     sums[j] = 0;
     if (j >= n) continue;
     const float *row = weights + j * stride;
-    float top = 0;
-    for (long p = 0; p < k; p++) {
-      float w = fabsf(input_scale ? row[p] * input_scale[p] : row[p]);
-      top = w > top ? w : top;
-    }
+    float top = weight_peak(row, k, input_scale);
     scales[j] = top / (float)WEIGHT_LIMIT;
     float inverse = top > 0 ? (float)WEIGHT_LIMIT / top : 0;
     int8_t *column = panels + j / PANEL * PANEL * depth + j % PANEL * 4;
     for (long p = 0; p < k; p++) {
-      float w = input_scale ? row[p] * input_scale[p] : row[p];
-      int8_t q = (int8_t)lrintf(w * inverse);
+      int8_t q = weight_step(row, p, input_scale, inverse);
       column[p / 4 * PANEL * 4 + p % 4] = q;
       sums[j] += q;
     }
@@ -215,7 +211,6 @@ static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, 
 const martlet_int8_kernels INT8_KERNELS = {
     .name = INT8_NAME,
     .panel_columns = PANEL,
-    .activation_limit = ACTIVATION_LIMIT,
     .pack = pack,
     .quantize = quantize,
     .matmul = matmul,

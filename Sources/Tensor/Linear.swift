@@ -10,22 +10,32 @@ extension Kernels {
     residual: Matrix? = nil, accumulating: Bool = false, output: Matrix
   ) {
     precondition(input.columns == weight.depth && output.columns == weight.columns, "shapes")
+    product(
+      martlet_operand(base: input.base, row_stride: input.stride, column_stride: 1), weight,
+      epilogue(
+        input: input, bias: bias, activation: activation, residual: residual,
+        accumulating: accumulating, output: output),
+      output)
+  }
+
+  /// What follows the products of a linear layer, with its shapes checked.
+  func epilogue(
+    input: Matrix, bias: Matrix?, activation: Activation, residual: Matrix?,
+    accumulating: Bool = false, output: Matrix
+  ) -> martlet_epilogue {
     precondition(input.rows == output.rows, "rows")
-    precondition(bias == nil || bias?.count == weight.columns, "bias")
+    precondition(bias == nil || bias?.count == output.columns, "bias")
     precondition(
       residual == nil || (residual?.rows == output.rows && residual?.columns == output.columns),
       "residual")
     let isInPlace = residual.map { $0.base == output.base } ?? false
     precondition(
       !isInPlace || (activation == .none && residual?.stride == output.stride), "in place")
-    product(
-      martlet_operand(base: input.base, row_stride: input.stride, column_stride: 1), weight,
-      martlet_epilogue(
-        bias: bias.map { UnsafePointer($0.base) },
-        residual: isInPlace ? nil : residual.map { UnsafePointer($0.base) },
-        residual_stride: residual?.stride ?? 0, activation: activation.code,
-        accumulate: accumulating || isInPlace ? 1 : 0),
-      output)
+    return martlet_epilogue(
+      bias: bias.map { UnsafePointer($0.base) },
+      residual: isInPlace ? nil : residual.map { UnsafePointer($0.base) },
+      residual_stride: residual?.stride ?? 0, activation: activation.code,
+      accumulate: accumulating || isInPlace ? 1 : 0)
   }
 
   /// Gradient of a linear layer's weight: weightGradient += outputGradientᵀ · input.
@@ -63,21 +73,28 @@ extension Kernels {
     _ a: martlet_operand, _ b: PackedMatrix, _ epilogue: martlet_epilogue, _ output: Matrix
   ) {
     let panelCount = panels(b.columns)
-    let work = Double(output.rows) * Double(b.columns) * Double(b.depth)
     // Below some 100 µs of work, waking another thread costs more than it brings.
-    let few = work < 1e6 ? ComputePool.single : pool
-    if output.rows >= b.columns || panelCount < few.threads {
-      few.split(output.rows, granularity: 14) { rows in
-        table.pointee.matmul(
-          a, b.buffer.base, b.depth, b.columns, output.base, output.stride, epilogue,
-          rows.lowerBound, rows.upperBound, 0, panelCount)
-      }
+    let threads = operations(output, depth: b.depth) < 1e6 ? ComputePool.single : pool
+    threads.split(rows: output.rows, columns: b.columns, panels: panelCount) { rows, panels in
+      table.pointee.matmul(
+        a, b.buffer.base, b.depth, b.columns, output.base, output.stride, epilogue,
+        rows.lowerBound, rows.upperBound, panels.lowerBound, panels.upperBound)
+    }
+  }
+
+  /// Multiply-adds in a product whose sums are `depth` long.
+  func operations(_ output: Matrix, depth: Int) -> Double {
+    Double(output.rows) * Double(output.columns) * Double(depth)
+  }
+}
+
+extension ComputePool {
+  /// Shares a product's output over the threads: by rows when it is tall, else by panels of columns.
+  func split(rows: Int, columns: Int, panels: Int, _ body: (Range<Int>, Range<Int>) -> Void) {
+    if rows >= columns || panels < threads {
+      split(rows, granularity: 14) { body($0, 0..<panels) }
     } else {
-      few.split(panelCount) { panels in
-        table.pointee.matmul(
-          a, b.buffer.base, b.depth, b.columns, output.base, output.stride, epilogue, 0,
-          output.rows, panels.lowerBound, panels.upperBound)
-      }
+      split(panels) { body(0..<rows, $0) }
     }
   }
 }

@@ -34,6 +34,20 @@ public struct QuantizedMatrix: Sendable {
       UnsafeMutableRawPointer(sums.base).assumingMemoryBound(to: Int32.self))
   }
 
+  /// `weight` in 8 bits as files keep it, by the rule that packing has: values of −127…127 by rows,
+  /// and a scale a row. `smoothing` as in `init`.
+  public static func stored(
+    _ weight: Matrix, smoothing: [Float]? = nil
+  ) -> (values: [Int8], scales: [Float]) {
+    precondition(smoothing == nil || smoothing?.count == weight.columns, "a factor for each input")
+    let factors = smoothing.map { FloatBuffer($0) }
+    var values = [Int8](repeating: 0, count: weight.count)
+    var scales = [Float](repeating: 0, count: weight.rows)
+    martlet_int8_quantize_weights(
+      weight.base, weight.columns, weight.rows, weight.stride, factors?.base, &values, &scales)
+    return (values, scales)
+  }
+
   var packed: martlet_int8_weight {
     martlet_int8_weight(
       panels: UnsafeRawPointer(panels.base).assumingMemoryBound(to: Int8.self),
@@ -75,23 +89,13 @@ extension Kernels {
     activation: Activation = .none, residual: Matrix? = nil, output: Matrix, scratch: QuantizedRows
   ) {
     precondition(input.columns == weight.depth && output.columns == weight.columns, "shapes")
-    precondition(input.rows == output.rows, "rows")
-    precondition(bias == nil || bias?.count == weight.columns, "bias")
-    precondition(
-      residual == nil || (residual?.rows == output.rows && residual?.columns == output.columns),
-      "residual")
-    let isInPlace = residual.map { $0.base == output.base } ?? false
-    precondition(
-      !isInPlace || (activation == .none && residual?.stride == output.stride), "in place")
-    let epilogue = martlet_epilogue(
-      bias: bias.map { UnsafePointer($0.base) },
-      residual: isInPlace ? nil : residual.map { UnsafePointer($0.base) },
-      residual_stride: residual?.stride ?? 0, activation: activation.code,
-      accumulate: isInPlace ? 1 : 0)
+    let epilogue = epilogue(
+      input: input, bias: bias, activation: activation, residual: residual, output: output)
     let operand = scratch.reserve(rows: input.rows, depth: input.columns)
-    let work = Double(output.rows) * Double(weight.columns) * Double(weight.depth)
-    let few = work < 4e6 ? ComputePool.single : pool
-    few.split(input.rows, granularity: 14) { rows in
+    // An 8-bit product takes about a quarter of a float one's time, so four times the operations
+    // of `linear` with floats pay for another thread.
+    let threads = operations(output, depth: weight.depth) < 4e6 ? ComputePool.single : pool
+    threads.split(input.rows, granularity: 14) { rows in
       let start = rows.lowerBound
       integers.pointee.quantize(
         input.base + start * input.stride, rows.count, input.columns, input.stride,
@@ -103,16 +107,11 @@ extension Kernels {
     let panelCount =
       (weight.columns + integers.pointee.panel_columns - 1)
       / integers.pointee.panel_columns
-    func product(_ rows: Range<Int>, _ panels: Range<Int>) {
+    threads.split(rows: output.rows, columns: weight.columns, panels: panelCount) { rows, panels in
       var (a, b) = (operand, weight.packed)
       integers.pointee.matmul(
         &a, &b, output.base, output.stride, epilogue, table, rows.lowerBound, rows.upperBound,
         panels.lowerBound, panels.upperBound)
-    }
-    if output.rows >= weight.columns || panelCount < few.threads {
-      few.split(output.rows, granularity: 14) { product($0, 0..<panelCount) }
-    } else {
-      few.split(panelCount) { product(0..<output.rows, $0) }
     }
   }
 }

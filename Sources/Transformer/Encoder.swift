@@ -23,20 +23,21 @@ public final class Encoder {
 
     /// Packs `parameters` for `kernels`: the layers in 8 bits where `parameters.quantization` says.
     public init(_ parameters: EncoderParameters, kernels: Kernels) {
-      func pack(_ weight: Matrix, _ name: String) -> PackedWeight {
+      func pack(_ weight: Matrix, _ place: LayerWeight, _ layer: Int) -> PackedWeight {
         guard let quantization = parameters.quantization else {
           return .float(.transposing(weight, kernels: kernels))
         }
         return .int8(
-          QuantizedMatrix(weight, smoothing: quantization.smoothing[name], kernels: kernels))
+          QuantizedMatrix(
+            weight, smoothing: quantization.smoothing[place.name(layer: layer)], kernels: kernels))
       }
       self.parameters = parameters
       layers = parameters.layers.enumerated().map { index, layer in
         PackedLayer(
-          fused: pack(layer.fusedWeight, "layers.\(index).attention.fused.weight"),
-          output: pack(layer.outputWeight, "layers.\(index).attention.output.weight"),
-          up: pack(layer.upWeight, "layers.\(index).feedForward.up.weight"),
-          down: pack(layer.downWeight, "layers.\(index).feedForward.down.weight"))
+          fused: pack(layer.fusedWeight, .fused, index),
+          output: pack(layer.outputWeight, .output, index),
+          up: pack(layer.upWeight, .up, index),
+          down: pack(layer.downWeight, .down, index))
       }
       pool = parameters.poolWeight.map { .transposing($0, kernels: kernels) }
       classifier = parameters.classifierWeight.map { .transposing($0, kernels: kernels) }
@@ -140,7 +141,7 @@ public final class Encoder {
       norm(hidden, layer.attentionGain, layer.attentionShift, output: normed)
     }
     let fused = workspace.matrix(.fused, rows: hidden.rows, columns: 3 * d)
-    observe(index, "attention.fused", normed)
+    observe(index, .fused, normed)
     linear(normed, packed.fused, bias: layer.fusedBias, output: fused)
     var mixed = workspace.matrix(.mixed, rows: hidden.rows, columns: d)
     kernels.attention(
@@ -149,7 +150,7 @@ public final class Encoder {
       mixed = firstTokens(mixed, layout)
       hidden = firstTokens(hidden, layout)
     }
-    observe(index, "attention.output", mixed)
+    observe(index, .output, mixed)
     linear(mixed, packed.output, bias: layer.outputBias, residual: hidden, output: hidden)
     if !pre { norm(hidden, layer.attentionGain, layer.attentionShift, output: hidden) }
 
@@ -159,17 +160,17 @@ public final class Encoder {
       norm(hidden, layer.feedForwardGain, layer.feedForwardShift, output: normed)
     }
     let wide = workspace.matrix(.wide, rows: hidden.rows, columns: configuration.feedForwardSize)
-    observe(index, "feedForward.up", normed)
+    observe(index, .up, normed)
     linear(
       normed, packed.up, bias: layer.upBias, activation: configuration.activation, output: wide)
-    observe(index, "feedForward.down", wide)
+    observe(index, .down, wide)
     linear(wide, packed.down, bias: layer.downBias, residual: hidden, output: hidden)
     if !pre { norm(hidden, layer.feedForwardGain, layer.feedForwardShift, output: hidden) }
     return hidden
   }
 
-  private func observe(_ layer: Int, _ part: String, _ input: Matrix) {
-    if let observer { observer("layers.\(layer).\(part).weight", input) }
+  private func observe(_ layer: Int, _ weight: LayerWeight, _ input: Matrix) {
+    if let observer { observer(weight.name(layer: layer), input) }
   }
 
   private func linear(

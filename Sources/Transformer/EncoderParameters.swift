@@ -22,6 +22,24 @@ public struct ParameterEntry: Sendable, Equatable {
   public var range: Range<Int> { offset..<offset + rows * columns }
 }
 
+/// The four weights of a layer, which inference packs or quantises.
+public enum LayerWeight: String, Sendable, CaseIterable {
+  /// Query, key and value projections.
+  case fused = "attention.fused"
+  /// Attention output.
+  case output = "attention.output"
+  /// Feed-forward, in.
+  case up = "feedForward.up"
+  /// Feed-forward, out.
+  case down = "feedForward.down"
+
+  /// What layer `index`'s weight and bias are called, without the last part.
+  func stem(layer index: Int) -> String { "layers.\(index).\(rawValue)" }
+
+  /// What layer `index`'s weight is called in `EncoderParameters.entries`.
+  func name(layer index: Int) -> String { stem(layer: index) + ".weight" }
+}
+
 /// The trainable tensors of an encoder with its head, as views of one flat buffer.
 ///
 /// The same views over a second buffer name the gradients, over a third and fourth the optimiser's
@@ -107,12 +125,14 @@ public struct EncoderParameters: Sendable {
     (embeddingGain, embeddingShift) = (view("embeddings.norm.gain"), view("embeddings.norm.shift"))
     layers = (0..<configuration.layerCount).map { index in
       func part(_ name: String) -> Matrix { view("layers.\(index).\(name)") }
+      func weight(_ weight: LayerWeight) -> Matrix { view(weight.name(layer: index)) }
+      func bias(_ weight: LayerWeight) -> Matrix { view(weight.stem(layer: index) + ".bias") }
       return Layer(
-        fusedWeight: part("attention.fused.weight"), fusedBias: part("attention.fused.bias"),
-        outputWeight: part("attention.output.weight"), outputBias: part("attention.output.bias"),
+        fusedWeight: weight(.fused), fusedBias: bias(.fused),
+        outputWeight: weight(.output), outputBias: bias(.output),
         attentionGain: part("attention.norm.gain"), attentionShift: part("attention.norm.shift"),
-        upWeight: part("feedForward.up.weight"), upBias: part("feedForward.up.bias"),
-        downWeight: part("feedForward.down.weight"), downBias: part("feedForward.down.bias"),
+        upWeight: weight(.up), upBias: bias(.up),
+        downWeight: weight(.down), downBias: bias(.down),
         feedForwardGain: part("feedForward.norm.gain"),
         feedForwardShift: part("feedForward.norm.shift"))
     }
@@ -161,11 +181,11 @@ public struct EncoderParameters: Sendable {
     if c.tokenTypeCount > 0 { put("embeddings.tokenTypes", c.tokenTypeCount, c.hiddenSize) }
     norm("embeddings")
     for layer in 0..<c.layerCount {
-      linear("layers.\(layer).attention.fused", 3 * c.hiddenSize, c.hiddenSize)
-      linear("layers.\(layer).attention.output", c.hiddenSize, c.hiddenSize)
+      linear(LayerWeight.fused.stem(layer: layer), 3 * c.hiddenSize, c.hiddenSize)
+      linear(LayerWeight.output.stem(layer: layer), c.hiddenSize, c.hiddenSize)
       norm("layers.\(layer).attention")
-      linear("layers.\(layer).feedForward.up", c.feedForwardSize, c.hiddenSize)
-      linear("layers.\(layer).feedForward.down", c.hiddenSize, c.feedForwardSize)
+      linear(LayerWeight.up.stem(layer: layer), c.feedForwardSize, c.hiddenSize)
+      linear(LayerWeight.down.stem(layer: layer), c.hiddenSize, c.feedForwardSize)
       norm("layers.\(layer).feedForward")
     }
     if c.normalization == .pre { norm("final") }

@@ -126,11 +126,14 @@ public final class EncoderTape {
     let sum = arena.matrix(batch.ids.count, c.hiddenSize)
     kernels.embed(batch.ids, table: parameters.words, output: sum)
     if let types = parameters.tokenTypes {
-      kernels.addEmbedding(batch.types, table: types, output: sum)
+      if batch.tokenTypes.isEmpty {
+        kernels.addEmbedding(row: 0, table: types, output: sum)
+      } else {
+        kernels.addEmbedding(batch.tokenTypes, table: types, output: sum)
+      }
     }
     if let positions = parameters.positions {
-      kernels.addEmbedding(
-        batch.positions(offset: c.positionOffset), table: positions, output: sum)
+      kernels.addPositions(batch.layout, offset: c.positionOffset, table: positions, output: sum)
     }
     embeddingSum = sum
     let statistics = LayerNormStatistics(rows: sum.rows)

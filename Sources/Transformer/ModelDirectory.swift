@@ -206,22 +206,12 @@ public enum ModelDirectory {
       tensors.sorted { $0.name < $1.name }, metadata: ["format": "pt"])
   }
 
-  /// A weight in 8 bits, by the rule of `QuantizedMatrix`: each row by its largest magnitude.
+  /// A weight in 8 bits: its values, its scales and, where there are any, its smoothing factors.
   private static func quantized(
     _ name: String, _ weight: Matrix, _ smoothing: [Float]?
   ) -> [(name: String, shape: [Int], bytes: Data)] {
-    var (bytes, scales) = (Data(), [Float]())
-    for row in 0..<weight.rows {
-      var values = weight.row(row)
-      if let smoothing { for p in values.indices { values[p] *= smoothing[p] } }
-      let top = values.reduce(0) { max($0, abs($1)) }
-      let inverse = top > 0 ? 127 / top : 0
-      bytes.append(
-        contentsOf: values.map {
-          UInt8(bitPattern: Int8(($0 * inverse).rounded(.toNearestOrEven)))
-        })
-      scales.append(top / 127)
-    }
+    let (values, scales) = QuantizedMatrix.stored(weight, smoothing: smoothing)
+    let bytes = values.withUnsafeBytes { Data($0) }
     func floats(_ values: [Float]) -> Data {
       FloatBuffer(values).bytes(0..<values.count)
     }

@@ -162,8 +162,6 @@ typedef struct martlet_int8_kernels {
   const char *name;
   /// Outputs in a panel.
   long panel_columns;
-  /// The largest quantised activation.
-  int32_t activation_limit;
 
   /// Quantises weights[n, k] (rows `stride` apart), each row by its largest magnitude, and packs
   /// them. Input p's weights are first multiplied by input_scale[p] where that is not null.
@@ -183,5 +181,9 @@ typedef struct martlet_int8_kernels {
 
 /// The 8-bit kernels of an instruction set, or null when this CPU or build lacks it.
 const martlet_int8_kernels *martlet_int8_kernels_for(martlet_int8_isa isa);
+/// Quantises weights[n, k] (rows `stride` apart) by the rule of `pack` to -127...127, unpacked, as
+/// files keep them: values[n, k] and scales[n].
+void martlet_int8_quantize_weights(const float *weights, long k, long n, long stride,
+                                   const float *input_scale, int8_t *values, float *scales);
 /// As martlet_peak_operations, for 8-bit products: the ceiling of quantised layers.
 double martlet_int8_peak_operations(martlet_int8_isa isa, long iterations, float *sink);
