@@ -9,7 +9,9 @@ let names = ["safetensors", "tokenizer", "config", "text", "json"]
 let package = Package(
   name: "martlet-fuzz",
   dependencies: [.package(name: "martlet", path: "..")],
-  targets: [.target(name: "FuzzDriver")]
+  targets: [
+    .target(name: "CMemoryMeter"), .target(name: "FuzzDriver", dependencies: ["CMemoryMeter"]),
+  ]
     + names.map { .executableTarget(name: "fuzz-\($0)", dependencies: ["FuzzDriver", files]) },
   swiftLanguageModes: [.v6]
 )

@@ -14,4 +14,12 @@ public struct JSONLimits: Sendable, Equatable {
     self.bytes = bytes
     self.elements = elements
   }
+
+  /// Limits for a file of `fileBytes`: what is parsed then takes at most four times that and 1.5 MB.
+  ///
+  /// A value takes up to 100 bytes, however short its text; lists of labels and of tensors have 25 bytes of text
+  /// a value and more, and the first 16,384 values are free.
+  public init(fileBytes: Int, depth: Int = 64, bytes: Int = 1 << 28) {
+    self.init(depth: depth, bytes: bytes, elements: (1 << 14) + fileBytes / 32)
+  }
 }

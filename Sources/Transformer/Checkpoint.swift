@@ -73,7 +73,7 @@ public struct Checkpoint: Sendable {
     let json: JSONValue
     do {
       json = try JSONValue(
-        parsing: data, limits: JSONLimits(depth: 8, bytes: largestIndex, elements: 1 << 20))
+        parsing: data, limits: JSONLimits(fileBytes: data.count, depth: 8, bytes: largestIndex))
     } catch {
       throw ModelError.badConfiguration(
         path: path, key: "", problem: "is not JSON: \(error.localizedDescription)")

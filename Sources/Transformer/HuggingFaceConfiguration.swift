@@ -14,7 +14,7 @@ public enum HuggingFaceConfiguration {
     }
     do {
       return try JSONValue(
-        parsing: data, limits: JSONLimits(depth: 32, bytes: 1 << 26, elements: 1 << 22))
+        parsing: data, limits: JSONLimits(fileBytes: data.count, depth: 32, bytes: 1 << 26))
     } catch {
       throw ModelError.badConfiguration(
         path: path, key: "", problem: "is not JSON: \(error.localizedDescription)")

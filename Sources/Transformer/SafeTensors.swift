@@ -67,7 +67,9 @@ public struct SafeTensors: Sendable {
     let start = data.startIndex
     let header: JSONValue
     do {
-      header = try JSONValue(parsing: data[start + 8..<start + 8 + Int(length)])
+      header = try JSONValue(
+        parsing: data[start + 8..<start + 8 + Int(length)],
+        limits: JSONLimits(fileBytes: data.count))
     } catch {
       throw bad("its header is not JSON (\(error.localizedDescription))")
     }

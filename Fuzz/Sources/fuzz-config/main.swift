@@ -4,10 +4,13 @@ import JSON
 import Transformer
 
 exit(
-  fuzz { bytes in
-    guard let json = try? JSONValue(parsing: bytes),
-      let configuration = try? HuggingFaceConfiguration.read(json, path: "fuzz")
-    else { return }
+  fuzz(hostileJSON) { bytes in
+    let read = bounded(by: 4, of: bytes.count) {
+      (try? JSONValue(parsing: bytes, limits: JSONLimits(fileBytes: bytes.count))).flatMap {
+        try? HuggingFaceConfiguration.read($0, path: "fuzz")
+      }
+    }
+    guard let configuration = read else { return }
     precondition(configuration.maximumTokens > 0 && configuration.headCount > 0)
     precondition(configuration.hiddenSize % configuration.headCount == 0)
     precondition(configuration.positionCount > 0 && configuration.tokenTypeCount >= 0)
