@@ -1,0 +1,19 @@
+import ArgumentParser
+import Foundation
+
+/// The listener of the operators.
+struct AdminOptions: ParsableArguments {
+  @Option(help: "Address of /metrics and /monitor; 'none' for no such listener.")
+  var adminBind = "127.0.0.1:5001"
+  @Option(help: "File with the token that the admin listener asks for.") var adminTokenFile: String?
+
+  var addresses: [String] { adminBind == "none" ? [] : [adminBind] }
+
+  func token() throws -> String? {
+    guard let adminTokenFile else { return nil }
+    let token = try String(contentsOfFile: adminTokenFile, encoding: .utf8)
+      .trimmingCharacters(in: .whitespacesAndNewlines)
+    if token.isEmpty { throw ValidationError("\(adminTokenFile): holds no token") }
+    return token
+  }
+}
