@@ -1,24 +1,34 @@
 #!/bin/bash
-# Installs Martlet behind Nginx on Debian or Ubuntu: user, binary, model, unit, site file. Run twice, it changes nothing more.
+# Installs Martlet behind Nginx on Debian or Ubuntu. Run twice, it changes nothing more; if a step fails, all is put back.
 #
-#   sudo deploy/install.sh [--model DIR] [--binary FILE] [--domain NAME] [--dry-run]
-#   sudo deploy/install.sh --uninstall [--dry-run]
+#   sudo deploy/install.sh [--model DIR] [--domain NAME] [--binary FILE] [--dry-run]
+#   sudo deploy/install.sh --uninstall [--keep-data] [--with-packages] [--dry-run]
 #
-# --root DIR installs under DIR and touches no user, service or Nginx of this machine: for tests and images.
+# --model DIR      the model to serve (default: the embedded spam classifier)
+# --domain NAME    answer for this host name only; without it, for every name that no other site has
+# --binary FILE    the program (default: what 'make build' made)
+# --dry-run        say what would be changed, and change nothing
+# --uninstall      remove what was installed, with configuration and history; --keep-data leaves those two,
+#                  --with-packages also removes the Debian packages that the installation had added
+# --root DIR       install below DIR and touch no user, service or Nginx: for images
+#
+# Example: sudo deploy/install.sh --model /srv/models/reviews --domain api.example.org
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-model="$here/Models/sms-spam"
+program="install"
+model=""
 binary=""
 domain=""
 root=""
 dry_run=0
 uninstall=0
-
-fail() {
-  echo "install: $*" >&2
-  exit 1
-}
+keep_data=0
+with_packages=0
+# shellcheck source=deploy/transaction.sh
+source "$here/deploy/transaction.sh"
+# shellcheck source=deploy/service.sh
+source "$here/deploy/service.sh"
 
 while [[ $# -gt 0 ]]; do
   case "$1" in
@@ -28,7 +38,9 @@ while [[ $# -gt 0 ]]; do
     --root) root="${2:?--root needs a folder}"; shift ;;
     --dry-run) dry_run=1 ;;
     --uninstall) uninstall=1 ;;
-    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --keep-data) keep_data=1 ;;
+    --with-packages) with_packages=1 ;;
+    -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
     *) fail "unknown option $1 (see --help)" ;;
   esac
   shift
@@ -36,160 +48,200 @@ done
 if [[ -n "$domain" && ! "$domain" =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]]; then
   fail "--domain $domain is not a host name"
 fi
-if [[ -z "$root" && "$dry_run" = 0 && "$(id -u)" -ne 0 ]]; then
-  fail "run it as root: sudo $0"
+if [[ -z "$root" && "$dry_run" = 0 && "$(id -u)" -ne 0 ]]; then fail "run it as root: sudo $0"; fi
+if [[ -z "$root" && "$dry_run" = 0 ]]; then
+  # The lock is on this very file, so that there is none to leave behind.
+  exec 8<"$here/deploy/install.sh"
+  flock -n 8 || fail "another installation is running; wait for it"
 fi
 
-bin_path="$root/usr/local/bin/martlet"
-model_path="$root/var/lib/martlet/model"
-unit_path="$root/etc/systemd/system/martlet.service"
-site_path="$root/etc/nginx/sites-available/martlet.conf"
-link_path="$root/etc/nginx/sites-enabled/martlet.conf"
+data="$root/var/lib/martlet"
+site="$root/etc/nginx/sites-available/martlet.conf"
+site_link="$root/etc/nginx/sites-enabled/martlet.conf"
+default_link="$root/etc/nginx/sites-enabled/default"
+# What uninstalling has to know and cannot see: `package NAME` and `default-site TARGET`.
+record="$data/installed"
+units=(martlet.service)
+files=(
+  "$root/usr/local/bin/martlet"
+  "$root/etc/nginx/snippets/martlet-server.conf"
+  "$root/etc/nginx/snippets/martlet-upstream.conf"
+  "$root/etc/sysusers.d/martlet.conf"
+)
+for unit in "${units[@]}"; do files+=("$root/etc/systemd/system/$unit"); done
 
-say() { echo "install: $*"; }
-
-run() {
-  if [[ "$dry_run" = 1 ]]; then
-    printf 'would run:'
-    printf ' %q' "$@"
-    printf '\n'
-  else
-    "$@"
-  fi
+add_to_record() {
+  grep -qxF "$1" "$record" 2>/dev/null && return 0
+  [[ "$dry_run" = 0 ]] || return 0
+  make_folder 0755 "$data"
+  keep "$record"
+  echo "$1" >>"$record"
 }
 
-have_systemd() { [[ -z "$root" && -d /run/systemd/system ]]; }
-
-reload_nginx() {
-  if [[ -n "$root" ]]; then return 0; fi
-  run nginx -t -q
-  if have_systemd; then
-    run systemctl reload-or-restart nginx
-  elif [[ -s /run/nginx.pid ]]; then
-    run nginx -s reload
-  else
-    say "no systemd here: start Nginx and Martlet by your own means"
+remove_everything() {
+  local path packages=() target=""
+  if [[ -f "$record" ]]; then
+    mapfile -t packages < <(sed -n 's/^package //p' "$record")
+    target="$(sed -n 's/^default-site //p' "$record")"
   fi
+  if [[ -z "$root" ]]; then stop_daemon; fi
+  for path in "$site_link" "$site" "${files[@]}"; do
+    if [[ -e "$path" || -L "$path" ]]; then change rm -f "$path"; fi
+  done
+  if [[ -n "$target" && ! -e "$default_link" && -e "$root/etc/nginx/sites-available/default" ]]; then
+    change ln -s "$target" "$default_link"
+  fi
+  for path in "$data/models" "$data/model" "$record"; do
+    if [[ -e "$path" || -L "$path" ]]; then change rm -rf "$path"; fi
+  done
+  if [[ "$keep_data" = 0 ]]; then
+    for path in "$data" "$root/etc/martlet" "$root/var/log/martlet"; do
+      if [[ -e "$path" ]]; then change rm -rf "$path"; fi
+    done
+  fi
+  # Folders that Debian's packages do not ship go too, if nothing else is in them.
+  for path in "$root/etc/sysusers.d" "$root/etc/nginx/snippets"; do
+    if [[ -d "$path" && "$dry_run" = 0 ]] && ! dpkg-query -S "$path" >/dev/null 2>&1; then
+      rmdir --ignore-fail-on-non-empty "$path"
+    fi
+  done
+  if have_systemd; then change systemctl daemon-reload; fi
+  if [[ -z "$root" && "$keep_data" = 0 ]] && id martlet >/dev/null 2>&1; then change userdel martlet; fi
+  if [[ ${#packages[@]} -gt 0 && "$with_packages" = 1 ]]; then
+    change apt-get purge -y "${packages[@]}"
+  elif [[ ${#packages[@]} -gt 0 ]]; then
+    say "left the packages that the installation had added; to remove them: apt-get purge ${packages[*]}"
+  fi
+  if [[ -z "$root" && "$changes" != 0 ]] && command -v nginx >/dev/null && nginx_is_up; then reload_nginx; fi
+  if [[ "$changes" = 0 ]]; then say "nothing to remove"; elif [[ "$dry_run" = 0 ]]; then say "removed"; fi
 }
 
 if [[ "$uninstall" = 1 ]]; then
-  if have_systemd; then run systemctl disable --now martlet.service || true; fi
-  run rm -f "$link_path" "$site_path" "$unit_path" "$bin_path"
-  run rm -rf "$root/var/lib/martlet"
-  if have_systemd; then run systemctl daemon-reload; fi
-  if [[ -z "$root" ]] && id martlet >/dev/null 2>&1; then run userdel martlet; fi
-  if [[ -z "$root" ]] && command -v nginx >/dev/null; then reload_nginx; fi
-  say "removed"
+  remove_everything
   exit 0
 fi
 
-if [[ -z "$binary" ]]; then
-  binary="$here/.build/release/martlet"
-fi
-[[ -x "$binary" ]] || fail "no binary at $binary: run 'make build' first, or give --binary"
+model="${model:-$here/Models/sms-spam}"
+binary="${binary:-$here/.build/release/martlet}"
+[[ -x "$binary" ]] || fail "no program at $binary: run 'make build' first, or give --binary FILE"
 [[ -f "$model/config.json" ]] || fail "no model in $model (config.json is missing): give --model DIR"
+model="$(cd "$model" && pwd)"
+if [[ -z "$root" ]] && ! "$binary" --version >/dev/null 2>&1; then
+  fail "$binary does not run here ($("$binary" --version 2>&1 | head -n 1))"
+fi
 
-backup="$(mktemp -d)"
-undo=()
-roll_back() {
-  local status=$?
-  trap - EXIT
-  if [[ "$status" -ne 0 ]]; then
-    echo "install: failed while ${step:-starting}; putting things back" >&2
-    local index
-    for ((index = ${#undo[@]} - 1; index >= 0; index--)); do
-      eval "${undo[index]}" || true
-    done
-  fi
-  rm -rf "$backup"
-  exit "$status"
-}
-trap roll_back EXIT
-
-# place MODE SOURCE TARGET: copies a file if it differs, remembering how to put the old one back.
-place() {
-  local mode="$1" source="$2" target="$3" kept
-  if [[ -f "$target" ]] && cmp -s "$source" "$target"; then return 0; fi
-  say "writing $target"
-  if [[ "$dry_run" = 1 ]]; then return 0; fi
-  if [[ -e "$target" ]]; then
-    kept="$backup/${#undo[@]}"
-    cp -a "$target" "$kept"
-    undo+=("$(printf 'cp -a %q %q' "$kept" "$target")")
-  else
-    undo+=("$(printf 'rm -f %q' "$target")")
-  fi
-  mkdir -p "$(dirname "$target")"
-  # Beside the target and renamed, so that a running binary is replaced and never half written.
-  install -m "$mode" "$source" "$target.new"
-  mv -fT "$target.new" "$target"
-}
+begin_transaction
 
 if [[ -z "$root" ]]; then
   step="installing packages"
-  missing=()
-  for package in nginx curl; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok' || missing+=("$package")
-  done
-  if [[ ${#missing[@]} -gt 0 ]]; then
-    say "installing ${missing[*]}"
-    run apt-get update
-    run env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
-  fi
-  step="making the user martlet"
-  if ! id martlet >/dev/null 2>&1; then
-    run useradd --system --home-dir /var/lib/martlet --no-create-home --shell /usr/sbin/nologin martlet
-    undo+=("userdel martlet")
-  fi
+  add_packages nginx curl
 fi
 
-step="installing the binary"
-place 0755 "$binary" "$bin_path"
+step="making the user martlet"
+place 0644 "$here/systemd/sysusers.d/martlet.conf" "$root/etc/sysusers.d/martlet.conf"
+if [[ -z "$root" ]]; then make_user; fi
 
+step="installing the program"
+place 0755 "$binary" "$root/usr/local/bin/martlet"
+daemon_changed="$placed"
+# The record comes after the first file of our own, so that a failure to install packages leaves no trace.
+for package in "${packages_added[@]+"${packages_added[@]}"}"; do add_to_record "package $package"; done
+
+# A model stands in a folder named by its content, and a link says which is served: changing it is one step, and undoing it
+# another. The one before is kept for going back.
 step="installing the model"
-while IFS= read -r -d '' file; do
-  place 0644 "$file" "$model_path/${file#"$model"/}"
-done < <(find "$model" -type f -print0)
+digest="$(cd "$model" && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-12)"
+model_name="$(basename "$model" | tr -c 'A-Za-z0-9._\n-' '-')-$digest"
+model_changed=0
+if [[ ! -d "$data/models/$model_name" ]]; then
+  needed="$(du -sk "$model" | cut -f1)"
+  existing="$data"
+  while [[ ! -d "$existing" ]]; do existing="$(dirname "$existing")"; done
+  free="$(df -Pk "$existing" | awk 'NR == 2 {print $4}')"
+  [[ "$needed" -lt "$free" ]] || fail "the model takes $needed KiB, and $existing has $free KiB left"
+  changes=$((changes + 1))
+  if [[ "$dry_run" = 1 ]]; then
+    say "would copy $model to $data/models/$model_name"
+  else
+    say "copying $model to $data/models/$model_name"
+    make_folder 0755 "$data/models"
+    remember rm -rf "$data/models/$model_name" "$data/models/$model_name.new"
+    mkdir "$data/models/$model_name.new"
+    cp -rL "$model/." "$data/models/$model_name.new"
+    chmod -R u=rwX,go=rX "$data/models/$model_name.new"
+    mv -T "$data/models/$model_name.new" "$data/models/$model_name"
+  fi
+fi
+if [[ -z "$root" && "$dry_run" = 0 ]] && { [[ "$daemon_changed" = 1 ]] || [[ "$(readlink "$data/model")" != "models/$model_name" ]]; }; then
+  # A running daemon that cannot load a model goes on with the one before, so this must be asked before it is told to.
+  step="checking that the program loads the model"
+  "$root/usr/local/bin/martlet" serve "$data/models/$model_name" --check-config >/dev/null
+fi
+step="installing the model"
+previous_model="$(readlink "$data/model" 2>/dev/null || true)"
+link "models/$model_name" "$data/model"
+model_changed="$placed"
 
-step="installing the unit"
-place 0644 "$here/systemd/martlet.service" "$unit_path"
+step="installing the units"
+for unit in "${units[@]}"; do
+  place 0644 "$here/systemd/$unit" "$root/etc/systemd/system/$unit"
+  if [[ "$placed" = 1 ]]; then daemon_changed=1; fi
+done
 
 step="installing the site"
-site="$backup/site"
-sed "s/server_name _;/server_name ${domain:-_};/" "$here/nginx/martlet.conf" >"$site"
-if [[ -f "$site_path" ]] && grep -q 'managed by Certbot' "$site_path"; then
-  say "keeping $site_path, which certbot has changed"
+place 0644 "$here/nginx/martlet-server.conf" "$root/etc/nginx/snippets/martlet-server.conf"
+if [[ ! -f "$root/etc/nginx/snippets/martlet-upstream.conf" ]]; then
+  # Which hosts there are is the administrator's to say; an installation does not overrule that.
+  place 0644 "$here/nginx/martlet-upstream.conf" "$root/etc/nginx/snippets/martlet-upstream.conf"
+fi
+new_site="$kept/site"
+sed "s/server_name _;/server_name ${domain:-_};/" "$here/nginx/martlet.conf" >"$new_site"
+if [[ -f "$site" ]] && grep -q -e 'managed by Certbot' -e 'managed by enable-https' "$site"; then
+  say "keeping $site, which has HTTPS"
+elif [[ -f "$site" && -z "$domain" ]] && ! grep -q 'server_name _;' "$site"; then
+  # Without --domain, the name that was given before stays.
+  sed "s/server_name _;/$(sed -n 's/^ *\(server_name [^;]*;\).*/\1/p' "$site" | head -n 1)/" "$here/nginx/martlet.conf" >"$new_site"
+  place 0644 "$new_site" "$site"
 else
-  place 0644 "$site" "$site_path"
+  place 0644 "$new_site" "$site"
 fi
-if [[ ! -L "$link_path" ]]; then
-  say "linking $link_path"
-  run mkdir -p "$(dirname "$link_path")"
-  run ln -s ../sites-available/martlet.conf "$link_path"
-  undo+=("$(printf 'rm -f %q' "$link_path")")
+link ../sites-available/martlet.conf "$site_link"
+
+# Debian's welcome page answers for every name, so where no name was given it would answer instead of Martlet.
+if grep -q 'server_name _;' "$site" 2>/dev/null && [[ -L "$default_link" && -z "$root" ]]; then
+  step="putting Debian's welcome page aside"
+  default_target="$(readlink "$default_link")"
+  if [[ "$(md5sum <"$default_link" | cut -d' ' -f1)" != "$(shipped_digest nginx-common /etc/nginx/sites-available/default)" ]]; then
+    fail "$default_link is a site of yours and answers for every name: give --domain NAME, or take it away"
+  fi
+  say "putting aside $default_link (Debian's welcome page; --uninstall puts it back)"
+  add_to_record "default-site $default_target"
+  [[ "$dry_run" = 1 ]] || keep "$default_link"
+  change rm "$default_link"
 fi
 
-if have_systemd; then
-  step="starting the service"
-  run systemctl daemon-reload
-  run systemctl enable martlet.service
-  run systemctl restart martlet.service
-fi
-step="checking and reloading Nginx"
-reload_nginx
-
-if have_systemd && [[ "$dry_run" = 0 ]]; then
+if [[ -z "$root" ]]; then
+  step="starting the daemon"
+  start_daemon "$daemon_changed" "$model_changed"
+  step="checking Nginx's configuration and reloading it"
+  reload_nginx
   step="asking for a prediction through Nginx"
-  for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    if curl -fsS -o /dev/null -H "Host: ${domain:-localhost}" -H 'Content-Type: application/json' \
-      -d '{"input": "hello"}' http://127.0.0.1/predict; then
-      break
-    fi
-    if [[ "$attempt" = 10 ]]; then
-      echo "install: no answer; see: journalctl -u martlet -n 50" >&2
-      exit 1
-    fi
-    sleep 1
+  if [[ "$dry_run" = 0 ]]; then check_prediction; fi
+fi
+
+# Only now, when the new model has answered: the one before it stays for going back, older ones go.
+if [[ "$model_changed" = 1 && "$dry_run" = 0 ]]; then
+  for folder in "$data"/models/*/; do
+    folder="${folder%/}"
+    case "models/${folder##*/}" in
+      "models/$model_name" | "$previous_model") ;;
+      *) rm -rf "$folder" ;;
+    esac
   done
 fi
-say "done${root:+ under $root}"
+commit_transaction
+if [[ "$changes" = 0 ]]; then
+  say "nothing to change${root:+ under $root}"
+elif [[ "$dry_run" = 0 ]]; then
+  say "done${root:+ under $root}"
+fi

@@ -5,40 +5,16 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
-failures=0
-folder="$(mktemp -d)"
-started=()
-clean_up() {
-  local pid
-  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done
-  wait 2>/dev/null
-  rm -rf "$folder"
-}
-trap clean_up EXIT
-
-check() {
-  local name="$1"
-  shift
-  if "$@" >"$folder/output" 2>&1; then
-    echo "ok      $name"
-  else
-    echo "FAILED  $name"
-    sed 's/^/        /' "$folder/output"
-    failures=$((failures + 1))
-  fi
-}
-
-# with TOOL NAME COMMAND…: the check, or a line that says it was skipped for want of the tool.
-with() {
-  local tool="$1"
-  shift
-  if command -v "$tool" >/dev/null 2>&1; then check "$@"; else echo "skipped $1 (no $tool)"; fi
-}
+# shellcheck source=Tests/Deploy/checks.sh
+source Tests/Deploy/checks.sh
 
 # The site as shipped but for its ports, in a configuration of its own.
 port=$((20000 + RANDOM % 20000))
+mkdir "$folder/snippets"
 sed -e "s/listen 80;/listen 127.0.0.1:$port;/" -e "s/listen \[::\]:80;/listen 127.0.0.1:$((port + 1));/" \
-  -e "s/127\.0\.0\.1:5000/127.0.0.1:$((port + 2))/" nginx/martlet.conf >"$folder/site.conf"
+  nginx/martlet.conf >"$folder/site.conf"
+sed -e "s/127\.0\.0\.1:5000/127.0.0.1:$((port + 2))/" nginx/martlet-upstream.conf >"$folder/snippets/martlet-upstream.conf"
+cp nginx/martlet-server.conf "$folder/snippets"
 cat >"$folder/nginx.conf" <<CONF
 worker_processes 1;
 pid $folder/nginx.pid;
@@ -80,14 +56,6 @@ proxied() {
   grep -q '"prediction"' "$folder/answer" && grep -qi '^x-request-id: deploy-check-1' "$folder/head" &&
     grep -qi '^x-content-type-options: nosniff' "$folder/head"
 }
-wait_for() {
-  local _
-  for _ in $(seq 100); do
-    curl -s -m 1 -o /dev/null "$1" && return 0
-    sleep 0.1
-  done
-  return 1
-}
 installs_twice() {
   local root="$folder/root" model="$folder/model"
   mkdir -p "$model" && echo '{}' >"$model/config.json"
@@ -121,7 +89,7 @@ unit_is_hardened() {
   systemd-analyze security --offline=yes --threshold=20 --no-pager "$folder/martlet.service"
 }
 
-with shellcheck "shellcheck finds nothing in the scripts" shellcheck deploy/*.sh Tests/Deploy/*.sh .ci/run
+with shellcheck "shellcheck finds nothing in the scripts" shellcheck --external-sources deploy/*.sh Tests/Deploy/*.sh .ci/run
 check "install twice, then uninstall, leaves nothing" installs_twice
 check "a failed install puts things back" rolls_back
 check "enable-https plans certbot's run and refuses bad names" https_plan
@@ -131,7 +99,7 @@ with nginx "nginx -t accepts the site file" nginx -t -q -c "$folder/nginx.conf"
 if command -v nginx >/dev/null && command -v curl >/dev/null; then
   nginx -c "$folder/nginx.conf" -g 'daemon off;' >"$folder/nginx.log" 2>&1 &
   started+=("$!")
-  wait_for "$url/healthz"
+  wait_for 10 curl -s -m 1 -o /dev/null "$url/healthz"
   check "without the daemon Nginx answers 503 as a problem" backend_down
   check "admin pages are not public" admin_hidden
   check "a body over the limit is 413" too_large
@@ -139,7 +107,7 @@ if command -v nginx >/dev/null && command -v curl >/dev/null; then
     "$MARTLET_BINARY" serve Models/sms-spam -w 1 -b "127.0.0.1:$((port + 2))" --admin-bind none \
       >"$folder/daemon.log" 2>&1 &
     started+=("$!")
-    wait_for "http://127.0.0.1:$((port + 2))/healthz"
+    wait_for 10 curl -s -m 1 -o /dev/null "http://127.0.0.1:$((port + 2))/healthz"
     check "a prediction passes through Nginx" proxied
   else
     echo "skipped a prediction passes through Nginx (no binary or no model)"
@@ -147,4 +115,13 @@ if command -v nginx >/dev/null && command -v curl >/dev/null; then
 else
   echo "skipped Nginx checks (no nginx or no curl)"
 fi
-exit "$((failures > 0))"
+
+# The parts that change a machine run on one that is thrown away.
+if [[ ! -x "${MARTLET_BINARY:-}" ]]; then
+  skipped "installing on a throw-away machine" "MARTLET_BINARY names no program"
+elif ! Tests/Deploy/sandbox.sh true 2>"$folder/sandbox"; then
+  skipped "installing on a throw-away machine" "no root or no namespaces: $(tail -n 1 "$folder/sandbox")"
+else
+  Tests/Deploy/sandbox.sh Tests/Deploy/install-test.sh || failures=$((failures + 1))
+fi
+finish
