@@ -8,8 +8,6 @@
 #include <string.h>
 
 #define PANEL (2 * WIDTH)
-// Cache lines in a row of a panel, at least one.
-#define PANEL_LINES ((PANEL + 15) / 16)
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float vf __attribute__((vector_size(WIDTH * 4)));
@@ -97,27 +95,36 @@ INLINE vf normal_cdf(vf x, vf *gauss) {
 // x Phi(x) = x / 2 + x / 2 erf(x / sqrt 2). erf(x / sqrt 2) / x is a polynomial in
 // z = x^2 / 3.6^2 - 1, centred so that its terms do not cancel (our own least-maximum fit); past
 // |x| = 3.6 sqrt 2 its product with x is clamped to one. |error of erf| <= 5e-7.
+INLINE void gelu_each(const int count, vf *x) {
+  static const float terms[14] = {
+      -6.829796825e-04f, 1.860736402e-03f,  -2.010455637e-03f, 3.232896265e-03f,
+      -8.221658132e-03f, 1.502375073e-02f,  -2.301634325e-02f, 3.414818565e-02f,
+      -4.810421317e-02f, 6.350660498e-02f,  -8.046448080e-02f, 1.016896791e-01f,
+      -1.382326651e-01f, 2.776894061e-01f};
+  vf z[4], p[4];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < count; i++) {
+    vf square = __builtin_elementwise_min(x[i] * x[i], SPLAT(25.92f));
+    z[i] = FMA(square, SPLAT(1.0f / 12.96f), SPLAT(-1.0f));
+    p[i] = SPLAT(terms[0]);
+  }
+#pragma clang loop unroll(full)
+  for (int term = 1; term < 14; term++) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < count; i++) p[i] = FMA(p[i], z[i], SPLAT(terms[term]));
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < count; i++) {
+    vf e = __builtin_elementwise_min(x[i] * p[i], SPLAT(1.0f));
+    e = __builtin_elementwise_max(e, SPLAT(-1.0f));
+    vf half = x[i] * SPLAT(0.5f);
+    x[i] = FMA(half, e, half);
+  }
+}
+
 INLINE vf gelu(vf x) {
-  vf square = __builtin_elementwise_min(x * x, SPLAT(25.92f));
-  vf z = FMA(square, SPLAT(1.0f / 12.96f), SPLAT(-1.0f));
-  vf p = SPLAT(-6.829796825e-04f);
-  p = FMA(p, z, SPLAT(1.860736402e-03f));
-  p = FMA(p, z, SPLAT(-2.010455637e-03f));
-  p = FMA(p, z, SPLAT(3.232896265e-03f));
-  p = FMA(p, z, SPLAT(-8.221658132e-03f));
-  p = FMA(p, z, SPLAT(1.502375073e-02f));
-  p = FMA(p, z, SPLAT(-2.301634325e-02f));
-  p = FMA(p, z, SPLAT(3.414818565e-02f));
-  p = FMA(p, z, SPLAT(-4.810421317e-02f));
-  p = FMA(p, z, SPLAT(6.350660498e-02f));
-  p = FMA(p, z, SPLAT(-8.046448080e-02f));
-  p = FMA(p, z, SPLAT(1.016896791e-01f));
-  p = FMA(p, z, SPLAT(-1.382326651e-01f));
-  p = FMA(p, z, SPLAT(2.776894061e-01f));
-  vf e = __builtin_elementwise_min(x * p, SPLAT(1.0f));
-  e = __builtin_elementwise_max(e, SPLAT(-1.0f));
-  vf half = x * SPLAT(0.5f);
-  return FMA(half, e, half);
+  gelu_each(1, &x);
+  return x;
 }
 
 INLINE vf apply(vf x, martlet_activation activation) {
@@ -130,6 +137,15 @@ INLINE vf apply(vf x, martlet_activation activation) {
     }
     default: return x;
   }
+}
+
+INLINE void apply_each(const int count, vf *x, martlet_activation activation) {
+  if (activation == MARTLET_ACTIVATION_GELU) {
+    gelu_each(count, x);
+    return;
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < count; i++) x[i] = apply(x[i], activation);
 }
 
 INLINE vf derivative(vf x, martlet_activation activation) {

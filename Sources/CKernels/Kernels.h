@@ -10,7 +10,3 @@ extern const martlet_kernels martlet_avx512_kernels;
 double martlet_portable_kernels_peak(long iterations, float *sink);
 double martlet_avx2_kernels_peak(long iterations, float *sink);
 double martlet_avx512_kernels_peak(long iterations, float *sink);
-
-/// Longest run of k that one pass over a panel sums before it stores the tile. Fixed for all
-/// instruction sets, because it decides where a long sum is rounded.
-#define MARTLET_DEPTH 1536

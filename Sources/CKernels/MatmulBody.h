@@ -41,8 +41,10 @@ typedef struct tile_job {
   long c_stride;
   const float *bias;
   int accumulate;
-  // What the next tiles will read; asked for one line a step while this tile computes.
+  // This tile's share of what the next panel's tiles will read, asked for while it computes:
+  // `prefetch_step` floats on with each step.
   const float *prefetch;
+  long prefetch_step;
 } tile_job;
 
 // Every loop over a tile's rows is unrolled whole, or the sums would live in memory.
@@ -81,8 +83,9 @@ INLINE void tile_rows(const int rows, const tile_job *job) {
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_row;
   const float *panel = job->panel, *prefetch = job->prefetch;
-  for (long p = 0; p < job->depth; p++, panel += PANEL) {
-    __builtin_prefetch(prefetch + 16 * p, 0, 2);
+  long step = job->prefetch_step;
+  for (long p = 0; p < job->depth; p++, panel += PANEL, prefetch += step) {
+    __builtin_prefetch(prefetch, 0, 2);
     vf b0 = LOAD(panel), b1 = LOAD(panel + WIDTH);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
@@ -146,22 +149,52 @@ static void narrow_tile(int rows, const tile_job *job, long columns) {
   for (int i = 0; i < rows; i++) memcpy(job->c + i * job->c_stride, c + i * PANEL, bytes);
 }
 
+INLINE void finish_run(float *c, const float *residual, long n, martlet_activation activation) {
+  for (long j = 0; j < n; j += WIDTH) {
+    long m = n - j < WIDTH ? n - j : WIDTH;
+    vf x = load_part(c + j, m);
+    apply_each(1, &x, activation);
+    if (residual) x += load_part(residual + j, m);
+    store_part(c + j, x, m);
+  }
+}
+
+// Two rows of a whole panel at a time, so that the long chains of four vectors overlap.
+INLINE void finish_rows(float *c, float *next, const float *residual, const float *next_residual,
+                        martlet_activation activation) {
+  vf x[4] = {LOAD(c), LOAD(c + WIDTH), LOAD(next), LOAD(next + WIDTH)};
+  apply_each(4, x, activation);
+  if (residual) {
+    x[0] += LOAD(residual);
+    x[1] += LOAD(residual + WIDTH);
+    x[2] += LOAD(next_residual);
+    x[3] += LOAD(next_residual + WIDTH);
+  }
+  STORE(c, x[0]);
+  STORE(c + WIDTH, x[1]);
+  STORE(next, x[2]);
+  STORE(next + WIDTH, x[3]);
+}
+
 INLINE void finish_elements(float *c, long c_stride, long rows, long columns,
                             const float *residual, long residual_stride,
                             martlet_activation activation) {
-  for (long i = 0; i < rows; i++) {
-    float *row = c + i * c_stride;
-    for (long j = 0; j < columns; j += WIDTH) {
-      long n = columns - j < WIDTH ? columns - j : WIDTH;
-      vf x = n == WIDTH ? LOAD(row + j) : load_part(row + j, n);
-      x = apply(x, activation);
-      if (residual) {
-        const float *r = residual + i * residual_stride + j;
-        x += n == WIDTH ? LOAD(r) : load_part(r, n);
-      }
-      if (n == WIDTH) STORE(row + j, x);
-      else store_part(row + j, x, n);
+  long i = 0;
+  if (columns == PANEL) {
+    for (; i + 2 <= rows; i += 2) {
+      const float *r = residual ? residual + i * residual_stride : 0;
+      finish_rows(c + i * c_stride, c + (i + 1) * c_stride, r, r ? r + residual_stride : 0,
+                  activation);
     }
+  }
+  for (; i < rows; i++) {
+    float *row = c + i * c_stride;
+    const float *r = residual ? residual + i * residual_stride : 0;
+    long j = 0;
+    // A long row runs as two.
+    for (; j + 2 * PANEL <= columns; j += 2 * PANEL)
+      finish_rows(row + j, row + j + PANEL, r ? r + j : 0, r ? r + j + PANEL : 0, activation);
+    finish_run(row + j, r ? r + j : 0, columns - j, activation);
   }
 }
 
@@ -188,58 +221,50 @@ static void finish_matrix(float *c, long c_stride, long rows, long columns,
   }
 }
 
-// Rows are shared evenly over the fewest tiles that hold them: 15 rows run as 8 + 7, not 14 + 1,
-// because a tile of one row cannot hide the latency of its multiply-adds.
-INLINE long tile_height(long rows) {
-  long tiles = (rows + ROWS - 1) / ROWS;
-  return (rows + tiles - 1) / tiles;
-}
-
 static void matmul(martlet_operand a, const float *panels, long k, long n, float *c,
                    long c_stride, martlet_epilogue epilogue, long first_row, long last_row,
                    long first_panel, long last_panel) {
   if (first_row >= last_row) return;
   // A block of A's rows should stay in the second-level cache while all panels pass by.
-  long block = 131072 / (k < MARTLET_DEPTH ? k + 1 : MARTLET_DEPTH);
+  long block = 131072 / (k + 1);
   block = block < 4 * ROWS ? 4 * ROWS : block - block % ROWS;
   for (long start = first_row; start < last_row; start += block) {
     long rows = last_row - start < block ? last_row - start : block;
-    long height = tile_height(rows);
-    for (long p = 0; p == 0 || p < k; p += MARTLET_DEPTH) {
-      long depth = k - p < MARTLET_DEPTH ? k - p : MARTLET_DEPTH;
-      for (long panel = first_panel; panel < last_panel; panel++) {
-        long column = panel * PANEL;
-        long columns = n - column < PANEL ? n - column : PANEL;
-        tile_job job = {
-            .a_row = a.row_stride,
-            .a_column = a.column_stride,
-            .panel = panels + panel * k * PANEL + p * PANEL,
-            .depth = depth,
-            .c_stride = c_stride,
-            .bias = epilogue.bias && p == 0 ? epilogue.bias + column : 0,
-            .accumulate = epilogue.accumulate || p > 0,
-        };
-        // With one tile a panel, the panels are one stream, which the hardware runs ahead of.
-        // With more, the first tiles fetch the next panel while they compute.
-        const float *next = rows > height && panel + 1 < last_panel
-                                ? job.panel + k * PANEL
-                                : job.panel;
-        for (long row = start; row < start + rows; row += height) {
-          long left = start + rows - row;
-          int now = (int)(left < height ? left : height);
-          job.a = a.base + row * a.row_stride + p * a.column_stride;
-          job.c = c + row * c_stride + column;
-          long share = (row - start) / height % PANEL_LINES;
-          job.prefetch = next + share * 16 * depth;
-          if (columns == PANEL) tile(now, &job);
-          else narrow_tile(now, &job, columns);
-          if (p + MARTLET_DEPTH >= k)
-            finish_matrix(job.c, c_stride, now, columns,
-                          epilogue.residual
-                              ? epilogue.residual + row * epilogue.residual_stride + column
-                              : 0,
-                          epilogue.residual_stride, epilogue.activation);
-        }
+    // Rows are shared evenly over the fewest tiles that hold them: 15 rows run as 7 + 8, not
+    // 14 + 1, because a tile of one row cannot hide the latency of its multiply-adds.
+    long tiles = (rows + ROWS - 1) / ROWS;
+    // The tiles of a panel ask for the next one by turns, so that its lines come in evenly; a
+    // single tile reads the panels as one stream, ahead of which the hardware runs.
+    long turns = 1;
+    while (2 * turns <= tiles && turns < 8) turns *= 2;
+    for (long panel = first_panel; panel < last_panel; panel++) {
+      long column = panel * PANEL;
+      long columns = n - column < PANEL ? n - column : PANEL;
+      tile_job job = {
+          .a_row = a.row_stride,
+          .a_column = a.column_stride,
+          .panel = panels + panel * k * PANEL,
+          .depth = k,
+          .c_stride = c_stride,
+          .bias = epilogue.bias ? epilogue.bias + column : 0,
+          .accumulate = epilogue.accumulate,
+          .prefetch_step = PANEL / turns,
+      };
+      const float *next =
+          tiles > 1 && panel + 1 < last_panel ? job.panel + k * PANEL : job.panel;
+      for (long t = 0; t < tiles; t++) {
+        long row = start + rows * t / tiles;
+        int now = (int)(start + rows * (t + 1) / tiles - row);
+        job.a = a.base + row * a.row_stride;
+        job.c = c + row * c_stride + column;
+        job.prefetch = next + t % turns * job.prefetch_step * k;
+        if (columns == PANEL) tile(now, &job);
+        else narrow_tile(now, &job, columns);
+        finish_matrix(job.c, c_stride, now, columns,
+                      epilogue.residual
+                          ? epilogue.residual + row * epilogue.residual_stride + column
+                          : 0,
+                      epilogue.residual_stride, epilogue.activation);
       }
     }
   }
