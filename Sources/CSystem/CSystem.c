@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,3 +138,9 @@ int martlet_termination_signal(int status) { return WTERMSIG(status); }
 void martlet_exit_now(int code) { _exit(code); }
 
 char *const *martlet_environment(void) { return environ; }
+
+int martlet_use_idle_policy(void) {
+  struct sched_param parameters = {0};
+  // 0 is the calling thread (sched_setscheduler(2)), not its process.
+  return sched_setscheduler(0, SCHED_IDLE, &parameters);
+}

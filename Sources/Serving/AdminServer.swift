@@ -41,13 +41,3 @@ public final class AdminServer: Sendable {
     server.drain(deadline: deadline, completion: completion)
   }
 }
-
-/// Compares secrets in a time that depends on the length of what was sent alone.
-private func isEqualInConstantTime(_ secret: [UInt8], _ sent: ArraySlice<UInt8>?) -> Bool {
-  guard let sent else { return false }
-  var difference = secret.count ^ sent.count
-  for (index, byte) in sent.enumerated() {
-    difference |= Int(byte ^ secret[index % secret.count])
-  }
-  return difference == 0
-}

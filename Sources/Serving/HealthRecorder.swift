@@ -5,6 +5,7 @@ import Transformer
 struct HealthRecorder: ServingRecorder {
   let counters: any ServingRecorder
   let health: HealthCounters.Recorder
+  let versions: VersionCounters.Recorder
 
   func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int) {
     counters.record(route: route, status: status, nanoseconds: nanoseconds, byteCount: byteCount)
@@ -12,7 +13,9 @@ struct HealthRecorder: ServingRecorder {
 
   func record(prediction: PredictionEvent) {
     counters.record(prediction: prediction)
-    // Drift is watched over classes: scores, tokens and vectors have none.
+    // Drift is watched over the default model's classes: another model's would be counted under the wrong labels.
+    guard prediction.version.isDefault else { return }
+    // Scores, tokens and vectors have no classes.
     guard let answer = prediction.prediction.classification else { return }
     health.record(
       FeatureValues(
@@ -20,6 +23,10 @@ struct HealthRecorder: ServingRecorder {
         unknownTokenCount: answer.unknownTokenCount),
       requestID: prediction.requestID, predicted: answer.labelIndex,
       confidence: Double(answer.probabilities[answer.labelIndex]))
+  }
+
+  func record(version: ServedVersion, outcome: VersionOutcome) {
+    versions.record(version, outcome)
   }
 
   func record(queueDepth: Int) { counters.record(queueDepth: queueDepth) }

@@ -9,6 +9,7 @@ struct MetricsPage: Sendable {
   let counters: PoolCounters
   let labels: [String]
   let health: HealthMonitor
+  let versions: VersionMetrics
 
   /// The text of `/metrics`.
   var text: String {
@@ -53,6 +54,7 @@ struct MetricsPage: Sendable {
         ("{outcome=\"done\"}", "\(scoreboard.reloads)"),
         ("{outcome=\"refused\"}", "\(scoreboard.failedReloads)"),
       ])
+    text += versions.text
     text += health.metrics
     return text
   }

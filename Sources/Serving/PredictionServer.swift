@@ -15,27 +15,40 @@ public final class PredictionServer: @unchecked Sendable {
   /// A server that does nothing until `start`.
   /// - Parameters:
   ///   - listeners: listening sockets; they stay their owner's to close.
-  ///   - predictor: used from the compute queue alone from here on.
+  ///   - catalog: its predictors are used from the compute queue and the shadow's thread alone from here on.
   ///   - accessLog: where each request leaves a line; nil for none.
   /// - Throws: `HTTPError` if the kernel has no descriptors left.
   public init(
-    listeners: [Int32], predictor: any Predictor, options: ServingOptions = ServingOptions(),
+    listeners: [Int32], catalog: ModelCatalog, options: ServingOptions = ServingOptions(),
     hooks: ServingHooks = ServingHooks(), accessLog: AccessLog? = nil
   ) throws {
-    let compute = ComputeQueue(predictor: predictor, options: options, hooks: hooks)
-    let description = ModelDescription(
-      name: predictor.name, task: predictor.task, labels: predictor.labels,
-      maximumTokens: predictor.maximumTokens)
-    let api = PredictionAPI(
-      model: description, compute: compute, options: options, hooks: hooks)
-    let router = try api.router()
+    let hasShadow = catalog.deployments.contains { $0.shadow != nil }
+    let compute = ComputeQueue(
+      options: options, hooks: hooks,
+      shadow: hasShadow ? ShadowRunner(recorder: hooks.recorder) : nil)
+    let api = PublicAPI(catalog: catalog, compute: compute, options: options, hooks: hooks)
+    let (router, paths) = try api.router()
+    let access = AccessControl(options: options.access)
     self.compute = compute
     self.hooks = hooks
     self.accessLog = accessLog
-    routes = PredictionAPI.paths
+    routes = paths
     server = try HTTPServer(listeners: listeners, configuration: options.http) {
-      router.handle($0, $1)
+      access.preflight($0) ?? router.handle($0, $1)
     }
+  }
+
+  /// A server of one model.
+  /// - Throws: `HTTPError` if the kernel has no descriptors left.
+  public convenience init(
+    listeners: [Int32], predictor: any Predictor, options: ServingOptions = ServingOptions(),
+    hooks: ServingHooks = ServingHooks(), accessLog: AccessLog? = nil
+  ) throws {
+    let catalog = try ModelCatalog([
+      ServedVersion(predictor, name: predictor.name, version: "1")
+    ])
+    try self.init(
+      listeners: listeners, catalog: catalog, options: options, hooks: hooks, accessLog: accessLog)
   }
 
   /// Begins to serve.

@@ -7,51 +7,104 @@ import Logging
 import Prefork
 import Transformer
 
-/// What `martlet serve` runs in the pool: a model loaded once before the forks, a
+/// What `martlet serve` runs in the pool: models loaded once before the forks, a
 /// `PredictionServer` in each worker, the admin pages in the companion.
 public final class ServeProgram: PoolProgram {
-  private let directory: String
-  private let options: ServingOptions
+  /// The pool's shared memory, as far as serving writes there.
+  public struct Counters: Sendable {
+    let pool: PoolCounters
+    let versions: VersionCounters
+    let health: HealthCounters
+    let rateLimiter: RateLimiter
+
+    /// Carves the counters of `slots` workers.
+    /// - Throws: `PreforkError`.
+    public init(in memory: SharedMemory, slots: Int) throws(PreforkError) {
+      pool = try PoolCounters(in: memory, slots: slots)
+      versions = try VersionCounters(in: memory, slots: slots)
+      health = try HealthCounters(in: memory, slots: slots)
+      rateLimiter = try RateLimiter(in: memory)
+    }
+
+    /// The bytes taken for `slots` workers.
+    public static func byteCount(slots: Int) -> Int {
+      PoolCounters.byteCount(slots: slots) + VersionCounters.byteCount(slots: slots)
+        + HealthCounters.byteCount(slots: slots) + RateLimiter.byteCount
+    }
+  }
+
+  private let specifications: [ModelSpecification]
+  private let defaultModel: String?
+  private let access: AccessSettings
+  private var options: ServingOptions
   private let gracefulTimeout: Double
-  private let counters: PoolCounters
-  private let health: HealthCounters
+  private let counters: Counters
   private var reference: ReferenceProfile?
   private let scoreboard: Scoreboard
   private let makeAccessLog: @Sendable () throws -> AccessLog?
   private let adminToken: String?
-  /// The model that new workers will serve.
-  public private(set) var model: TextModel?
+  /// What new workers will serve.
+  private var loaded: [LoadedModel] = []
+  private var registry = VersionRegistry()
+  private var tokenCounters: [String: Int] = [:]
 
-  /// A program that serves the model in `directory`. `accessLog` is called in each worker, because
+  /// A program that serves `models`. `accessLog` is called in each worker, because
   /// a log owns a queue and the arbiter may not use Dispatch.
   public init(
-    directory: String, options: ServingOptions, gracefulTimeout: Double, scoreboard: Scoreboard,
-    counters: PoolCounters, health: HealthCounters,
+    models: [ModelSpecification], defaultModel: String? = nil, access: AccessSettings,
+    options: ServingOptions, gracefulTimeout: Double, scoreboard: Scoreboard, counters: Counters,
     accessLog: @escaping @Sendable () throws -> AccessLog?,
     adminToken: String?
   ) {
-    self.directory = directory
+    specifications = models
+    self.defaultModel = defaultModel
+    self.access = access
     self.options = options
     self.gracefulTimeout = gracefulTimeout
     self.scoreboard = scoreboard
     self.counters = counters
-    self.health = health
     makeAccessLog = accessLog
     self.adminToken = adminToken
   }
 
-  /// Reads and packs the model.
-  /// - Throws: `ModelError` or `TokenizationError`.
+  /// The model that answers where none is named.
+  public var model: TextModel? { defaultLoaded?.model }
+
+  /// Names and versions of all that is served, as `NAME/VERSION`.
+  public var versionNames: [String] {
+    loaded.map { "\($0.specification.name)/\($0.directory.version)" }
+  }
+
+  private var defaultLoaded: LoadedModel? {
+    loaded.first { $0.isDefault && $0.specification.role == .primary }
+  }
+
+  /// Reads and packs the models, and reads the tokens. All of it, or nothing: what is bad leaves what was there in use.
+  /// - Throws: `ServingError`, `ModelError` or `TokenizationError`.
   public func load() throws {
-    let model = try TextModel.load(directory: directory)
-    self.model = model
-    let hasClasses = model.task == .classification || model.task == .multiLabelClassification
-    reference = hasClasses ? loadReference(labels: model.labels) : nil
+    var (registry, tokenCounters) = (registry, tokenCounters)
+    let tokens = try access.tokenFile.map {
+      try AccessTokens(path: $0, limit: access.rateLimit, counters: &tokenCounters)
+    }
+    let loaded = try LoadedModel.load(
+      specifications, defaultName: defaultModel, registry: &registry)
+    (self.registry, self.tokenCounters, self.loaded) = (registry, tokenCounters, loaded)
+    options.access.tokens = tokens
+    options.access.rateLimiter = counters.rateLimiter
+    options.access.corsOrigins = access.corsOrigins
+    let log = Logger(label: "martlet.serving")
+    for warning in tokens?.warnings ?? [] { log.warning("\(warning)") }
+    log.info("loaded", metadata: ["models": "\(versionNames.joined(separator: " "))"])
+    guard let model = defaultLoaded else { return }
+    let task = model.model.task
+    let hasClasses = task == .classification || task == .multiLabelClassification
+    reference = hasClasses
+      ? loadReference(directory: model.directory.path, labels: model.model.labels) : nil
   }
 
   /// The profile beside the model. Without a good one the model is served all the same, and one line says why drift is
   /// not watched.
-  private func loadReference(labels: [String]) -> ReferenceProfile? {
+  private func loadReference(directory: String, labels: [String]) -> ReferenceProfile? {
     let log = Logger(label: "martlet.health")
     do throws(HealthError) {
       let path = "\(directory)/\(ReferenceProfile.fileName)"
@@ -71,11 +124,13 @@ public final class ServeProgram: PoolProgram {
 
   /// One worker: serves until it is told to stop.
   public func runWorker(_ context: ChildContext) -> Int32 {
-    guard let model, let slot = context.slot else { return 70 }
+    guard !loaded.isEmpty, let slot = context.slot else { return 70 }
     var hooks = ServingHooks()
+    let health = counters.health.recorder(slot: slot.index)
     hooks.recorder = HealthRecorder(
-      counters: counters.recorder(slot), health: health.recorder(slot: slot.index))
-    hooks.feedback = health.recorder(slot: slot.index).feedback(requestID:labelIndex:)
+      counters: counters.pool.recorder(slot), health: health,
+      versions: counters.versions.recorder(slot: slot.index))
+    hooks.feedback = health.feedback(requestID:labelIndex:)
     hooks.heartbeat = { seconds in
       slot.beat()
       let now = martlet_monotonic_nanoseconds()
@@ -92,8 +147,8 @@ public final class ServeProgram: PoolProgram {
     do {
       accessLog = try makeAccessLog()
       server = try PredictionServer(
-        listeners: context.listeners, predictor: model, options: options, hooks: hooks,
-        accessLog: accessLog)
+        listeners: context.listeners, catalog: ModelCatalog(loaded.map(\.served)),
+        options: options, hooks: hooks, accessLog: accessLog)
     } catch {
       return 71
     }
@@ -109,11 +164,12 @@ public final class ServeProgram: PoolProgram {
   /// The companion: serves the admin pages.
   public func runCompanion(_ context: ChildContext) -> Int32 {
     let monitor = HealthMonitor(
-      counters: health, labels: model?.labels ?? [], reference: reference,
+      counters: counters.health, labels: model?.labels ?? [], reference: reference,
       log: Logger(label: "martlet.health"))
     let page = MetricsPage(
-      scoreboard: scoreboard, counters: counters, labels: model?.labels ?? [],
-      health: monitor)
+      scoreboard: scoreboard, counters: counters.pool, labels: model?.labels ?? [],
+      health: monitor,
+      versions: VersionMetrics(counters: counters.versions, registry: registry))
     let timer = DispatchSource.makeTimerSource(
       queue: DispatchQueue(label: "martlet.health"))
     timer.schedule(deadline: .now() + 2, repeating: 2)

@@ -13,6 +13,21 @@ public struct PredictionEvent: Sendable {
   public let prediction: Prediction
   /// Nanoseconds from the request's first byte to its prediction.
   public let duration: Int64
+  /// Who said it. Class indices mean this version's labels; only versions with `isDefault` share the labels of the default
+  /// model, which drift and feedback are watched over.
+  public let version: ServedVersion
+}
+
+/// What became of one request at one version of a model.
+public enum VersionOutcome: Sendable {
+  /// It was answered, so many nanoseconds after its first byte.
+  case answered(texts: Int, nanoseconds: Int64)
+  /// The model failed, or the request's time passed in the queue.
+  case failed
+  /// A shadow was asked about one text, took so long for it, and said the same as the primary or not.
+  case compared(agrees: Bool, nanoseconds: Int64)
+  /// A shadow was not asked, because it had too much to do.
+  case dropped(texts: Int)
 }
 
 /// Where counters and histograms go; shared memory in a worker. Must not block.
@@ -22,8 +37,15 @@ public protocol ServingRecorder: Sendable {
   func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int)
   /// One text has been predicted. Called on the compute queue.
   func record(prediction: PredictionEvent)
+  /// Something happened at a version. Called on the compute queue, and for shadows on their thread.
+  func record(version: ServedVersion, outcome: VersionOutcome)
   /// Texts that wait for the compute queue now.
   func record(queueDepth: Int)
+}
+
+extension ServingRecorder {
+  /// Versions are not counted, unless a recorder says otherwise.
+  public func record(version: ServedVersion, outcome: VersionOutcome) {}
 }
 
 /// What a worker tells its surroundings, and asks of them.
@@ -62,6 +84,11 @@ public struct ServingOptions: Sendable {
   public var maximumBatchTokens = 4096
   /// Seconds that a request may wait for its answer, where it names no time of its own.
   public var requestTimeout = 30.0
+  /// Seconds that a request may have to wait for its turn, as estimated from what waits and how long that takes; past it the
+  /// answer is 503 at once.
+  public var maximumQueueWait = 5.0
+  /// Who may ask, how often, and from which web pages.
+  public var access = AccessOptions()
 
   /// The defaults.
   public init() {}

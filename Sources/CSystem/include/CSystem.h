@@ -48,6 +48,9 @@ int martlet_event_descriptor(void);
 /// CLOCK_MONOTONIC in nanoseconds: the same clock in every process of the machine.
 uint64_t martlet_monotonic_nanoseconds(void);
 
+/// Puts the calling thread under SCHED_IDLE (sched(7)): it runs only where no other thread wants the core. 0, or -1 with errno.
+int martlet_use_idle_policy(void);
+
 /// Takes on a user and its groups for good: setgroups or initgroups, setgid, setuid, in that order.
 /// `user_name` may be NULL, and then supplementary groups are dropped.
 int martlet_drop_privileges(uid_t user, gid_t group, const char *user_name);

@@ -1,0 +1,89 @@
+import HTTP
+import JSON
+
+/// `/v1/models`: the list as OpenAI has it, and one model as both OpenAI and TensorFlow Serving have it.
+struct ModelsAPI: Sendable {
+  let catalog: ModelCatalog
+
+  var endpoints: [Endpoint] {
+    let list = Response.json(
+      .ok,
+      JSONValue.object([
+        "object": "list", "data": .array(catalog.deployments.map(Self.json)),
+      ]).serializedBytes())
+    let names = catalog.deployments.map(\.primary.description.name)
+    let answers = Dictionary(
+      uniqueKeysWithValues: catalog.deployments.map {
+        ($0.primary.description.name, Response.json(.ok, Self.json($0).serializedBytes()))
+      })
+    return [
+      Endpoint(method: .get, template: "/v1/models", operation: Self.listOperation) { _ in list },
+      Endpoint(
+        method: .get, template: "/v1/models/{model}", operation: Self.oneOperation(names)
+      ) { call throws(Problem) in
+        if let name = call.model, let answer = answers[name] { return answer }
+        throw Problem(
+          status: .notFound, detail: "No model of this name is served.",
+          mend: "Use one of: \(names.joined(separator: ", ")).")
+      },
+    ]
+  }
+
+  /// A model: OpenAI's members, ours, and TensorFlow Serving's status.
+  private static func json(_ deployment: ModelCatalog.Deployment) -> JSONValue {
+    let model = deployment.primary.description
+    var object: JSONObject = [
+      "id": JSONValue(model.name), "object": "model", "created": 0, "owned_by": "martlet",
+      "version": JSONValue(model.version), "task": JSONValue(model.task.rawValue),
+      "labels": .array(model.labels.map { JSONValue($0) }),
+      "maximum_tokens": JSONValue(model.maximumTokens),
+    ]
+    if model.embeddingDimension > 0 {
+      object["embedding_dimension"] = JSONValue(model.embeddingDimension)
+    }
+    object["model_version_status"] = .array(
+      deployment.versions.map {
+        [
+          "version": JSONValue($0.description.version), "state": "AVAILABLE",
+          "status": ["error_code": "OK", "error_message": ""], "role": JSONValue($0.role.name),
+        ]
+      })
+    return .object(object)
+  }
+
+  private static var modelSchema: JSONValue {
+    Schema.object(
+      [
+        "id": Schema.string, "object": Schema.constant("model"), "created": ["type": "integer"],
+        "owned_by": Schema.string, "version": Schema.string, "task": Schema.string,
+        "labels": Schema.list(Schema.string), "maximum_tokens": ["type": "integer"],
+        "embedding_dimension": ["type": "integer"],
+        "model_version_status": Schema.list(
+          Schema.object(
+            [
+              "version": Schema.string, "state": Schema.constant("AVAILABLE"),
+              "status": Schema.object(["error_code": Schema.string, "error_message": Schema.string]),
+              "role": Schema.values(["primary", "canary", "shadow"]),
+            ], required: ["version", "state", "status"])),
+      ],
+      required: ["id", "object", "created", "owned_by", "version", "task", "model_version_status"])
+  }
+
+  private static var listOperation: Operation {
+    Operation(
+      id: "listModels", tag: "models", summary: "The models that are served.",
+      answers: [
+        Operation.Answer(
+          schema: Schema.object(
+            ["object": Schema.constant("list"), "data": Schema.list(modelSchema)],
+            required: ["object", "data"]))
+      ])
+  }
+
+  private static func oneOperation(_ names: [String]) -> Operation {
+    Operation(
+      id: "getModel", tag: "models", summary: "One model: task, labels, versions and their state.",
+      parameters: [Schema.model(names)], answers: [Operation.Answer(schema: modelSchema)],
+      errors: [404], shape: .message)
+  }
+}

@@ -1,0 +1,121 @@
+import HTTP
+import JSON
+import Transformer
+
+/// The routes of the public listener.
+struct PublicAPI: Sendable {
+  let catalog: ModelCatalog
+  let compute: ComputeQueue
+  let options: ServingOptions
+  let hooks: ServingHooks
+
+  /// Every endpoint, in the order of the description.
+  var endpoints: [Endpoint] {
+    let served =
+      PredictAPI(api: self).endpoints + ModelsAPI(catalog: catalog).endpoints
+      + OpenInferenceAPI(api: self).endpoints + TensorFlowServingAPI(api: self).endpoints
+      + OpenAIAPI(api: self).endpoints + TextEmbeddingsAPI(api: self).endpoints
+      + HealthAPI(hooks: hooks).endpoints
+    return served + DescriptionAPI(described: served, options: options).endpoints
+  }
+
+  /// The router, and the paths that it knows whole.
+  func router() throws -> (router: Router, paths: Set<String>) {
+    var router = Router()
+    let access = AccessControl(options: options.access)
+    let names = modelNames
+    let endpoints = endpoints
+    for endpoint in endpoints { try router.add(endpoint, models: names, access: access) }
+    for path in ["/metrics", "/monitor", "/debug"] {
+      router.explain(
+        path, detail: "This path is served by the admin listener alone, not by the public one.",
+        mend: "Ask the admin address (--admin-bind), on the machine itself.")
+    }
+    explainMissing(endpoints, &router)
+    return (router, Set(endpoints.filter(\.holes.isEmpty).map(\.template)))
+  }
+
+  /// Protocols that no model here can speak say so, instead of a bare 404.
+  private func explainMissing(_ endpoints: [Endpoint], _ router: inout Router) {
+    let wanted = [
+      ("/v1/embeddings", "embedding model", "sentence-transformers model"),
+      ("/embed", "embedding model", "sentence-transformers model"),
+      ("/rerank", "cross-encoder", "cross-encoder with one output"),
+    ]
+    for (path, kind, example) in wanted where !endpoints.contains(where: { $0.template == path }) {
+      router.explain(
+        path, detail: "This path needs an \(kind), and none is served.".replacing("an cross", with: "a cross"),
+        mend: "Ask the operator to serve a \(example) as well: martlet serve … NAME=DIR.")
+    }
+  }
+
+  var modelNames: [String] { catalog.deployments.map(\.primary.description.name) }
+
+  /// Every version's name, of all models.
+  var versionNames: [String] {
+    var seen = Set<String>()
+    return catalog.versions.map(\.description.version).filter { seen.insert($0).inserted }
+  }
+
+  // MARK: - What endpoints share
+
+  /// The version that a call names: its path's, or the one whose turn it is.
+  func version(
+    _ call: Call
+  ) throws(Problem) -> (version: ServedVersion, deployment: ModelCatalog.Deployment) {
+    let deployment = try deployment(call.model)
+    guard let name = call.version else { return (deployment.version(for: call.request), deployment) }
+    guard let version = deployment.version(named: name) else {
+      let known = deployment.versions.map(\.description.version).joined(separator: ", ")
+      throw Problem(
+        status: .notFound, detail: "The model has no such version.", mend: "Use one of: \(known).")
+    }
+    return (version, deployment)
+  }
+
+  /// The deployment of a name; the default one for nil.
+  func deployment(
+    _ name: String?, pointer: String? = nil
+  ) throws(Problem) -> ModelCatalog.Deployment {
+    if let deployment = name == nil ? catalog.defaultDeployment : name.flatMap({ catalog[$0] }) {
+      return deployment
+    }
+    throw Problem(
+      status: .notFound, detail: "No model of this name is served.",
+      mend: "Use one of: \(modelNames.joined(separator: ", ")).", pointer: pointer)
+  }
+
+  /// Sends texts to be predicted for; `answer` makes the answer on the compute queue.
+  ///
+  /// - Returns: nil: the answer comes later.
+  func predict(
+    _ call: Call, _ version: ServedVersion, shadow: ServedVersion?, inputs: [TextInput],
+    isList: Bool, answer: @escaping @Sendable ([Prediction]) throws(Problem) -> Response
+  ) throws(Problem) -> Response? {
+    let job = ComputeJob(
+      call: call, version: version, shadow: shadow === version ? nil : shadow, inputs: inputs,
+      isList: isList, deadline: try call.request.arrival + timeout(call.request),
+      tokenEstimate: version.description.tokenEstimate(inputs), answer: answer)
+    switch compute.enqueue(job) {
+    case .taken: return nil
+    case .refused(let seconds): throw ComputeJob.full(retryAfter: seconds)
+    }
+  }
+
+  /// Refuses at once what would find no place, before its body is read as JSON.
+  func refuseIfFull() throws(Problem) {
+    if case .refused(let seconds) = compute.refusal() { throw ComputeJob.full(retryAfter: seconds) }
+  }
+
+  /// Nanoseconds that the client waits: `X-Request-Timeout-Ms`, at most the server's own limit.
+  private func timeout(_ request: Request) throws(Problem) -> Int64 {
+    let own = Int64(options.requestTimeout * 1e9)
+    guard let text = request.field("x-request-timeout-ms") else { return own }
+    guard let milliseconds = Int64(text), (0...86_400_000).contains(milliseconds) else {
+      throw Problem(
+        status: .badRequest, detail: "X-Request-Timeout-Ms is not a number of milliseconds.",
+        mend: "Send a whole number from 0 to 86400000, or leave the field out.")
+    }
+    return min(own, milliseconds * 1_000_000)
+  }
+}

@@ -1,0 +1,181 @@
+import HTTP
+import JSON
+import Transformer
+
+/// The members of a JSON object in a request, read strictly: each error says what is wrong, where, and how to mend it.
+struct RequestBody: Sendable {
+  let object: JSONObject
+  /// Where the object stands.
+  let pointer: String
+  /// A request that would be right.
+  let example: String
+
+  init(object: JSONObject, pointer: String = "", example: String) {
+    self.object = object
+    self.pointer = pointer
+    self.example = example
+  }
+
+  /// The object in a request's body, or what is wrong with it.
+  /// - Parameter members: if not nil, members of other names are refused.
+  init(_ request: Request, example: String, members: Set<String>? = nil) throws(Problem) {
+    try Self.checkContentType(request)
+    self = try Self(bytes: request.body[...], example: example, members: members)
+  }
+
+  /// The object in `bytes`.
+  init(bytes: ArraySlice<UInt8>, example: String, members: Set<String>? = nil) throws(Problem) {
+    let value: JSONValue
+    do {
+      value = try JSONValue(parsing: bytes, limits: JSONLimits(fileBytes: bytes.count))
+    } catch {
+      throw Problem(
+        status: .badRequest, detail: error.errorDescription ?? "The body is not JSON.",
+        mend: error.recoverySuggestion ?? "Send \(example).", pointer: error.path)
+    }
+    guard let object = value.objectValue else {
+      throw Problem(
+        status: .unprocessableContent, detail: "The body is \(value.kind), not a JSON object.",
+        mend: "Send \(example).", pointer: "")
+    }
+    self.init(object: object, example: example)
+    if let members { try refuseOthers(than: members) }
+  }
+
+  subscript(name: String) -> JSONValue? { object[name] }
+
+  /// Refuses members that are not known, so that a slip of the pen is told.
+  func refuseOthers(than members: Set<String>) throws(Problem) {
+    for key in object.keys where !members.contains(key) {
+      throw Problem(
+        status: .unprocessableContent, detail: "The member '\(key.prefix(64))' is not known.",
+        mend: "Use: \(members.sorted().joined(separator: ", ")). For example: \(example).",
+        pointer: "\(pointer)/\(Self.escaped(key))")
+    }
+  }
+
+  /// A string of 1 to `maximum` bytes.
+  func string(_ name: String, maximum: Int = 256) throws(Problem) -> String {
+    guard let text = try optionalString(name, maximum: maximum) else { throw wrong(name, "missing") }
+    return text
+  }
+
+  /// As `string`, or nil where the member is missing.
+  func optionalString(_ name: String, maximum: Int = 256) throws(Problem) -> String? {
+    guard let value = object[name] else { return nil }
+    guard let text = value.stringValue else { throw wrong(name, "\(value.kind), not a string") }
+    guard (1...maximum).contains(text.utf8.count) else {
+      throw wrong(name, "not a string of 1 to \(maximum) bytes")
+    }
+    return text
+  }
+
+  /// A truth value, or `standard` where the member is missing.
+  func bool(_ name: String, default standard: Bool) throws(Problem) -> Bool {
+    guard let value = object[name] else { return standard }
+    guard let bool = value.boolValue else { throw wrong(name, "\(value.kind), not true or false") }
+    return bool
+  }
+
+  /// An integer in `range`, or nil where the member is missing.
+  func integer(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
+    guard let value = object[name] else { return nil }
+    guard let number = value.intValue, range.contains(number) else {
+      throw wrong(name, "not a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// One text, or a list of 1 to `maximum` texts.
+  func texts(
+    _ name: String, maximum: Int, pairs: Bool = false, acceptsOne: Bool = true
+  ) throws(Problem) -> (inputs: [TextInput], isList: Bool) {
+    guard let value = object[name] else { throw wrong(name, "missing") }
+    let place = "\(pointer)/\(name)"
+    guard let values = value.arrayValue else {
+      if !acceptsOne { throw wrong(name, "\(value.kind), not a list") }
+      return ([try input(value, pointer: place, pairs: pairs)], false)
+    }
+    if values.isEmpty || values.count > maximum {
+      throw Problem(
+        status: .unprocessableContent,
+        detail: "'\(name)' has \(values.count) texts; from 1 to \(maximum) are taken.",
+        mend: "Send at least one text, and long lists in parts.", pointer: place)
+    }
+    var inputs: [TextInput] = []
+    inputs.reserveCapacity(values.count)
+    for (index, value) in values.enumerated() {
+      if case .string(let text) = value, !text.isEmpty {
+        inputs.append(TextInput(text))
+      } else {
+        inputs.append(try input(value, pointer: "\(place)/\(index)", pairs: pairs))
+      }
+    }
+    return (inputs, true)
+  }
+
+  private func input(
+    _ value: JSONValue, pointer: String, pairs: Bool
+  ) throws(Problem) -> TextInput {
+    guard pairs, let object = value.objectValue else {
+      return TextInput(try Self.text(value, pointer: pointer, example: example))
+    }
+    let body = RequestBody(object: object, pointer: pointer, example: example)
+    try body.refuseOthers(than: ["text", "text_pair"])
+    let first = try Self.text(object["text"] ?? .null, pointer: pointer + "/text", example: example)
+    guard let pair = object["text_pair"] else { return TextInput(first) }
+    return TextInput(
+      first, pair: try Self.text(pair, pointer: pointer + "/text_pair", example: example))
+  }
+
+  /// A string that is not empty.
+  static func text(_ value: JSONValue, pointer: String, example: String) throws(Problem) -> String {
+    guard let text = value.stringValue else {
+      throw Problem(
+        status: .unprocessableContent, detail: "The text is \(value.kind), not a string.",
+        mend: "Make it a string: \(example).", pointer: pointer)
+    }
+    if text.isEmpty {
+      throw Problem(
+        status: .unprocessableContent, detail: "The text is empty.",
+        mend: "Send at least one character.", pointer: pointer)
+    }
+    return text
+  }
+
+  /// The problem of a member that is missing or of another kind than it should.
+  func wrong(_ name: String, _ reason: String) -> Problem {
+    Problem(
+      status: .unprocessableContent, detail: "The member '\(name)' is \(reason).",
+      mend: "Send \(example).", pointer: "\(pointer)/\(name)")
+  }
+
+  /// A name in a JSON pointer (RFC 6901 section 3).
+  private static func escaped(_ name: String) -> String {
+    String(name.prefix(64)).replacing("~", with: "~0").replacing("/", with: "~1")
+  }
+
+  /// JSON in UTF-8 without a coding; a missing Content-Type is taken for that.
+  static func checkContentType(_ request: Request) throws(Problem) {
+    if let coding = request.field("content-encoding"), coding.lowercased() != "identity" {
+      throw Problem(
+        status: .unsupportedMediaType, detail: "The Content-Encoding is not known here.",
+        mend: "Send the body as it is, without Content-Encoding.")
+    }
+    guard let bytes = request.fieldBytes("content-type") else { return }
+    // What nearly every client sends, without taking it apart.
+    if bytes.elementsEqual("application/json".utf8) { return }
+    let type = String(decoding: bytes, as: UTF8.self)
+    let parts = type.lowercased().split(separator: ";").map {
+      $0.filter { $0 != " " && $0 != "\t" }
+    }
+    let charset = parts.dropFirst().first { $0.hasPrefix("charset=") }?.dropFirst(8)
+    let isUTF8 = charset.map { $0 == "utf-8" || $0 == "\"utf-8\"" || $0 == "utf8" } ?? true
+    let isJSON = parts.first == "application/json" || (parts.first?.hasSuffix("+json") ?? false)
+    if !isJSON || !isUTF8 {
+      throw Problem(
+        status: .unsupportedMediaType, detail: "The body is not said to be JSON in UTF-8.",
+        mend: "Send 'Content-Type: application/json' (curl: -H 'Content-Type: application/json').")
+    }
+  }
+}

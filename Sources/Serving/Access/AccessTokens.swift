@@ -1,0 +1,128 @@
+import Foundation
+
+/// The tokens of a file, of which a request must carry one as `Authorization: Bearer TOKEN` (RFC 6750).
+///
+/// A line is `NAME:TOKEN`, with a rate limit of its own behind it if need be: `NAME:TOKEN 10/s`. Empty lines and lines that
+/// begin with `#` are passed over. Names may be logged; tokens never are.
+public struct AccessTokens: Sendable {
+  /// One line of the file.
+  struct Entry: Sendable {
+    let name: String
+    let secret: [UInt8]
+    let limit: RateLimit?
+    /// Its counter in `RateLimiter`.
+    let counter: Int
+  }
+
+  let entries: [Entry]
+  /// What the operator should know of the file.
+  public let warnings: [String]
+
+  /// Shortest and longest token in bytes: 16 is 96 bits in Base64.
+  public static let tokenLengths = 16...512
+
+  /// Reads a file.
+  /// - Parameters:
+  ///   - limit: for tokens without a limit of their own; nil for none.
+  ///   - counters: which counter each name has; names that are new get one, so that a reload forgets nobody's count.
+  /// - Throws: `ServingError.badTokens`.
+  public init(
+    path: String, limit: RateLimit?, counters: inout [String: Int]
+  ) throws(ServingError) {
+    guard let data = FileManager.default.contents(atPath: path), data.count <= 1 << 20 else {
+      throw .badTokens(path: path, line: nil, reason: "it cannot be read, or is over 1 MiB")
+    }
+    var warnings: [String] = []
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & 0o077 != 0 {
+      warnings.append(
+        "the token file \(path) can be read by others (mode \(String(status.st_mode & 0o777, radix: 8))): chmod 600 \(path)"
+      )
+    }
+    var entries: [Entry] = []
+    let lines = String(decoding: data, as: UTF8.self)
+      .split(separator: "\n", omittingEmptySubsequences: false)
+    for (index, line) in lines.enumerated() {
+      let text = line.trimmingCharacters(in: .whitespaces)
+      if text.isEmpty || text.hasPrefix("#") { continue }
+      let entry = try Self.entry(
+        text, line: index + 1, path: path, limit: limit, counters: &counters)
+      if entries.contains(where: { $0.name == entry.name || $0.secret == entry.secret }) {
+        throw .badTokens(path: path, line: index + 1, reason: "its name or token is there already")
+      }
+      entries.append(entry)
+    }
+    if entries.isEmpty {
+      throw .badTokens(path: path, line: nil, reason: "it holds no token")
+    }
+    self.entries = entries
+    self.warnings = warnings
+  }
+
+  private static func entry(
+    _ text: String, line: Int, path: String, limit: RateLimit?, counters: inout [String: Int]
+  ) throws(ServingError) -> Entry {
+    // The line is not quoted in errors: they are logged.
+    func bad(_ reason: String) -> ServingError {
+      .badTokens(path: path, line: line, reason: reason)
+    }
+    let words = text.split(whereSeparator: { $0 == " " || $0 == "\t" })
+    guard let colon = words[0].firstIndex(of: ":"), colon > words[0].startIndex, words.count <= 2
+    else { throw bad("it is not NAME:TOKEN, or NAME:TOKEN 10/s") }
+    let name = String(words[0][..<colon])
+    let secret = Array(words[0][words[0].index(after: colon)...].utf8)
+    // RFC 6750 section 2.1: what a bearer token may hold.
+    let isToken = secret.allSatisfy {
+      switch $0 {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: "-._~+/=".utf8.contains($0)
+      }
+    }
+    guard isToken, tokenLengths.contains(secret.count) else {
+      throw bad(
+        "a token has \(tokenLengths.lowerBound) to \(tokenLengths.upperBound) of A-Z a-z 0-9 - . _ ~ + / ="
+      )
+    }
+    var own = limit
+    if words.count == 2 {
+      do { own = try RateLimit(String(words[1]), option: "limit") } catch {
+        throw bad("its limit is not like 10/s")
+      }
+    }
+    let counter = counters[name] ?? counters.count
+    guard counter < RateLimiter.capacity else {
+      throw bad("there have been more than \(RateLimiter.capacity) names")
+    }
+    counters[name] = counter
+    return Entry(name: name, secret: secret, limit: own, counter: counter)
+  }
+
+  /// The entry whose token `authorization` carries.
+  ///
+  /// Every token is compared with every byte that was sent, so that the time tells neither whether one is near nor which it is.
+  func entry(authorization: ArraySlice<UInt8>?) -> Entry? {
+    let scheme = Array("bearer ".utf8)
+    guard let authorization, authorization.count > scheme.count,
+      authorization.prefix(scheme.count).map({ $0 | 0x20 }).elementsEqual(scheme)
+    else { return nil }
+    let sent = authorization.dropFirst(scheme.count)
+    var found = -1
+    for (index, entry) in entries.enumerated() {
+      let isEqual = isEqualInConstantTime(entry.secret, sent)
+      found = isEqual ? index : found
+    }
+    return found < 0 ? nil : entries[found]
+  }
+}
+
+/// Compares secrets in a time that depends on the length of what was sent alone.
+func isEqualInConstantTime(_ secret: [UInt8], _ sent: ArraySlice<UInt8>?) -> Bool {
+  guard let sent, !secret.isEmpty else { return false }
+  var difference = secret.count ^ sent.count
+  for (index, byte) in sent.enumerated() {
+    difference |= Int(byte ^ secret[index % secret.count])
+  }
+  return difference == 0
+}

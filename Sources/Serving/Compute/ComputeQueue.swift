@@ -1,0 +1,282 @@
+import Dispatch
+import HTTP
+import Synchronization
+import Transformer
+
+/// Puts waiting requests into batches and predicts for them, on a serial queue of its own.
+///
+/// One queue for all models of a worker, because a worker has one core to compute on: queues side by side would share it and
+/// each be as slow, and what waits would have no common bound. A batch is of one version: the one that has waited longest,
+/// and what else waits for the same, up to a number of texts and of tokens. A lone request never waits for company.
+///
+/// What waits is bounded twice: by the number of texts, and by the time that they will take, measured as they are served. A
+/// request whose turn would come too late is refused at once, because computing for those who have gone takes the time of
+/// those who still wait.
+final class ComputeQueue: @unchecked Sendable {
+  /// A job, and the nanoseconds that it was thought to take when it came.
+  private struct Waiting {
+    let job: ComputeJob
+    let work: Int64
+  }
+
+  private struct State {
+    var waiting: [Waiting] = []
+    /// What stands in front of this index has been taken.
+    var first = 0
+    var textCount = 0
+    /// Nanoseconds that what waits will take.
+    var work: Int64 = 0
+    /// Nanoseconds that the batch under way was estimated at, and when it began.
+    var batchWork: Int64 = 0
+    var batchStart: Int64 = 0
+    var isRunning = false
+  }
+
+  /// Whether a job was taken.
+  enum Admission: Equatable {
+    case taken
+    /// Too much waits; there should be room after so many seconds.
+    case refused(retryAfter: Int)
+  }
+
+  private let queue = DispatchQueue(label: "martlet.compute", qos: .userInitiated)
+  private let state = Mutex(State())
+  private let sliceStart = Atomic<Int64>(0)
+  private let options: ServingOptions
+  private let hooks: ServingHooks
+  private let shadow: ShadowRunner?
+
+  init(options: ServingOptions, hooks: ServingHooks, shadow: ShadowRunner? = nil) {
+    self.options = options
+    self.hooks = hooks
+    self.shadow = shadow
+  }
+
+  /// Texts that wait.
+  var depth: Int { state.withLock { $0.textCount } }
+
+  /// Seconds that the present part of the batch has taken; 0 at rest.
+  var secondsInBatch: Double {
+    let start = sliceStart.load(ordering: .relaxed)
+    return start == 0 ? 0 : Double(Clock.now - start) / 1e9
+  }
+
+  /// Whether one more text would be refused. Cheaper to ask than a request is to parse.
+  func refusal() -> Admission? {
+    state.withLock { state in
+      if state.textCount < options.maximumQueuedTexts { return nil }
+      return .refused(retryAfter: retryAfter(state, Clock.now))
+    }
+  }
+
+  /// Takes a job, or says that too much waits.
+  func enqueue(_ job: ComputeJob) -> Admission {
+    let work = job.version.serviceTime.estimate(tokens: job.tokenEstimate)
+    let now = Clock.now
+    var mustStart = false
+    let admission = state.withLock { state -> Admission in
+      let count = job.inputs.count
+      let isFull = state.textCount > 0 && state.textCount + count > options.maximumQueuedTexts
+      let wait = wait(state, now)
+      // An empty queue takes any job: the estimate may be wrong, and nobody is held up by trying.
+      let isTooLate =
+        wait > 0 && (now + wait + work > job.deadline || wait > maximumWait)
+      if isFull || isTooLate { return .refused(retryAfter: retryAfter(state, now)) }
+      state.waiting.append(Waiting(job: job, work: work))
+      state.textCount += count
+      state.work += work
+      mustStart = !state.isRunning
+      state.isRunning = true
+      return .taken
+    }
+    if mustStart { queue.async { self.run() } }
+    return admission
+  }
+
+  private var maximumWait: Int64 { Int64(options.maximumQueueWait * 1e9) }
+
+  /// Nanoseconds until a job that came now would have its turn.
+  private func wait(_ state: State, _ now: Int64) -> Int64 {
+    let rest = state.batchStart == 0 ? 0 : max(0, state.batchWork - (now - state.batchStart))
+    return state.work + rest
+  }
+
+  private func retryAfter(_ state: State, _ now: Int64) -> Int {
+    max(1, Int((Double(wait(state, now)) / 1e9).rounded(.up)))
+  }
+
+  /// Answers 504 to the jobs whose time has passed while they wait.
+  func expire() {
+    let now = Clock.now
+    let expired = state.withLock { state -> [Waiting] in
+      let waiting = state.waiting[state.first...]
+      let expired = waiting.filter { $0.job.deadline <= now }
+      if expired.isEmpty { return [] }
+      state.waiting = waiting.filter { $0.job.deadline > now }
+      state.first = 0
+      for entry in expired { Self.leave(entry, &state) }
+      return expired
+    }
+    for entry in expired { refuse(entry.job, ComputeJob.late) }
+  }
+
+  private static func leave(_ entry: Waiting, _ state: inout State) {
+    state.textCount -= entry.job.inputs.count
+    state.work -= entry.work
+  }
+
+  private func run() {
+    while true {
+      let batch = nextBatch()
+      if batch.isEmpty { return }
+      let now = Clock.now
+      var jobs: [ComputeJob] = []
+      jobs.reserveCapacity(batch.count)
+      for job in batch where !job.call.responder.isCancelled {
+        if job.deadline <= now { refuse(job, ComputeJob.late) } else { jobs.append(job) }
+      }
+      if !jobs.isEmpty { predict(jobs, since: now) }
+    }
+  }
+
+  /// The job that has waited longest, and others of its version up to the budget. The rest keep their order.
+  private func nextBatch() -> [ComputeJob] {
+    state.withLock { state in
+      state.batchStart = 0
+      guard state.first < state.waiting.count else {
+        state.waiting.removeAll(keepingCapacity: true)
+        state.first = 0
+        state.isRunning = false
+        return []
+      }
+      let version = state.waiting[state.first].job.version
+      var (batch, texts, tokens): ([ComputeJob], Int, Int) = ([], 0, 0)
+      var passedOver: [Waiting] = []
+      while state.first < state.waiting.count {
+        let entry = state.waiting[state.first]
+        let job = entry.job
+        if job.version === version {
+          texts += job.inputs.count
+          tokens += job.tokenEstimate
+          let isOver = texts > options.maximumBatchTexts || tokens > options.maximumBatchTokens
+          if isOver && !batch.isEmpty { break }
+          batch.append(job)
+          Self.leave(entry, &state)
+        } else {
+          passedOver.append(entry)
+        }
+        state.first += 1
+      }
+      if !passedOver.isEmpty {
+        state.waiting.replaceSubrange(..<state.first, with: passedOver)
+        state.first = 0
+      } else if state.first > 1024 {
+        state.waiting.removeFirst(state.first)
+        state.first = 0
+      }
+      state.batchStart = Clock.now
+      state.batchWork = version.serviceTime.estimate(
+        tokens: batch.reduce(0) { $0 + $1.tokenEstimate })
+      return batch
+    }
+  }
+
+  // MARK: - Predicting
+
+  private func predict(_ jobs: [ComputeJob], since start: Int64) {
+    let version = jobs[0].version
+    let results: [Prediction]
+    do {
+      guard let all = try predictions(jobs, version) else { return }
+      results = all
+    } catch {
+      for job in jobs {
+        refuse(
+          job,
+          Problem(
+            status: .internalServerError,
+            detail: "The model failed: \(error.localizedDescription)",
+            mend: "Try again; if it goes on, tell the operator the request id."))
+      }
+      return
+    }
+    let now = Clock.now
+    version.serviceTime.record(
+      nanoseconds: now - start, tokens: jobs.reduce(0) { $0 + $1.tokenEstimate })
+    var first = 0
+    for job in jobs {
+      let end = first + job.inputs.count
+      let own = jobs.count == 1 ? results : Array(results[first..<end])
+      // First, so that feedback sent on the answer's heels finds its prediction.
+      record(job, own, now)
+      answer(job, own)
+      if let target = job.shadow { shadow?.offer(job.inputs, answered: own, to: target) }
+      first = end
+    }
+  }
+
+  private func answer(_ job: ComputeJob, _ results: [Prediction]) {
+    do throws(Problem) {
+      var response = try job.answer(results)
+      response.fields.append(("X-Model-Version", job.version.fullName))
+      job.call.respond(response)
+    } catch {
+      job.call.refuse(error)
+    }
+  }
+
+  /// Predicts in parts of the batch budget, so that a long list neither looks like a hung worker nor is computed to its end
+  /// for a client that has gone. Nil if the job was given up.
+  private func predictions(
+    _ jobs: [ComputeJob], _ version: ServedVersion
+  ) throws -> [Prediction]? {
+    defer { sliceStart.store(0, ordering: .relaxed) }
+    if jobs.count > 1 || jobs[0].inputs.count <= options.maximumBatchTexts {
+      sliceStart.store(Clock.now, ordering: .relaxed)
+      let inputs = jobs.count == 1 ? jobs[0].inputs : jobs.flatMap(\.inputs)
+      return try version.predictor.predict(inputs)
+    }
+    let job = jobs[0]
+    var results: [Prediction] = []
+    results.reserveCapacity(job.inputs.count)
+    while results.count < job.inputs.count {
+      if job.call.responder.isCancelled { return nil }
+      let now = Clock.now
+      if job.deadline <= now {
+        refuse(job, ComputeJob.late)
+        return nil
+      }
+      sliceStart.store(now, ordering: .relaxed)
+      let end = min(results.count + options.maximumBatchTexts, job.inputs.count)
+      results += try version.predictor.predict(Array(job.inputs[results.count..<end]))
+    }
+    return results
+  }
+
+  private func record(_ job: ComputeJob, _ results: [Prediction], _ now: Int64) {
+    guard let recorder = hooks.recorder else { return }
+    let request = job.call.request
+    let duration = now - request.arrival
+    for (index, (input, prediction)) in zip(job.inputs, results).enumerated() {
+      // The texts of a list share a request; feedback tells them apart by position.
+      let id = job.isList ? "\(request.id)/\(index)" : request.id
+      recorder.record(
+        prediction: PredictionEvent(
+          requestID: id, text: input.text, prediction: prediction, duration: duration,
+          version: job.version))
+    }
+    recorder.record(
+      version: job.version, outcome: .answered(texts: results.count, nanoseconds: duration))
+  }
+
+  private func refuse(_ job: ComputeJob, _ problem: Problem) {
+    hooks.recorder?.record(version: job.version, outcome: .failed)
+    job.call.refuse(problem)
+  }
+}
+
+/// The monotonic clock that `Request.arrival` is read from.
+enum Clock {
+  /// Nanoseconds.
+  static var now: Int64 { Int64(DispatchTime.now().uptimeNanoseconds) }
+}

@@ -1,0 +1,72 @@
+import Transformer
+
+/// What the API says of a model, as values that any queue may read.
+public struct ModelDescription: Sendable, Equatable {
+  /// The name in paths.
+  public var name: String
+  /// Which of the model's versions it is.
+  public var version: String
+  /// What the model says.
+  public var task: ModelTask
+  /// Names of the outputs in order; empty for embeddings.
+  public var labels: [String]
+  /// Longest input in tokens.
+  public var maximumTokens: Int
+  /// Numbers in one embedding; 0 for other tasks.
+  public var embeddingDimension: Int
+  /// What a regression's scores have gone through.
+  public var scoreActivation: ScoreActivation
+
+  /// What `predictor` says of itself, under a name and a version.
+  public init(_ predictor: any Predictor, name: String, version: String) {
+    self.name = name
+    self.version = version
+    task = predictor.task
+    labels = predictor.labels
+    maximumTokens = predictor.maximumTokens
+    embeddingDimension = predictor.embeddingDimension
+    scoreActivation = predictor.scoreActivation
+  }
+
+  /// Whether the outputs are probabilities of labels for the whole text.
+  var hasProbabilities: Bool { task == .classification || task == .multiLabelClassification }
+
+  /// Tokens that inputs will have at most, as their bytes suggest; for batching, not for truth.
+  func tokenEstimate(_ inputs: [TextInput]) -> Int {
+    inputs.reduce(0) {
+      let bytes = $1.text.utf8.count + ($1.pair?.utf8.count ?? 0)
+      return $0 + min(maximumTokens, bytes / 4 + 2)
+    }
+  }
+}
+
+/// One version of one model, ready to answer in this worker.
+///
+/// `predictor` is touched by one queue alone, the compute queue or the shadow's thread, which is what makes this sendable.
+public final class ServedVersion: @unchecked Sendable {
+  /// What the API says of it.
+  public let description: ModelDescription
+  /// Its part in answering for the name.
+  public let role: ModelSpecification.Role
+  /// Whether it answers where no model is named. Health is watched over these alone.
+  public let isDefault: Bool
+  /// Its row in `VersionCounters`.
+  public let counterIndex: Int
+  let predictor: any Predictor
+  let serviceTime = ServiceTime()
+
+  /// A version that `predictor` answers for.
+  public init(
+    _ predictor: any Predictor, name: String, version: String,
+    role: ModelSpecification.Role = .primary, isDefault: Bool = true, counterIndex: Int = 0
+  ) {
+    self.predictor = predictor
+    self.role = role
+    self.isDefault = isDefault
+    self.counterIndex = counterIndex
+    description = ModelDescription(predictor, name: name, version: version)
+  }
+
+  /// The `X-Model-Version` of its answers, such as `spam/3`.
+  var fullName: String { "\(description.name)/\(description.version)" }
+}

@@ -1,0 +1,99 @@
+import JSON
+import Transformer
+
+/// JSON Schemas (draft 2020-12) that more than one endpoint uses.
+enum Schema {
+  static let number: JSONValue = ["type": "number"]
+  static let boolean: JSONValue = ["type": "boolean"]
+  static let string: JSONValue = ["type": "string"]
+  static let text: JSONValue = ["type": "string", "minLength": 1]
+
+  static func reference(_ name: String) -> JSONValue {
+    ["$ref": JSONValue("#/components/schemas/\(name)")]
+  }
+
+  static func list(_ items: JSONValue, minimum: Int = 0, maximum: Int? = nil) -> JSONValue {
+    var object: JSONObject = ["type": "array", "items": items]
+    if minimum > 0 { object["minItems"] = JSONValue(minimum) }
+    if let maximum { object["maxItems"] = JSONValue(maximum) }
+    return .object(object)
+  }
+
+  static func object(
+    _ properties: JSONObject, required: [String] = [], isClosed: Bool = false
+  ) -> JSONValue {
+    var object: JSONObject = ["type": "object"]
+    if !required.isEmpty { object["required"] = .array(required.map { JSONValue($0) }) }
+    object["properties"] = .object(properties)
+    if isClosed { object["additionalProperties"] = false }
+    return .object(object)
+  }
+
+  static func any(_ schemas: JSONValue...) -> JSONValue { ["anyOf": .array(schemas)] }
+
+  static func values(_ names: [String]) -> JSONValue {
+    ["type": "string", "enum": .array(names.map { JSONValue($0) })]
+  }
+
+  static func constant(_ value: JSONValue) -> JSONValue { ["const": value] }
+
+  /// A text, or a pair of texts.
+  static let input = any(
+    text, object(["text": text, "text_pair": text], required: ["text"], isClosed: true))
+
+  // MARK: - Parameters
+
+  static func header(
+    _ name: String, _ schema: JSONValue, _ description: String
+  ) -> JSONValue {
+    ["name": JSONValue(name), "in": "header", "schema": schema, "description": JSONValue(description)]
+  }
+
+  static let timeout = header(
+    "X-Request-Timeout-Ms", ["type": "integer", "minimum": 0, "maximum": 86_400_000],
+    "After so many milliseconds the answer is 504 and the work is dropped.")
+
+  /// The hole `{model}` of a path.
+  static func model(_ names: [String]) -> JSONValue {
+    [
+      "name": "model", "in": "path", "required": true, "schema": values(names),
+      "description": "A model's name, as in /v1/models.",
+    ]
+  }
+
+  /// The hole `{version}` of a path.
+  static func version(_ names: [String]) -> JSONValue {
+    [
+      "name": "version", "in": "path", "required": true, "schema": values(names),
+      "description": "One of the model's versions.",
+    ]
+  }
+
+  // MARK: - Errors
+
+  static let problem = object(
+    [
+      "type": ["type": "string", "format": "uri-reference"], "title": string,
+      "status": ["type": "integer", "minimum": 400, "maximum": 599],
+      "detail": ["type": "string", "description": "What is wrong with this request."],
+      "pointer": [
+        "type": "string", "description": "Where in the request: a JSON pointer (RFC 6901).",
+      ],
+      "mend": ["type": "string", "description": "How to mend it."],
+      "request_id": ["type": "string", "description": "The X-Request-Id of this answer."],
+    ], required: ["type", "title", "status", "detail", "mend", "request_id"])
+
+  static let messageError = object(["error": string], required: ["error"], isClosed: true)
+
+  static let openAIError = object(
+    [
+      "error": object(
+        [
+          "message": string, "type": string, "param": ["type": ["string", "null"]],
+          "code": ["type": ["string", "null"]],
+        ], required: ["message", "type", "param", "code"], isClosed: true)
+    ], required: ["error"], isClosed: true)
+
+  static let textEmbeddingsError = object(
+    ["error": string, "error_type": string], required: ["error", "error_type"], isClosed: true)
+}
