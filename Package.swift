@@ -66,7 +66,9 @@ let package = Package(
       name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", log], exclude: ["Fixtures"]),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Serving", "HTTP", "Health", "Transformer", "JSON", "LoopbackClient"]),
+      dependencies: [
+        "Serving", "HTTP", "Prefork", "Health", "Transformer", "JSON", "LoopbackClient",
+      ]),
     .testTarget(name: "EndToEndTests", dependencies: ["JSON", "LoopbackClient"]),
   ],
   swiftLanguageModes: [.v6],

@@ -100,7 +100,8 @@ public struct PoolCounters: Sendable {
       row.add(at: Field.lengths + PoolCounters.lengthBin(answer.tokenCount))
       let unknown = Double(answer.unknownTokenCount) / Double(max(1, answer.tokenCount))
       row.add(at: Field.unknown + PoolCounters.shareBin(unknown, unknownBins))
-      guard let answer = answer.classification else { return }
+      // Other models' classes are not those that the page names.
+      guard prediction.version.isDefault, let answer = answer.classification else { return }
       let top = Double(answer.probabilities[answer.labelIndex])
       row.add(at: Field.confidence + PoolCounters.shareBin(top, confidenceBins))
       row.add(at: Field.classes + min(answer.labelIndex, classLimit - 1))

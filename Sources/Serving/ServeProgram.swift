@@ -75,6 +75,11 @@ public final class ServeProgram: PoolProgram {
     loaded.map { "\($0.specification.name)/\($0.directory.version)" }
   }
 
+  /// Names of the models, the first version of each.
+  public var modelNames: [String] {
+    loaded.filter { $0.specification.role == .primary }.map(\.specification.name)
+  }
+
   private var defaultLoaded: LoadedModel? {
     loaded.first { $0.isDefault && $0.specification.role == .primary }
   }
@@ -98,7 +103,8 @@ public final class ServeProgram: PoolProgram {
     guard let model = defaultLoaded else { return }
     let task = model.model.task
     let hasClasses = task == .classification || task == .multiLabelClassification
-    reference = hasClasses
+    reference =
+      hasClasses
       ? loadReference(directory: model.directory.path, labels: model.model.labels) : nil
   }
 

@@ -8,88 +8,9 @@ import Synchronization
 import Testing
 import Transformer
 
-/// Says `spam` of a text that has the word, and that a text of more than 1000 bytes was truncated.
-private final class WordPredictor: Predictor {
-  let name = "words"
-  let labels = ["ham", "spam"]
-  let maximumTokens = 64
-  /// Held by a test that wants the compute queue busy.
-  let gate: DispatchSemaphore?
-  let batches: Batches
-
-  final class Batches: Sendable {
-    let sizes = Mutex<[Int]>([])
-  }
-
-  init(gate: DispatchSemaphore? = nil, batches: Batches = Batches()) {
-    self.gate = gate
-    self.batches = batches
-  }
-
-  let task = ModelTask.classification
-
-  func predict(_ inputs: [TextInput]) throws -> [Prediction] {
-    batches.sizes.withLock { $0.append(inputs.count) }
-    if let gate { _ = gate.wait(timeout: .now() + 10) }
-    return inputs.map {
-      let isSpam = ($0.text + ($0.pair ?? "")).contains("spam")
-      return Prediction(
-        value: .label(isSpam ? 1 : 0, probabilities: isSpam ? [0.25, 0.75] : [0.75, 0.25]),
-        tokenCount: 3, unknownTokenCount: 0, isTruncated: $0.text.utf8.count > 1000)
-    }
-  }
-}
-
 @Suite struct PredictionServerTests {
-  private final class Running {
-    let server: PredictionServer
-    let listener = LoopbackListener()
-
-    init(
-      _ predictor: any Predictor = WordPredictor(),
-      _ adjust: (inout ServingOptions, inout ServingHooks) -> Void = { _, _ in },
-      accessLog: AccessLog? = nil
-    ) throws {
-      var options = ServingOptions()
-      var hooks = ServingHooks()
-      adjust(&options, &hooks)
-      server = try PredictionServer(
-        listeners: [listener.descriptor], predictor: predictor, options: options, hooks: hooks,
-        accessLog: accessLog)
-      server.start()
-    }
-
-    deinit {
-      let descriptor = listener.descriptor
-      server.drain(deadline: 0) { close(descriptor) }
-    }
-
-    var client: LoopbackClient { LoopbackClient(port: listener.port) }
-
-    func post(
-      _ path: String, _ body: [UInt8], fields: String = "Content-Type: application/json\r\n"
-    ) throws -> LoopbackClient.Answer {
-      let client = client
-      client.send(
-        Array(
-          "POST \(path) HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: \(body.count)\r\n\r\n".utf8)
-          + body)
-      return try #require(client.readAnswer())
-    }
-
-    func post(_ path: String, _ body: String) throws -> LoopbackClient.Answer {
-      try post(path, Array(body.utf8))
-    }
-
-    func get(_ path: String, _ fields: String = "") throws -> LoopbackClient.Answer {
-      let client = client
-      client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\(fields)\r\n")
-      return try #require(client.readAnswer())
-    }
-  }
-
   @Test func oneTextGivesOneLabelAndAListGivesAList() throws {
-    let running = try Running()
+    let running = try RunningServer()
     #expect(
       try running.post("/predict", #"{"input":"a spam"}"#).body == "{\"prediction\":\"spam\"}\n")
     let list = try running.post("/predict", #"{"input":["a","spam"]}"#)
@@ -98,7 +19,7 @@ private final class WordPredictor: Predictor {
   }
 
   @Test func scoresComeWhenAskedForByQueryOrAccept() throws {
-    let running = try Running()
+    let running = try RunningServer()
     let expected = #"{"prediction":"spam","scores":{"ham":0.25,"spam":0.75}}"# + "\n"
     let body = #"{"input":"spam"}"#
     #expect(try running.post("/predict?scores=true", body).body == expected)
@@ -109,7 +30,7 @@ private final class WordPredictor: Predictor {
   }
 
   @Test func aPairIsAnInputToo() throws {
-    let running = try Running()
+    let running = try RunningServer()
     let one = try running.post("/predict", #"{"input":{"text":"a","text_pair":"spam"}}"#)
     #expect(one.body == "{\"prediction\":\"spam\"}\n")
     let list = try running.post("/predict", #"{"input":["b",{"text":"a","text_pair":"spam"}]}"#)
@@ -131,20 +52,7 @@ private final class WordPredictor: Predictor {
     ),
   ])
   func eachTaskHasItsAnswer(task: ModelTask, value: Prediction.Value, json: String) throws {
-    final class Constant: Predictor {
-      let name = "constant"
-      let labels = ["a", "b"]
-      let maximumTokens = 8
-      let task: ModelTask
-      let value: Prediction.Value
-      init(_ task: ModelTask, _ value: Prediction.Value) { (self.task, self.value) = (task, value) }
-      func predict(_ inputs: [TextInput]) -> [Prediction] {
-        inputs.map { _ in
-          Prediction(value: value, tokenCount: 1, unknownTokenCount: 0, isTruncated: false)
-        }
-      }
-    }
-    let running = try Running(Constant(task, value))
+    let running = try RunningServer(ConstantPredictor(task, value))
     #expect(
       try running.post("/predict", #"{"input":"t"}"#).body == #"{"prediction":\#(json)}"# + "\n")
     #expect(
@@ -155,7 +63,7 @@ private final class WordPredictor: Predictor {
   }
 
   @Test func truncationIsSaidInTheAnswer() throws {
-    let running = try Running()
+    let running = try RunningServer()
     let long = String(repeating: "a ", count: 500_000)
     let answer = try running.post("/predict", #"{"input":"\#(long)"}"#)
     #expect(answer.body == #"{"prediction":"ham","truncated":true}"# + "\n")
@@ -174,7 +82,7 @@ private final class WordPredictor: Predictor {
   func badInputIsToldWhatWhereAndHowToMend(
     _ body: String, _ status: Int, _ pointer: String?
   ) throws {
-    let running = try Running()
+    let running = try RunningServer()
     let answer = try running.post("/predict", body)
     #expect(answer.status == status)
     #expect(answer.fields["content-type"] == "application/problem+json")
@@ -187,7 +95,7 @@ private final class WordPredictor: Predictor {
   }
 
   @Test func invalidUTF8IsRefused() throws {
-    let running = try Running()
+    let running = try RunningServer()
     let body = Array(#"{"input":""#.utf8) + [0xC3, 0x28] + Array(#""}"#.utf8)
     #expect(try running.post("/predict", body).status == 400)
   }
@@ -197,14 +105,14 @@ private final class WordPredictor: Predictor {
     "Content-Encoding: br\r\n",
   ])
   func otherEncodingsAreUnsupported(_ field: String) throws {
-    let running = try Running()
+    let running = try RunningServer()
     #expect(
       try running.post("/predict", Array(#"{"input":"a"}"#.utf8), fields: field).status == 415)
   }
 
   @Test func aDeadlineThatHasPassedIs504AndTheWorkIsNotDone() throws {
     let batches = WordPredictor.Batches()
-    let running = try Running(WordPredictor(batches: batches))
+    let running = try RunningServer(WordPredictor(batches: batches))
     let body = Array(#"{"input":"a"}"#.utf8)
     let late = try running.post("/predict", body, fields: "X-Request-Timeout-Ms: 0\r\n")
     #expect(late.status == 504)
@@ -216,7 +124,7 @@ private final class WordPredictor: Predictor {
   @Test func aFullQueueIs503AtOnceAndWhatWaitedIsBatched() throws {
     let gate = DispatchSemaphore(value: 0)
     let batches = WordPredictor.Batches()
-    let running = try Running(
+    let running = try RunningServer(
       WordPredictor(gate: gate, batches: batches), { options, _ in options.maximumQueuedTexts = 3 })
     let body = #"{"input":"a"}"#
     let head = "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
@@ -235,7 +143,7 @@ private final class WordPredictor: Predictor {
 
   @Test func feedbackNeedsAKnownLabelAndReachesItsHook() throws {
     let box = Box()
-    let running = try Running(
+    let running = try RunningServer(
       WordPredictor(),
       { _, hooks in
         hooks.feedback = { id, label in
@@ -256,7 +164,7 @@ private final class WordPredictor: Predictor {
   }
 
   @Test func siblingsAnswer() throws {
-    let running = try Running()
+    let running = try RunningServer()
     #expect(try running.get("/healthz").body == "ok\n")
     #expect(try running.get("/readyz").body == "ready\n")
     let models = try JSONValue(parsing: running.get("/v1/models").body)
@@ -272,7 +180,7 @@ private final class WordPredictor: Predictor {
   }
 
   @Test func readinessFollowsItsHook() throws {
-    let running = try Running(WordPredictor(), { _, hooks in hooks.isReady = { false } })
+    let running = try RunningServer(WordPredictor(), { _, hooks in hooks.isReady = { false } })
     let answer = try running.get("/readyz")
     #expect(answer.status == 503)
     #expect(answer.fields["retry-after"] == "1")
@@ -282,7 +190,7 @@ private final class WordPredictor: Predictor {
   func accessLogHasTheRequestButNeverItsText(_ format: AccessLog.Format) throws {
     let path = NSTemporaryDirectory() + "martlet-access-\(UUID().uuidString)"
     defer { unlink(path) }
-    let running = try Running(
+    let running = try RunningServer(
       WordPredictor(), { _, _ in }, accessLog: try AccessLog(path: path, format: format))
     let fields = "X-Request-Id: r-7\r\n"
     _ = try running.post("/predict?q=secret", Array(#"{"input":"secret"}"#.utf8), fields: fields)

@@ -15,7 +15,8 @@ struct InferAnswer {
       for (name, isBinary) in names {
         guard let output = all.first(where: { $0.name == name }) else {
           throw Problem(
-            status: .badRequest, detail: "The model has no output of the name '\(name.prefix(64))'.",
+            status: .badRequest,
+            detail: "The model has no output of the name '\(name.prefix(64))'.",
             mend: "Use: \(all.map(\.name).joined(separator: ", ")).", pointer: "/outputs")
         }
         wanted.append((output, isBinary))

@@ -55,7 +55,8 @@ struct InferRequest: Sendable {
     outputs = try Self.outputs(body, isBinary: isBinary)
   }
 
-  private static func split(_ request: Request) throws(Problem) -> (RequestBody, ArraySlice<UInt8>) {
+  private static func split(_ request: Request) throws(Problem) -> (RequestBody, ArraySlice<UInt8>)
+  {
     let bytes = request.body[...]
     guard let field = request.field("inference-header-content-length") else {
       return (try RequestBody(request, example: example), [])
@@ -93,7 +94,8 @@ struct InferRequest: Sendable {
     }
     let count = shape[0]
     if let size = try parameters(tensor)["binary_data_size"] {
-      guard let size = size.intValue, (0...binary.count).contains(size), tensor["data"] == nil else {
+      guard let size = size.intValue, (0...binary.count).contains(size), tensor["data"] == nil
+      else {
         throw tensor.wrong("parameters", "of a binary_data_size that is not there")
       }
       let strings = try unpacked(binary.prefix(size), count: count, tensor)

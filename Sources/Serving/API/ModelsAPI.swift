@@ -62,7 +62,8 @@ struct ModelsAPI: Sendable {
           Schema.object(
             [
               "version": Schema.string, "state": Schema.constant("AVAILABLE"),
-              "status": Schema.object(["error_code": Schema.string, "error_message": Schema.string]),
+              "status": Schema.object(["error_code": Schema.string, "error_message": Schema.string]
+              ),
               "role": Schema.values(["primary", "canary", "shadow"]),
             ], required: ["version", "state", "status"])),
       ],

@@ -17,7 +17,8 @@ struct OpenAIAPI: Sendable {
   var endpoints: [Endpoint] {
     if names.isEmpty { return [] }
     return [
-      Endpoint(method: .post, template: "/v1/embeddings", operation: operation) { call in
+      Endpoint(method: .post, template: "/v1/embeddings", operation: operation) {
+        call throws(Problem) in
         try embeddings(call)
       }
     ]
@@ -38,7 +39,8 @@ struct OpenAIAPI: Sendable {
     let isBase64 = try Self.isBase64(body)
     let dimensions = try body.integer("dimensions", in: 1...model.embeddingDimension)
     if body["input"]?[0]?.intValue != nil || body["input"]?[0]?[0]?.intValue != nil {
-      throw body.wrong("input", "a list of token ids, which are another tokenizer's; texts are taken")
+      throw body.wrong(
+        "input", "a list of token ids, which are another tokenizer's; texts are taken")
     }
     let (inputs, _) = try body.texts("input", maximum: api.options.maximumTextsPerRequest)
     return try api.predict(

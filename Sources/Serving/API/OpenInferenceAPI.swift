@@ -62,13 +62,14 @@ struct OpenInferenceAPI: Sendable {
         method: .get, template: path + "/ready",
         operation: described(
           "v2ModelReady", "Whether a model is ready.",
-          Schema.object(["name": Schema.string, "ready": Schema.boolean], required: ["name", "ready"]))
+          Schema.object(
+            ["name": Schema.string, "ready": Schema.boolean], required: ["name", "ready"]))
       ) { call throws(Problem) in
         let version = try stated(call).version
         let json: JSONValue = ["name": JSONValue(version.description.name), "ready": true]
         return .json(.ok, json.serializedBytes())
       },
-      Endpoint(method: .post, template: path + "/infer", operation: infer) { call in
+      Endpoint(method: .post, template: path + "/infer", operation: infer) { call throws(Problem) in
         try self.infer(call)
       },
     ]

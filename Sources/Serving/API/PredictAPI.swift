@@ -12,16 +12,18 @@ struct PredictAPI: Sendable {
 
   var endpoints: [Endpoint] {
     var endpoints = [
-      Endpoint(method: .post, template: "/predict", operation: operation(named: false)) { call in
+      Endpoint(method: .post, template: "/predict", operation: operation(named: false)) {
+        call throws(Problem) in
         try predict(call)
       },
       Endpoint(
         method: .post, template: "/models/{model}/predict", operation: operation(named: true)
-      ) { call in try predict(call) },
+      ) { call throws(Problem) in try predict(call) },
     ]
     if !(api.catalog.defaultDeployment?.primary.description.labels ?? []).isEmpty {
       endpoints.append(
-        Endpoint(method: .post, template: "/feedback", operation: feedbackOperation) { call in
+        Endpoint(method: .post, template: "/feedback", operation: feedbackOperation) {
+          call throws(Problem) in
           try feedback(call)
         })
     }
@@ -112,7 +114,8 @@ extension PredictAPI {
       description: "A list of texts gives a list of predictions in its order.",
       parameters: parameters,
       body: (
-        Schema.object(["input": Schema.any(Schema.input, list)], required: ["input"], isClosed: true),
+        Schema.object(
+          ["input": Schema.any(Schema.input, list)], required: ["input"], isClosed: true),
         [
           ("one", ["input": "WINNER! Claim your free prize now, text YES to 80086"]),
           ("list", ["input": ["Are you coming home for dinner?", "Call now to claim your prize"]]),

@@ -44,7 +44,9 @@ struct PublicAPI: Sendable {
     ]
     for (path, kind, example) in wanted where !endpoints.contains(where: { $0.template == path }) {
       router.explain(
-        path, detail: "This path needs an \(kind), and none is served.".replacing("an cross", with: "a cross"),
+        path,
+        detail: "This path needs an \(kind), and none is served.".replacing(
+          "an cross", with: "a cross"),
         mend: "Ask the operator to serve a \(example) as well: martlet serve … NAME=DIR.")
     }
   }
@@ -64,7 +66,9 @@ struct PublicAPI: Sendable {
     _ call: Call
   ) throws(Problem) -> (version: ServedVersion, deployment: ModelCatalog.Deployment) {
     let deployment = try deployment(call.model)
-    guard let name = call.version else { return (deployment.version(for: call.request), deployment) }
+    guard let name = call.version else {
+      return (deployment.version(for: call.request), deployment)
+    }
     guard let version = deployment.version(named: name) else {
       let known = deployment.versions.map(\.description.version).joined(separator: ", ")
       throw Problem(

@@ -56,7 +56,9 @@ struct RequestBody: Sendable {
 
   /// A string of 1 to `maximum` bytes.
   func string(_ name: String, maximum: Int = 256) throws(Problem) -> String {
-    guard let text = try optionalString(name, maximum: maximum) else { throw wrong(name, "missing") }
+    guard let text = try optionalString(name, maximum: maximum) else {
+      throw wrong(name, "missing")
+    }
     return text
   }
 

@@ -20,11 +20,11 @@ struct TensorFlowServingAPI: Sendable {
         Endpoint(
           method: .post, template: models + infix + ":predict",
           operation: predictOperation("tfPredict" + suffix, parameters)
-        ) { call in try predict(call) },
+        ) { call throws(Problem) in try predict(call) },
         Endpoint(
           method: .get, template: models + infix + "/metadata",
           operation: metadataOperation("tfMetadata" + suffix, parameters)
-        ) { call in try metadata(call) },
+        ) { call throws(Problem) in try metadata(call) },
       ]
     }
   }
@@ -44,8 +44,12 @@ struct TensorFlowServingAPI: Sendable {
         status: .badRequest, detail: "There has to be one of 'instances' and 'inputs'.",
         mend: "Send \(Self.example).", pointer: "")
     }
-    let inputs = try rows.map { value throws(Problem) in try self.rows(value) }
-      ?? self.columns(columns ?? .null)
+    let inputs: [TextInput]
+    if let rows {
+      inputs = try self.rows(rows)
+    } else {
+      inputs = try self.columns(columns ?? .null)
+    }
     let outputs = ModelOutput.outputs(of: version.description)
     let isRowForm = rows != nil
     return try api.predict(

@@ -22,13 +22,15 @@ struct TextEmbeddingsAPI: Sendable {
     var endpoints: [Endpoint] = []
     if let embedder {
       endpoints.append(
-        Endpoint(method: .post, template: "/embed", operation: embedOperation) { call in
+        Endpoint(method: .post, template: "/embed", operation: embedOperation) {
+          call throws(Problem) in
           try embed(call, embedder)
         })
     }
     if let reranker {
       endpoints.append(
-        Endpoint(method: .post, template: "/rerank", operation: rerankOperation) { call in
+        Endpoint(method: .post, template: "/rerank", operation: rerankOperation) {
+          call throws(Problem) in
           try rerank(call, reranker)
         })
     }

@@ -19,7 +19,10 @@ struct AccessControl: Sendable {
       let isThere = call.request.fieldBytes("authorization") != nil
       // RFC 6750 section 3.1: an error is named only where a token was sent.
       call.fields.append(
-        ("WWW-Authenticate", "Bearer realm=\"martlet\"\(isThere ? ", error=\"invalid_token\"" : "")"))
+        (
+          "WWW-Authenticate",
+          "Bearer realm=\"martlet\"\(isThere ? ", error=\"invalid_token\"" : "")"
+        ))
       throw Problem(
         status: .unauthorized,
         detail: isThere ? "The token is not known." : "The request carries no token.",

@@ -22,7 +22,9 @@ public struct RateLimit: Sendable, Equatable, CustomStringConvertible {
     else {
       throw .badOption(
         name: option, value: text,
-        mend: "use requests a second, minute or hour: 100/s, 1000/m, 5000/h, or 100/s:20 for 20 at once")
+        mend:
+          "use requests a second, minute or hour: 100/s, 1000/m, 5000/h, or 100/s:20 for 20 at once"
+      )
     }
     (self.requests, self.period, self.burst) = (requests, period, burst)
   }

@@ -1,4 +1,5 @@
 import HTTP
+import Transformer
 
 /// The models of a worker by name, and which of a name's versions answers a request.
 public struct ModelCatalog: Sendable {

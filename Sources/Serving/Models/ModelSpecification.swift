@@ -66,7 +66,8 @@ public struct ModelSpecification: Sendable, Equatable {
     try named(text, .shadow)
   }
 
-  private static func named(_ text: String, _ role: Role) throws(ServingError) -> ModelSpecification {
+  private static func named(_ text: String, _ role: Role) throws(ServingError) -> ModelSpecification
+  {
     let (name, directory) = split(text)
     guard let name else {
       throw .badModel(
@@ -78,7 +79,8 @@ public struct ModelSpecification: Sendable, Equatable {
 
   /// Name and directory. A path that is there is taken whole, though it have a `=` in it.
   private static func split(_ text: String) -> (name: String?, directory: String) {
-    guard let equals = text.firstIndex(of: "="), !FileManager.default.fileExists(atPath: text) else {
+    guard let equals = text.firstIndex(of: "="), !FileManager.default.fileExists(atPath: text)
+    else {
       return (nil, text)
     }
     return (String(text[..<equals]), String(text[text.index(after: equals)...]))

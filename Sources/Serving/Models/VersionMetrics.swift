@@ -6,7 +6,8 @@ struct VersionMetrics: Sendable {
   let registry: VersionRegistry
 
   private static let bounds = [
-    250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000,
+    250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100_000, 250_000, 500_000, 1_000_000,
+    5_000_000,
   ]
 
   var text: String {
@@ -24,10 +25,11 @@ struct VersionMetrics: Sendable {
     family(
       "model_failures_total", "Requests for which the model failed or whose time passed.",
       rows.map { ($0, $1.failures) })
-    let shadows = zip(registry.entries, rows).filter { $0.role == "shadow" }.map(\.1)
+    let shadows = zip(registry.entries, rows).filter { $0.0.role == "shadow" }.map(\.1)
     if !shadows.isEmpty {
       family(
-        "shadow_compared_total", "Texts of which a shadow's answer was compared with the primary's.",
+        "shadow_compared_total",
+        "Texts of which a shadow's answer was compared with the primary's.",
         shadows.map { ($0, $1.compared) })
       family(
         "shadow_agreed_total", "Texts that a shadow answered like the primary.",

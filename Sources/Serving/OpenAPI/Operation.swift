@@ -63,7 +63,9 @@ struct Operation: Sendable {
   private func json(_ answer: Answer) -> JSONValue {
     var object: JSONObject = ["description": JSONValue(answer.description)]
     var headers: JSONObject = ["X-Request-Id": ["$ref": "#/components/headers/X-Request-Id"]]
-    for name in answer.headers { headers[name] = ["$ref": JSONValue("#/components/headers/\(name)")] }
+    for name in answer.headers {
+      headers[name] = ["$ref": JSONValue("#/components/headers/\(name)")]
+    }
     object["headers"] = .object(headers)
     var content = JSONObject()
     content[answer.type] = self.content(answer.schema, answer.examples)

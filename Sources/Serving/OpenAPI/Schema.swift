@@ -46,7 +46,10 @@ enum Schema {
   static func header(
     _ name: String, _ schema: JSONValue, _ description: String
   ) -> JSONValue {
-    ["name": JSONValue(name), "in": "header", "schema": schema, "description": JSONValue(description)]
+    [
+      "name": JSONValue(name), "in": "header", "schema": schema,
+      "description": JSONValue(description),
+    ]
   }
 
   static let timeout = header(

@@ -1,6 +1,51 @@
 import ArgumentParser
+import Serving
 
-/// What is served.
+/// What is served, and how long requests may wait for it.
 struct ModelArguments: ParsableArguments {
-  @Argument(help: "Model directory.") var model: String
+  @Argument(
+    help: ArgumentHelp(
+      "Model directory, or NAME=DIR; several are served side by side.",
+      discussion: """
+        A directory with folders 1, 2, … serves the highest. HUP loads everything anew and switches versions.
+        """))
+  var models: [String]
+  @Option(help: "Name of the model that answers /predict; without it, the first.")
+  var defaultModel: String?
+  @Option(
+    help: ArgumentHelp(
+      "NAME=DIR:5%: another version of a model that answers this share of its requests.",
+      valueName: "name=dir:percent%"))
+  var canary: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "NAME=DIR: another version that answers nobody, but is compared with what the first says.",
+      valueName: "name=dir"))
+  var shadow: [String] = []
+  @Option(help: "Most texts that wait in a worker; past it the answer is 503.")
+  var maxQueue = 512
+  @Option(help: "Seconds that a request may have to wait for its turn; past it the answer is 503.")
+  var maxQueueWait = 5.0
+  @Option(help: "Most texts in one request.") var maxTexts = 256
+
+  func validate() throws {
+    for (name, value) in [("--max-queue", maxQueue), ("--max-texts", maxTexts)]
+    where !(1...65536).contains(value) {
+      throw ValidationError("\(name) \(value): use a number from 1 to 65536")
+    }
+    if !(maxQueueWait > 0 && maxQueueWait < 1e6) {
+      throw ValidationError("--max-queue-wait \(maxQueueWait): use seconds above 0")
+    }
+  }
+
+  func specifications() throws -> [ModelSpecification] {
+    try models.map(ModelSpecification.primary) + canary.map(ModelSpecification.canary)
+      + shadow.map(ModelSpecification.shadow)
+  }
+
+  func apply(to options: inout ServingOptions) {
+    options.maximumQueuedTexts = maxQueue
+    options.maximumQueueWait = maxQueueWait
+    options.maximumTextsPerRequest = maxTexts
+  }
 }

@@ -19,9 +19,12 @@ struct Serve: ParsableCommand {
         martlet serve Models/sms-spam
         martlet serve my-model -w 4 -b 0.0.0.0:5000
         martlet serve my-model -w 4 -b unix:/run/martlet.sock --access-logfile -
+        martlet serve spam=Models/sms-spam topics=ag-news --canary topics=ag-news-2:5%
+        martlet serve my-model --token-file /etc/martlet/tokens --rate-limit 100/s
       """)
 
-  @OptionGroup var models: ModelArguments
+  @OptionGroup(title: "Models") var models: ModelArguments
+  @OptionGroup(title: "Access") var access: AccessArguments
   @OptionGroup(title: "Pool") var pool: PoolOptions
   @OptionGroup(title: "Connections") var connections: ConnectionOptions
   @OptionGroup(title: "Admin") var admin: AdminOptions
@@ -35,14 +38,14 @@ struct Serve: ParsableCommand {
     logs.bootstrap()
     let slots = configuration.slotCount
     let memory = try SharedMemory(
-      byteCount: Scoreboard.byteCount(slots: slots) + PoolCounters.byteCount(slots: slots)
-        + HealthCounters.byteCount(slots: slots))
+      byteCount: Scoreboard.byteCount(slots: slots)
+        + ServeProgram.Counters.byteCount(slots: slots))
     let scoreboard = try Scoreboard(in: memory, slots: slots)
     let program = ServeProgram(
-      directory: models.model, options: servingOptions, gracefulTimeout: pool.gracefulTimeout,
-      scoreboard: scoreboard,
-      counters: try PoolCounters(in: memory, slots: slots),
-      health: try HealthCounters(in: memory, slots: slots), accessLog: logs.accessLog,
+      models: try models.specifications(), defaultModel: models.defaultModel,
+      access: try access.settings(), options: servingOptions,
+      gracefulTimeout: pool.gracefulTimeout, scoreboard: scoreboard,
+      counters: try ServeProgram.Counters(in: memory, slots: slots), accessLog: logs.accessLog,
       adminToken: try admin.token())
     if checkConfig {
       try program.load()
@@ -52,7 +55,7 @@ struct Serve: ParsableCommand {
     let arbiter = try Arbiter(
       configuration: configuration, program: program, scoreboard: scoreboard,
       log: Logger(label: "martlet")
-    ) { [self] in announce($0, model: program.model?.name) }
+    ) { [self] in announce($0, models: program.modelNames) }
     throw ExitCode(try arbiter.run())
   }
 
@@ -60,16 +63,17 @@ struct Serve: ParsableCommand {
     var options = ServingOptions()
     options.requestTimeout = pool.timeout
     connections.apply(to: &options.http)
+    models.apply(to: &options)
     return options
   }
 
-  private func announce(_ listeners: [ListeningSocket], model: String?) {
+  private func announce(_ listeners: [ListeningSocket], models: [String]) {
     let address = listeners.first?.localAddress ?? ""
     let target =
       address.hasPrefix("unix:")
       ? "--unix-socket \(address.dropFirst(5)) http://localhost" : "http://\(address)"
     let text = """
-      ready: \(model ?? "model") on \(listeners.map(\.address).joined(separator: ", ")) with \
+      ready: \(models.joined(separator: ", ")) on \(listeners.map(\.address).joined(separator: ", ")) with \
       \(pool.workers) workers, admin on \(admin.adminBind)
       try:   curl -s \(target)/predict -H 'Content-Type: application/json' \
       -d '{"input": "WINNER! Claim your free prize now, text YES to 80086"}'
