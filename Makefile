@@ -10,7 +10,7 @@ TARGET ?= safetensors
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test lint format bench bench-peers fuzz clean
+.PHONY: help deps deps-test run build test lint format bench bench-peers check-clients fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-peers: ## time Martlet against OpenVINO, onnxruntime, CTranslate2, PyTorch
 	@deploy/deps.sh bench
 	@Benchmarks/peers/run
 	@Benchmarks/server-peers/run
+
+check-clients: ## drive the API with tritonclient, openai and schemathesis (installs them in .build-clients)
+	@Tests/Clients/run
 
 # The sanitizer's flags stand here and not in a manifest, so that no package of ours has unsafe flags.
 fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json SECONDS=600

@@ -46,6 +46,8 @@ let package = Package(
         argumentParser,
       ]),
     .executableTarget(
+      name: "load-generator", dependencies: ["CEvents"], path: "Benchmarks/overload/loader"),
+    .executableTarget(
       name: "benchmark-server", dependencies: ["Serving", "Transformer"], path: "Benchmarks/server"),
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),

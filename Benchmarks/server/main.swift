@@ -4,7 +4,7 @@ import Serving
 import Transformer
 
 // One worker without an arbiter, for measuring HTTP and Serving alone:
-//   benchmark-server PORT [MODEL-DIRECTORY]
+//   benchmark-server PORT [MODEL-DIRECTORY [QUEUE]]
 // Without a model, /predict answers a constant; /healthz needs none.
 
 /// Answers at once.
@@ -46,12 +46,15 @@ func listen(port: UInt16) -> Int32 {
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 2, let port = UInt16(arguments[1]) else {
-  print("usage: benchmark-server PORT [MODEL-DIRECTORY]")
+  print("usage: benchmark-server PORT [MODEL-DIRECTORY [QUEUE]]")
   exit(2)
 }
 let predictor: any Predictor =
   arguments.count > 2 ? try TextModel.load(directory: arguments[2]) : ConstantPredictor()
-let server = try PredictionServer(listeners: [listen(port: port)], predictor: predictor)
+var options = ServingOptions()
+if arguments.count > 3, let depth = Int(arguments[3]) { options.maximumQueuedTexts = depth }
+let server = try PredictionServer(
+  listeners: [listen(port: port)], predictor: predictor, options: options)
 server.start()
 print("listening on 127.0.0.1:\(port)")
 dispatchMain()
