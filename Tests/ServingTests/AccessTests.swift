@@ -12,7 +12,7 @@ import Transformer
 
   private static func file(_ text: String, mode: Int = 0o600) throws -> String {
     let path = NSTemporaryDirectory() + "martlet-tokens-\(UUID().uuidString)"
-    FileManager.default.createFile(
+    _ = FileManager.default.createFile(
       atPath: path, contents: Data(text.utf8), attributes: [.posixPermissions: mode])
     return path
   }
