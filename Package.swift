@@ -18,6 +18,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
     .target(name: "CKernels"),
@@ -34,6 +35,8 @@ let package = Package(
     .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
     .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
     .target(
+      name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")]),
+    .target(
       name: "Serving",
       dependencies: [
         "HTTP", "Prefork", "CSystem", "Transformer", "Tokenization", "Health", "JSON", log,
@@ -41,7 +44,8 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Serving", "FileJobs", "HTTP", "Training", "Transformer", "Tensor", "Health", "Prefork",
+        "Serving", "Settings", "FileJobs", "HTTP", "Training", "Transformer", "Tensor", "Health",
+        "Prefork",
         "JSON", log,
         argumentParser,
       ]),
@@ -63,7 +67,10 @@ let package = Package(
     .testTarget(name: "FileJobsTests", dependencies: ["FileJobs", "Transformer"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),
-    .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem"]),
+    .executableTarget(
+      name: "pool-probe", dependencies: ["Prefork", "CSystem", log], path: "Tests/PoolProbe"),
+    .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem", "pool-probe"]),
+    .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     .testTarget(
       name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", log], exclude: ["Fixtures"]),
     .testTarget(

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
@@ -37,6 +38,8 @@ int martlet_accept(int listener, struct sockaddr *address, socklen_t *length) {
 int martlet_set_parent_death_signal(int signal_number) {
   return prctl(PR_SET_PDEATHSIG, (unsigned long)signal_number, 0UL, 0UL, 0UL);
 }
+
+int martlet_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL); }
 
 int martlet_set_process_name(const char *name) { return prctl(PR_SET_NAME, name, 0UL, 0UL, 0UL); }
 
@@ -108,6 +111,8 @@ int martlet_reset_signals(void) {
 
 int martlet_ignore_sigpipe(void) { return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0; }
 
+int martlet_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK); }
+
 int martlet_event_descriptor(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 uint64_t martlet_monotonic_nanoseconds(void) {
@@ -123,7 +128,7 @@ int martlet_drop_privileges(uid_t user, gid_t group, const char *user_name) {
   }
   if (setgid(group) != 0 || setuid(user) != 0) return -1;
   // A process that could take its privileges back has not dropped them.
-  if (user != 0 && setuid(0) == 0) {
+  if ((user != 0 && setuid(0) == 0) || (group != 0 && user != 0 && setgid(0) == 0)) {
     errno = EPERM;
     return -1;
   }

@@ -169,7 +169,7 @@ extension HTTPServer {
       requestID: request.id, to: &outgoing)
     observer(
       Exchange(
-        request: request, requestID: request.id, status: response.status,
+        request: request, requestID: request.id, response: response,
         byteCount: outgoing.count - before,
         duration: cevents_monotonic() - request.arrival, peer: connection.peer))
   }
@@ -178,13 +178,14 @@ extension HTTPServer {
     let id = RequestID.make()
     let before = outgoing.count
     connection.isClosing = true
+    let response = refusal.problem.response(requestID: id)
     writer.write(
-      refusal.problem.response(requestID: id),
+      response,
       framing: ResponseWriter.Framing(isHead: false, minorVersion: 1, keepsAlive: false),
       requestID: id, to: &outgoing)
     observer(
       Exchange(
-        request: nil, requestID: id, status: refusal.status, byteCount: outgoing.count - before,
+        request: nil, requestID: id, response: response, byteCount: outgoing.count - before,
         duration: cevents_monotonic() - connection.arrival, peer: connection.peer))
   }
 

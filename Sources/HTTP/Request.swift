@@ -59,6 +59,14 @@ public struct Request: Sendable {
     fieldBytes(name).map { String(decoding: $0, as: UTF8.self) }
   }
 
+  /// The value of the first field with a name that is known only at run time; bytes that are not UTF-8 are replaced.
+  /// - Parameter name: compared without regard to case.
+  public func field(named name: String) -> String? {
+    let wanted = name.utf8.map(\.lowercased)
+    let found = fields.first { head[$0.name].lazy.map(\.lowercased).elementsEqual(wanted) }
+    return found.map { String(decoding: head[$0.value], as: UTF8.self) }
+  }
+
   /// The value of the first query parameter with this name, percent-decoded; empty if it has no `=`.
   public func queryParameter(_ name: String) -> String? {
     if queryRange.isEmpty { return nil }

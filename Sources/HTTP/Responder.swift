@@ -33,12 +33,30 @@ public struct Exchange: Sendable {
   public let request: Request?
   /// The id in `X-Request-Id`.
   public let requestID: String
-  /// The status of the answer.
-  public let status: Status
+  /// The answer.
+  public let response: Response
   /// Bytes of the answer, head and body.
   public let byteCount: Int
   /// Nanoseconds from the first byte of the request to the answer's writing.
   public let duration: Int64
   /// The other end.
   public let peer: Peer
+
+  /// The status of the answer.
+  public var status: Status { response.status }
+
+  /// Bytes of the answer's body, as sent: none for HEAD.
+  public var bodyByteCount: Int { request?.method == .head ? 0 : response.body.count }
+
+  /// The value of the answer's first field with this name that the handler set.
+  /// - Parameter name: compared without regard to case.
+  public func responseField(named name: String) -> String? {
+    let name = name.lowercased()
+    switch name {
+    case "content-type": return response.contentType
+    case "content-length": return "\(response.body.count)"
+    case "x-request-id": return requestID
+    default: return response.fields.first { $0.name.lowercased() == name }?.value
+    }
+  }
 }

@@ -4,293 +4,253 @@ import Logging
 
 /// Keeps the pool alive: one thread, no Dispatch, never a request.
 ///
-/// Everything happens in `run`'s loop: wait for a signal or a quarter of a second, reap the dead,
-/// kill the stuck, fork the missing. Listening sockets belong to the arbiter, so a worker's death
-/// closes none.
+/// `run` repeats one turn: reap the dead, kill the overdue, bring the number of workers to what is wanted, tell the
+/// service manager, wait for a signal or a moment. Everything that a signal asks for is a change of what is wanted; the
+/// turns that follow bring it about. `Child` tells the life of one child. Listening sockets belong to the arbiter, so a
+/// worker's death closes none.
 public final class Arbiter {
-  private struct Child {
-    let slot: Int?
-    let generation: UInt64
-    let bornAt: UInt64
-    var killAt: UInt64?
-  }
-
-  private enum Phase: Equatable {
-    case running
+  enum Phase: Equatable {
+    case serving
+    /// Children end; those left at `killAt` are killed.
     case stopping(killAt: UInt64)
   }
 
-  private let configuration: ArbiterConfiguration
-  private let program: any PoolProgram
-  private let scoreboard: Scoreboard
-  private let log: Logger
-  private let onReady: (([ListeningSocket]) -> Void)
-  private var listeners: [ListeningSocket] = []
-  private var adminListeners: [ListeningSocket] = []
-  private var children: [Int32: Child] = [:]
-  private var wanted: Int
-  private var generation: UInt64 = 1
-  private var phase = Phase.running
-  private var signals: Int32 = -1
-  private var deathsInARow = 0
-  private var forkNotBefore: UInt64 = 0
-  private var hasAnnounced = false
+  let program: any PoolProgram
+  let scoreboard: Scoreboard
+  let log: Logger
+  let onReady: ([ListeningSocket]) -> Void
+  let executable = Executable()
+
+  var configuration = ArbiterConfiguration()
+  var account: Account?
+  var sockets = PoolSockets()
+  var pidFile: PidFile?
+  var manager: ServiceManager
+  var signals: Int32 = -1
+
+  var phase = Phase.serving
+  var children: [Int32: Child] = [:]
+  /// Workers wanted while the pool serves.
+  var wanted = 1
+  /// Whether this pool has been told to have no workers, because a new binary serves.
+  var isWinched = false
+  /// Which load of the program new workers run.
+  var generation: UInt64 = 1
+  /// Whether workers of an older generation are being replaced.
+  var isReloading = false
+  /// Whether another reload was asked for while one was rehearsed.
+  var isReloadPending = false
+  var workerBackoff = CrashBackoff()
+  var companionBackoff = CrashBackoff()
+  /// Whether all workers have served at least once.
+  var hasServed = false
+  var exitCode: Int32 = 0
+  /// What this arbiter was given by the one that it takes over from, while that one lives.
+  var handover: Handover?
+  /// Readable once the new binary's workers serve; -1 when none is on its way.
+  var successorReadiness: Int32 = -1
+  var successorServes = false
+  /// When the last turn began.
+  private var lastTurn: UInt64 = 0
+  /// Until when silence is forgiven, because the arbiter itself was held up.
+  var forgivenUntil: UInt64 = 0
 
   /// An arbiter that does nothing until `run`. `onReady` is called once, when all workers serve.
+  ///
+  /// - Parameter scoreboard: its slots bound the number of workers for the arbiter's life.
   public init(
-    configuration: ArbiterConfiguration, program: any PoolProgram, scoreboard: Scoreboard,
-    log: Logger, onReady: @escaping ([ListeningSocket]) -> Void
-  ) throws(PreforkError) {
-    try configuration.validate()
-    self.configuration = configuration
+    program: any PoolProgram, scoreboard: Scoreboard, log: Logger,
+    onReady: @escaping ([ListeningSocket]) -> Void
+  ) {
     self.program = program
     self.scoreboard = scoreboard
     self.log = log
     self.onReady = onReady
-    wanted = configuration.workers
+    manager = ServiceManager(ProcessInfo.processInfo.environment, process: getpid())
   }
+
+  var now: UInt64 { martlet_monotonic_nanoseconds() }
+
+  func after(_ seconds: Double) -> UInt64 { now + UInt64(seconds * 1e9) }
 
   /// Loads the program, opens the sockets, and keeps workers until told to stop.
   ///
-  /// - Returns: the exit code.
-  /// - Throws: what `PoolProgram.load` throws at the start, or `PreforkError`.
+  /// - Returns: the exit code: 0, or 3 if no worker ever came to serve.
+  /// - Throws: what `PoolProgram.prepare` throws at the start, or `PreforkError`.
   public func run() throws -> Int32 {
-    try program.load()
-    listeners = try configuration.bind.map {
-      try ListeningSocket($0, backlog: configuration.backlog)
+    try start()
+    while true {
+      turn()
+      if phase != .serving && children.values.allSatisfy({ $0.role == .successor }) { break }
+      var waiting = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
+      poll(&waiting, 1, isSettled ? 100 : 10)
+      handleSignals()
     }
-    adminListeners = try configuration.adminBind.map {
-      try ListeningSocket($0, backlog: configuration.backlog)
-    }
+    let isReplaced = children.values.contains { $0.role == .successor } || handover != nil
+    sockets.close(keeping: PoolSockets(), unlinks: !isReplaced)
+    pidFile?.remove()
+    log.info("stopped")
+    return exitCode
+  }
+
+  private func start() throws {
+    let environment = ProcessInfo.processInfo.environment
+    let given = InheritedSocket.fromServiceManager(environment, process: getpid())
+    for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsetenv(name) }
+    handover = Handover.take(from: environment)
+    let inherited = try PoolSockets(handover?.sockets ?? given)
+    configuration = try program.prepare()
+    try configuration.validate()
+    program.adopt()
+    if let mask = configuration.umask { umask(mask) }
+    account = try Account.find(user: configuration.user, group: configuration.group)
+    sockets = try PoolSockets.open(configuration, present: inherited)
+    inherited.close(keeping: sockets, unlinks: false)
     martlet_ignore_sigpipe()
     signals = try SignalDescriptor.open([
-      SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGTTIN, SIGTTOU, SIGCHLD,
+      SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, SIGCHLD,
     ])
+    if let path = configuration.pidFile {
+      pidFile = try PidFile(path: path, isSecond: handover != nil)
+    }
+    wanted = min(configuration.workers, maximumWorkers)
     scoreboard.arbiter = getpid()
     scoreboard.startedAt = now
     scoreboard.workersWanted = wanted
     scoreboard.generation = generation
-    while true {
-      try tick()
-      if phase != .running && children.isEmpty { break }
-      var waiting = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
-      poll(&waiting, 1, 100)
-      handleSignals()
-    }
-    for listener in listeners + adminListeners where listener.address.hasPrefix("unix:") {
-      unlink(String(listener.address.dropFirst(5)))
-    }
-    log.info("stopped")
-    return 0
+    lastTurn = now
   }
 
-  private var now: UInt64 { martlet_monotonic_nanoseconds() }
+  /// Slots allow for each worker's successor while it is replaced.
+  var maximumWorkers: Int { max(1, scoreboard.slotCount - 8) }
 
-  private func after(_ seconds: Double) -> UInt64 { now + UInt64(seconds * 1e9) }
+  // MARK: - One turn
 
-  private func tick() throws {
+  private func turn() {
+    noticeDelay()
     reap()
     killOverdue()
-    guard phase == .running else { return }
-    try replenish()
-    retireOldGenerations()
-    if !hasAnnounced && scoreboard.readyCount >= wanted {
-      hasAnnounced = true
-      onReady(listeners)
+    watchSuccessor()
+    switch phase {
+    case .serving:
+      balanceWorkers()
+      balanceCompanion()
+      noticeProgress()
+    case .stopping(let killAt):
+      endCompanion(killAt: killAt)
     }
+    report()
   }
 
-  // MARK: Signals
-
-  private func handleSignals() {
-    while true {
-      let signal = martlet_next_signal(signals)
-      switch signal {
-      case SIGTERM: stop(with: SIGTERM, within: configuration.gracefulTimeout)
-      case SIGINT, SIGQUIT: stop(with: SIGQUIT, within: 1)
-      case SIGHUP: reload()
-      case SIGUSR1: children.keys.forEach { kill($0, SIGUSR1) }
-      case SIGTTIN: resize(by: 1)
-      case SIGTTOU: resize(by: -1)
-      case SIGCHLD: continue
-      default: return
-      }
-    }
+  /// After the whole group was stopped (Ctrl-Z) or the arbiter loaded a model, heartbeats may look old.
+  private func noticeDelay() {
+    let turn = now
+    if turn - lastTurn > 1_000_000_000 { forgivenUntil = turn + 2_000_000_000 }
+    lastTurn = turn
   }
 
-  private func stop(with signal: Int32, within seconds: Double) {
-    log.info("stopping", metadata: ["signal": "\(signal)"])
-    phase = .stopping(killAt: after(seconds))
-    for (pid, child) in children {
-      kill(pid, signal)
-      if let slot = child.slot { scoreboard[slot].state = .draining }
-    }
+  /// Workers that are to go on serving, oldest first.
+  private func workers(where isWanted: (Child) -> Bool) -> [Int32] {
+    children.filter { $0.value.slot != nil && $0.value.stage == .alive && isWanted($0.value) }
+      .sorted { $0.value.bornAt < $1.value.bornAt }.map(\.key)
   }
 
-  private func resize(by change: Int) {
-    guard phase == .running else { return }
-    wanted = min(max(1, wanted + change), configuration.workers + 16)
-    scoreboard.workersWanted = wanted
-    log.info("workers wanted", metadata: ["workers": "\(wanted)"])
-    let current = workers(of: generation)
-    for pid in current.dropFirst(wanted) { retire(pid) }
+  /// Whether a worker is to be replaced: it runs an older generation, or has had its share of requests.
+  private func isStale(_ child: Child) -> Bool {
+    guard let slot = child.slot else { return false }
+    if child.generation != generation { return true }
+    return child.requestLimit.map { scoreboard[slot].requests >= $0 } ?? false
   }
 
-  private func reload() {
-    guard phase == .running else { return }
-    do {
-      try program.load()
-    } catch {
-      scoreboard.failedReloads += 1
-      log.error("reload refused, the old model keeps serving: \(error.localizedDescription)")
-      return
-    }
-    generation += 1
-    scoreboard.generation = generation
-    scoreboard.reloads += 1
-    log.info("reloading", metadata: ["generation": "\(generation)"])
+  private func isReady(_ process: Int32) -> Bool {
+    guard let slot = children[process]?.slot else { return false }
+    return scoreboard[slot].state == .ready
   }
 
-  // MARK: Children
+  /// How many workers there are to be.
+  private var target: Int { isWinched ? 0 : wanted }
 
-  /// Live workers of a generation that have not been told to go, oldest first.
-  private func workers(of generation: UInt64) -> [Int32] {
-    children.filter {
-      $0.value.slot != nil && $0.value.generation == generation && $0.value.killAt == nil
-    }
-    .sorted { $0.value.bornAt < $1.value.bornAt }.map(\.key)
-  }
-
-  private func replenish() throws {
-    guard now >= forkNotBefore else { return }
-    while workers(of: generation).count < wanted {
-      guard let slot = scoreboard.slots.first(where: { $0.state == .empty }) else { return }
-      try fork(slot)
-    }
-    if !adminListeners.isEmpty
-      && !children.values.contains(where: { $0.slot == nil && $0.generation == generation })
+  /// Forks what is missing and retires what is too much. Stale workers go one by one, each when another serves in its
+  /// place: there is never less than the wanted number, and never more than one above it.
+  private func balanceWorkers() {
+    var fresh = workers { !isStale($0) }
+    var stale = workers { isStale($0) }
+    while fresh.count < target && fresh.count + stale.count <= target,
+      workerBackoff.allowsFork(at: now),
+      let slot = scoreboard.slots.first(where: { $0.state == .empty }),
+      let process = fork(.worker(slot: slot.index))
     {
-      try fork(nil)
+      fresh.append(process)
+    }
+    let serving = fresh.count(where: isReady)
+    while serving + stale.count > target, !stale.isEmpty { retire(stale.removeFirst()) }
+    while stale.isEmpty && fresh.count > target { retire(fresh.removeFirst()) }
+  }
+
+  /// Keeps one companion of the present generation; the old one ends when the new one runs.
+  private func balanceCompanion() {
+    let companions = children.filter { $0.value.role == .companion && $0.value.stage == .alive }
+    let isThere = companions.contains { $0.value.generation == generation }
+    if !sockets.adminListeners.isEmpty && !isThere && companionBackoff.allowsFork(at: now) {
+      _ = fork(.companion)
+    }
+    for (process, child) in companions
+    where child.generation != generation || sockets.adminListeners.isEmpty {
+      retire(process)
     }
   }
 
-  /// Old workers go once the new generation serves in full strength.
-  private func retireOldGenerations() {
-    let old = children.filter { $0.value.generation != generation && $0.value.killAt == nil }
-    guard !old.isEmpty else { return }
-    let ready = scoreboard.slots.filter { $0.state == .ready && $0.generation == generation }
-    if ready.count >= wanted { old.keys.forEach(retire) }
-  }
-
-  private func retire(_ pid: Int32) {
-    kill(pid, SIGTERM)
-    children[pid]?.killAt = after(configuration.gracefulTimeout)
-    if let slot = children[pid]?.slot { scoreboard[slot].state = .draining }
-  }
-
-  private func fork(_ slot: WorkerSlot?) throws {
-    let threads = martlet_thread_count()
-    guard threads <= 1 else { throw PreforkError.threadsBeforeFork(Int(threads)) }
-    if let slot {
-      slot.state = .starting
-      slot.generation = generation
-      slot.startedAt = now
-      slot.heartbeat = now
-      slot.busySince = 0
-    }
-    let arbiter = getpid()
-    let pid = martlet_fork()
-    guard pid >= 0 else {
-      slot?.state = .empty
-      log.error("fork failed: \(String(cString: strerror(errno)))")
-      forkNotBefore = after(1)
-      return
-    }
-    if pid == 0 { martlet_exit_now(live(slot, arbiter: arbiter)) }
-    slot?.processIdentifier = pid
-    if slot == nil { scoreboard.companion = pid }
-    children[pid] = Child(slot: slot?.index, generation: generation, bornAt: now, killAt: nil)
-    log.debug("forked", metadata: ["pid": "\(pid)", "slot": "\(slot?.index ?? -1)"])
-  }
-
-  /// The child's side of a fork: from here on this process is a worker, or the companion.
-  private func live(_ slot: WorkerSlot?, arbiter: Int32) -> Int32 {
-    close(signals)
-    martlet_reset_signals()
-    martlet_set_parent_death_signal(SIGTERM)
-    // The arbiter may have died before the line above.
-    if getppid() != arbiter { return 1 }
-    guard let descriptor = try? SignalDescriptor.open([SIGTERM, SIGINT, SIGQUIT, SIGUSR1]) else {
-      return 1
-    }
-    martlet_set_process_name(slot.map { "martlet-w\($0.index)" } ?? "martlet-health")
-    let context = ChildContext(
-      listeners: (slot == nil ? adminListeners : listeners).map(\.descriptor),
-      scoreboard: scoreboard, slot: slot, signalDescriptor: descriptor)
-    return slot == nil ? program.runCompanion(context) : program.runWorker(context)
-  }
-
-  private func reap() {
-    var status: Int32 = 0
-    while true {
-      let pid = waitpid(-1, &status, WNOHANG)
-      guard pid > 0 else { return }
-      guard let child = children.removeValue(forKey: pid) else { continue }
-      if let slot = child.slot { clear(scoreboard[slot]) }
-      let wasAsked = child.killAt != nil || phase != .running
-      if wasAsked { continue }
-      let cause =
-        martlet_was_signalled(status)
-        ? "signal \(martlet_termination_signal(status))"
-        : "exit code \(martlet_exit_status(status))"
-      scoreboard.crashes += 1
-      log.warning(
-        "\(child.slot == nil ? "health process" : "worker") died, starting another",
-        metadata: ["pid": "\(pid)", "cause": "\(cause)"])
-      backOff(child)
+  /// The companion ends last, so that the pool can be watched while it drains.
+  private func endCompanion(killAt: UInt64) {
+    let others = children.values.contains { $0.role != .companion && $0.role != .successor }
+    guard !others else { return }
+    for (process, child) in children where child.role == .companion && child.stage == .alive {
+      kill(process, SIGTERM)
+      children[process]?.stage = .draining(killAt: max(killAt, after(1)))
     }
   }
 
-  private func clear(_ slot: WorkerSlot) {
-    slot.state = .empty
-    slot.processIdentifier = 0
-    slot.connections = 0
-    slot.queueDepth = 0
-    slot.inFlight = 0
-    slot.busySince = 0
+  /// Whether nothing is about to change, so that the next turn can wait.
+  private var isSettled: Bool {
+    phase == .serving && hasServed
+      && !children.values.contains { $0.role == .rehearsal || $0.stage != .alive }
+      && workers { isStale($0) }.isEmpty && scoreboard.readyCount == target
   }
 
-  /// A child that lived a while is replaced at once; one that dies young is waited for, twice as long
-  /// each time, so that a broken worker does not become a storm of forks.
-  private func backOff(_ child: Child) {
-    deathsInARow = now - child.bornAt < 2_000_000_000 ? deathsInARow + 1 : 0
-    scoreboard.isCrashLooping = deathsInARow >= 5
-    guard deathsInARow > 2 else { return }
-    forkNotBefore = after(min(10, 0.1 * Double(1 << min(deathsInARow, 10))))
+  /// Takes note of what the workers have reached.
+  private func noticeProgress() {
+    let fresh = workers { !isStale($0) }
+    let isComplete = fresh.count == target && fresh.allSatisfy(isReady)
+    let isGrown = fresh.allSatisfy { now - (children[$0]?.bornAt ?? now) > CrashBackoff.youth }
+    if isComplete && isGrown && target > 0 { workerBackoff.recordHealth() }
+    scoreboard.isCrashLooping = workerBackoff.isLooping && scoreboard.readyCount < target
+    if isComplete && !hasServed {
+      hasServed = true
+      manager.ready()
+      handover?.announceReady()
+      onReady(sockets.listeners)
+    } else if isReloading && isComplete && workers(where: isStale).isEmpty {
+      isReloading = false
+      log.info("reloaded", metadata: ["generation": "\(generation)"])
+      manager.ready()
+    }
+    if !hasServed && workerBackoff.isLooping {
+      log.critical("workers do not come to serve; the lines above say why")
+      exitCode = 3
+      stop(with: SIGQUIT, within: 1)
+    }
   }
 
-  private func killOverdue() {
-    if case .stopping(let killAt) = phase, now >= killAt {
-      children.keys.forEach { kill($0, SIGKILL) }
+  private func report() {
+    let ready = scoreboard.readyCount
+    switch phase {
+    case .serving where isReloading: manager.status("reloading; \(ready) workers serve")
+    case .serving where scoreboard.isCrashLooping:
+      manager.status("workers keep dying; \(ready) of \(target) serve")
+    case .serving: manager.status("\(ready) of \(target) workers serve")
+    case .stopping: manager.status("stopping")
     }
-    let limit = UInt64(configuration.timeout * 1e9)
-    for (pid, child) in children {
-      if let killAt = child.killAt, now >= killAt { kill(pid, SIGKILL) }
-      guard let index = child.slot else { continue }
-      let slot = scoreboard[index]
-      let beat = slot.heartbeat
-      let busy = slot.busySince
-      let isSilent = now > beat && now - beat > limit
-      let isStuck = busy > 0 && now > busy && now - busy > limit
-      if isSilent || isStuck {
-        scoreboard.timeouts += 1
-        log.error(
-          "worker timed out, killing it",
-          metadata: ["pid": "\(pid)", "stuck": "\(isStuck ? "computing" : "silent")"])
-        kill(pid, SIGKILL)
-        slot.heartbeat = now
-        slot.busySince = 0
-      }
-    }
+    let isHealthy = phase != .serving || isWinched || (ready > 0 && !scoreboard.isCrashLooping)
+    if isHealthy { manager.beat(at: now) }
   }
 }

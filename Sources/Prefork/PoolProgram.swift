@@ -1,13 +1,23 @@
-/// What a pool runs. The arbiter calls `load` in its one thread before it forks; the others run in a
-/// child each and end it by returning its exit code.
+/// What a pool runs. The arbiter calls `prepare` and `adopt` in its one thread before it forks; the others run in a child
+/// each and end it by returning its exit code.
+///
+/// A reload is a `prepare` and a `rehearse` in a child of its own, and, if that child ends well, a `prepare` and an
+/// `adopt` in the arbiter.
 public protocol PoolProgram: AnyObject {
-  /// Loads what workers share, and checks it; called at the start and at each reload. When it throws
-  /// at a reload, what was loaded before stays in use. Must not start threads or use Dispatch.
-  func load() throws
+  /// Reads the settings anew and loads what workers share (unless the settings say that each loads its own). What was
+  /// adopted before stays in use. Must not start threads or use Dispatch.
+  /// - Returns: how the pool is to be run with it.
+  func prepare() throws -> ArbiterConfiguration
+  /// Tries out what was prepared, as a worker would use it.
+  func rehearse() throws
+  /// Children forked from now on use what was prepared. Called after `prepare`, in the same process.
+  func adopt()
   /// The life of a worker: serve until SIGTERM (finish what has begun) or SIGQUIT (at once).
   func runWorker(_ context: ChildContext) -> Int32
   /// The life of the companion, which watches the pool.
   func runCompanion(_ context: ChildContext) -> Int32
+  /// Opens log files anew, in the arbiter.
+  func reopenLogs()
 }
 
 /// What a child of the arbiter starts with.
@@ -18,7 +28,7 @@ public struct ChildContext: Sendable {
   public let scoreboard: Scoreboard
   /// This worker's slot; nil in the companion.
   public let slot: WorkerSlot?
-  /// Becomes readable when a signal came for this process; read with `nextSignal`.
+  /// Becomes readable when a signal came for this process; read with `nextRequest`.
   public let signalDescriptor: Int32
 
   /// What a signal asks of a child.

@@ -17,6 +17,10 @@ public enum PreforkError: Error, Equatable, Sendable {
   case invalidSetting(name: String, value: String, reason: String)
   /// The user or group to run workers as does not exist.
   case unknownAccount(kind: String, name: String)
+  /// This process may not become that user or group.
+  case notPermitted(user: String, group: String)
+  /// A file cannot be written.
+  case writing(path: String, code: Int32)
   /// The pid file names a process that is alive.
   case alreadyRunning(pidFile: String, processIdentifier: Int32)
   /// A system call of the arbiter failed.
@@ -43,6 +47,10 @@ extension PreforkError: LocalizedError {
       "\(name) \(value): \(reason)"
     case .unknownAccount(let kind, let name):
       "there is no \(kind) '\(name)' on this system; create it or name another"
+    case .notPermitted(let user, let group):
+      "workers cannot become --user '\(user)' --group '\(group)'; start the daemon as root, or as that user without these options"
+    case .writing(let path, let code):
+      "\(path) cannot be written: \(Self.text(code)); let the daemon's user write in its folder, or name another file"
     case .alreadyRunning(let pidFile, let processIdentifier):
       "\(pidFile) names process \(processIdentifier), which is alive; stop it or choose another --pid"
     case .systemCall(let call, let code):

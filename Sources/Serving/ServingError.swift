@@ -10,6 +10,8 @@ public enum ServingError: Error, Sendable, Equatable, LocalizedError {
   case badTokens(path: String, line: Int?, reason: String)
   /// An option's value is none that it takes.
   case badOption(name: String, value: String, mend: String)
+  /// A format of the access log has an atom that there is not.
+  case badLogFormat(String, at: String)
 
   /// What is wrong, and where.
   public var errorDescription: String? {
@@ -21,12 +23,16 @@ public enum ServingError: Error, Sendable, Equatable, LocalizedError {
     case .badTokens(let path, let line, let reason):
       "The token file \(path)\(line.map { ", line \($0)," } ?? "") cannot be used: \(reason)."
     case .badOption(let name, let value, let mend): "\(name) \(value): \(mend)"
+    case .badLogFormat(let format, let place):
+      "--access-logformat '\(format)' is not understood at '\(place)': use logfmt, json, combined, or atoms as in "
+        + "'%(h)s %(t)s \"%(r)s\" %(s)s'; `martlet help serve` lists them."
     }
   }
 
   /// How to mend it.
   public var recoverySuggestion: String? {
     switch self {
+    case .badLogFormat: nil
     case .cannotOpenLog: "Give the daemon's user the right to write there, or name another file."
     case .badModel(_, _, let mend), .badOption(_, _, let mend): mend
     case .badTokens:

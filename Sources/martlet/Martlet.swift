@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import Settings
 
 @main
 struct Martlet: ParsableCommand {
@@ -17,6 +19,26 @@ struct Martlet: ParsableCommand {
     subcommands: [
       Serve.self, Train.self, Eval.self, Predict.self, Embed.self, Inspect.self, Quantize.self,
       Profile.self,
-      Bench.self,
+      Bench.self, Manual.self,
     ])
+
+  /// `serve` alone takes settings from elsewhere than its command line as well.
+  static func main() {
+    let words = Array(CommandLine.arguments.dropFirst())
+    guard words.first == "serve", !words.contains(where: { ["-h", "--help"].contains($0) }) else {
+      return main(words)
+    }
+    var layers: SettingsLayers?
+    do {
+      layers = try Serve.layers()
+      var command = try parseAsRoot(["serve"] + (layers?.arguments ?? []))
+      try command.run()
+    } catch {
+      if let value = layers?.culprit(in: message(for: error)) {
+        let text = "\(value.option.name) is set by: \(value.source)\n"
+        FileHandle.standardError.write(Data(text.utf8))
+      }
+      exit(withError: error)
+    }
+  }
 }

@@ -186,12 +186,12 @@ import Transformer
     #expect(answer.fields["retry-after"] == "1")
   }
 
-  @Test(arguments: AccessLog.Format.allCases)
-  func accessLogHasTheRequestButNeverItsText(_ format: AccessLog.Format) throws {
+  @Test(arguments: LogFormat.allCases)
+  func accessLogHasTheRequestButNeverItsText(_ format: LogFormat) throws {
     let path = NSTemporaryDirectory() + "martlet-access-\(UUID().uuidString)"
     defer { unlink(path) }
     let running = try RunningServer(
-      WordPredictor(), { _, _ in }, accessLog: try AccessLog(path: path, format: format))
+      WordPredictor(), { _, _ in }, accessLog: try AccessLog(path: path, format: .fields(format)))
     let fields = "X-Request-Id: r-7\r\n"
     _ = try running.post("/predict?q=secret", Array(#"{"input":"secret"}"#.utf8), fields: fields)
     var lines = ""

@@ -23,6 +23,9 @@ int martlet_accept(int listener, struct sockaddr *address, socklen_t *length);
 /// prctl(PR_SET_PDEATHSIG): the signal the caller gets when the thread that forked it ends.
 int martlet_set_parent_death_signal(int signal_number);
 
+/// prctl(PR_SET_NO_NEW_PRIVS): no program that the caller starts can gain privileges, by a setuid bit or otherwise.
+int martlet_no_new_privileges(void);
+
 /// prctl(PR_SET_NAME): the name shown by `ps -o comm`, cut to 15 bytes by the kernel.
 int martlet_set_process_name(const char *name);
 
@@ -41,6 +44,9 @@ int martlet_reset_signals(void);
 
 /// Ignores SIGPIPE, so that writing to a closed socket is an error number and not a death.
 int martlet_ignore_sigpipe(void);
+
+/// pipe2(2) with O_CLOEXEC | O_NONBLOCK: the end to read from, then the end to write to.
+int martlet_pipe(int ends[2]);
 
 /// A non-blocking, close-on-exec eventfd(2) that starts at zero.
 int martlet_event_descriptor(void);

@@ -1,34 +1,62 @@
 import ArgumentParser
+import Foundation
 import Logging
 import Serving
 
 /// What is written down, where and how.
 struct LogOptions: ParsableArguments {
+  enum Priority: String, ExpressibleByArgument, CaseIterable {
+    case auto, always, never
+  }
+
   @Option(help: "Access log: a file, or - for standard output.") var accessLogfile: String?
-  @Option(help: "Access log format: logfmt, json.") var accessLogformat = "logfmt"
-  @Option(help: "Log level: debug, info, warning, error.") var logLevel = "info"
+  @Option(
+    help: ArgumentHelp(
+      "Access log format: logfmt, json, combined, or a text with Gunicorn's atoms.",
+      discussion: """
+        Atoms: %(h)s peer, %(t)s time, %(r)s request line, %(m)s method, %(U)s path, %(q)s query, %(H)s protocol, %(s)s \
+        status, %(B)s and %(b)s bytes of the body, %(f)s referer, %(a)s user agent, %(T)s seconds, %(M)s milliseconds, \
+        %(D)s microseconds, %(L)s seconds with a fraction, %(p)s process, %({NAME}i)s and %({NAME}o)s fields of request \
+        and answer, %(l)s and %(u)s a dash, %% a percent sign.
+        """))
+  var accessLogformat = "logfmt"
+  @Option(help: "Error log: a file, or - for standard error.") var errorLogfile = "-"
+  @Option(help: "Error log format.") var errorLogformat = LogFormat.logfmt
+  @Option(help: "Least important lines of the error log: debug, info, warning, error.")
+  var logLevel = "info"
+  @Option(
+    help:
+      "Begin lines of the error log with journald's <N>; auto does where standard error is the journal."
+  )
+  var logPriority = Priority.auto
 
   func validate() throws {
     if Logger.Level(rawValue: logLevel) == nil {
       throw ValidationError("--log-level \(logLevel): use debug, info, warning or error")
     }
-    if AccessLog.Format(rawValue: accessLogformat) == nil {
-      throw ValidationError("--access-logformat \(accessLogformat): use logfmt or json")
-    }
+    _ = try AccessLog.Format(accessLogformat)
   }
 
-  func bootstrap() {
-    let level = Logger.Level(rawValue: logLevel) ?? .info
-    LoggingSystem.bootstrap { StandardErrorLogHandler(label: $0, level: level) }
+  var errorLog: ErrorLog.Settings {
+    var settings = ErrorLog.Settings()
+    settings.path = errorLogfile == "-" ? nil : errorLogfile
+    settings.format = errorLogformat
+    settings.level = Logger.Level(rawValue: logLevel) ?? .info
+    settings.hasPriority =
+      switch logPriority {
+      case .always: true
+      case .never: false
+      case .auto:
+        settings.path == nil && ErrorLog.isJournal(ProcessInfo.processInfo.environment)
+      }
+    return settings
   }
 
-  /// Opens the access log; called in each worker.
-  var accessLog: @Sendable () throws -> AccessLog? {
-    guard let path = accessLogfile else { return { nil } }
-    let format = AccessLog.Format(rawValue: accessLogformat) ?? .logfmt
-    return {
-      try path == "-"
-        ? AccessLog(descriptor: 1, format: format) : AccessLog(path: path, format: format)
-    }
+  func apply(to settings: inout ServeSettings) throws {
+    settings.accessLogPath = accessLogfile
+    settings.accessLogFormat = try AccessLog.Format(accessLogformat)
+    settings.errorLog = errorLog
   }
 }
+
+extension LogFormat: ExpressibleByArgument {}

@@ -1,23 +1,66 @@
 import ArgumentParser
 import Prefork
 
-/// How many processes there are, where they listen, and how long they may take.
+/// How many processes there are, where they listen, who they are, and how long they may take.
 struct PoolOptions: ParsableArguments {
   @Option(name: .shortAndLong, help: "Worker processes.") var workers = 1
   @Option(
     name: .shortAndLong,
-    help: "Address to listen on: HOST:PORT, [IPV6]:PORT, unix:PATH, fd://N; may be repeated.")
+    help: ArgumentHelp(
+      "Address to listen on: HOST:PORT, [IPV6]:PORT, unix:PATH, fd://N; may be repeated.",
+      discussion:
+        "Port 0 lets the kernel choose. Sockets that systemd passes (LISTEN_FDS) stand in for all addresses."
+    ))
   var bind: [String] = ["127.0.0.1:5000"]
   @Option(help: "Connections that the kernel keeps waiting.") var backlog: Int32 = 2048
-  @Option(name: .shortAndLong, help: "Seconds after which a hung worker is killed.")
+  @Flag(help: "Let other processes listen on the same TCP addresses (SO_REUSEPORT).")
+  var reusePort = false
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Seconds after which a hung worker is killed.",
+      discussion:
+        "Hung is a worker that gives no sign of life, or one computation that takes longer. It is also the time that a request may wait, unless it says otherwise."
+    ))
   var timeout = 30.0
-  @Option(help: "Seconds that a stopping worker has to finish.") var gracefulTimeout = 30.0
+  @Option(help: "Seconds that a stopping or replaced worker has to finish.")
+  var gracefulTimeout = 30.0
+  @Option(help: "Requests after which a worker is replaced, without dropping any; 0 for never.")
+  var maxRequests = 0
+  @Option(help: "The most that is added to --max-requests, at random for each worker.")
+  var maxRequestsJitter = 0
+  @Flag(
+    inversion: .prefixedNo,
+    help: ArgumentHelp(
+      "Load the model once, before the workers are forked, so that they share its memory.",
+      discussion: "With --no-preload each worker loads a copy of its own, as the user of --user."))
+  var preload = true
+  @Option(name: .shortAndLong, help: "File that names the arbiter's process.") var pid: String?
+  @Option(
+    name: .shortAndLong,
+    help: "User that workers run as, by name or number; the arbiter stays what it was started as.")
+  var user: String?
+  @Option(name: .shortAndLong, help: "Group that workers run as; the user's own by default.")
+  var group: String?
+  @Option(help: "Permission bits, in octal, taken from sockets and files that the daemon makes.")
+  var umask: String?
+
+  func validate() throws {
+    if let umask, UInt32(umask, radix: 8) == nil {
+      throw ValidationError("--umask \(umask): use an octal number from 0 to 0777")
+    }
+  }
 
   var configuration: ArbiterConfiguration {
     var configuration = ArbiterConfiguration()
     (configuration.workers, configuration.bind) = (workers, bind)
-    (configuration.backlog, configuration.timeout) = (backlog, timeout)
-    configuration.gracefulTimeout = gracefulTimeout
+    (configuration.backlog, configuration.reusePort) = (backlog, reusePort)
+    (configuration.timeout, configuration.gracefulTimeout) = (timeout, gracefulTimeout)
+    configuration.maxRequests = maxRequests
+    configuration.maxRequestsJitter = maxRequestsJitter
+    (configuration.preload, configuration.pidFile) = (preload, pid)
+    (configuration.user, configuration.group) = (user, group)
+    configuration.umask = umask.flatMap { UInt32($0, radix: 8) }
     return configuration
   }
 }

@@ -1,19 +1,25 @@
 import ArgumentParser
 import Foundation
-import Health
 import Logging
 import Prefork
 import Serving
+import Settings
 
 /// One group of options for each concern, each in a file of its own beside this one. A group knows its names, checks its
-/// values in `validate`, and writes them into the settings of what it is for.
+/// values in `validate`, and writes them into the settings of what it is for. An option that is added to a group can be
+/// set in the environment and in `martlet.toml` at once, because `SettingsLayers` reads their names from the help.
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Serve a model on POST /predict from a pool of workers.",
     discussion: """
-      Options have Gunicorn's names. Signals: TERM stops gracefully, INT and QUIT at once, HUP \
-      reloads the model without dropping a request, TTIN and TTOU add and remove a worker, USR1 \
-      opens the logs anew.
+      Options have Gunicorn's names. Each can also be set in the environment (--max-requests as \
+      MARTLET_MAX_REQUESTS) and in a file (max_requests = 1000 in martlet.toml); the command line \
+      beats the environment, which beats the file.
+
+      Signals: TERM stops gracefully, INT and QUIT at once. HUP reads the file and the model anew \
+      without dropping a request, and keeps the old ones if the new are bad. USR2 starts the \
+      binary anew on the same sockets; then TERM ends this one, or WINCH its workers alone. TTIN \
+      and TTOU add and remove a worker. USR1 opens the logs anew.
 
       Examples:
         martlet serve Models/sms-spam
@@ -21,6 +27,7 @@ struct Serve: ParsableCommand {
         martlet serve my-model -w 4 -b unix:/run/martlet.sock --access-logfile -
         martlet serve spam=Models/sms-spam topics=ag-news --canary topics=ag-news-2:5%
         martlet serve my-model --token-file /etc/martlet/tokens --rate-limit 100/s
+        martlet serve -c /etc/martlet.toml --check-config
       """)
 
   @OptionGroup(title: "Models") var models: ModelArguments
@@ -29,42 +36,76 @@ struct Serve: ParsableCommand {
   @OptionGroup(title: "Connections") var connections: ConnectionOptions
   @OptionGroup(title: "Admin") var admin: AdminOptions
   @OptionGroup(title: "Logs") var logs: LogOptions
-  @Flag(help: "Check settings and model, and exit.") var checkConfig = false
+  @Option(
+    name: .shortAndLong,
+    help: "File of settings; martlet.toml in the working directory if it is there.")
+  var config: String?
+  @Flag(help: "Check settings and model, say what would run, and exit.") var checkConfig = false
+  @Flag(help: "Print every setting as a file would have it, with who set it, and exit.")
+  var printConfig = false
 
   func run() throws {
-    var configuration = pool.configuration
-    configuration.adminBind = admin.addresses
-    try configuration.validate()
-    logs.bootstrap()
-    let slots = configuration.slotCount
+    if printConfig { return try print(Self.layers().text, terminator: "") }
+    let settings = try settings()
+    try settings.pool.validate()
+    ErrorLog.bootstrap()
+    try ErrorLog.set(settings.errorLog)
+    let slots = settings.pool.slotCount
     let memory = try SharedMemory(
       byteCount: Scoreboard.byteCount(slots: slots)
         + ServeProgram.Counters.byteCount(slots: slots))
     let scoreboard = try Scoreboard(in: memory, slots: slots)
+    var isFirst = true
     let program = ServeProgram(
-      models: try models.specifications(), defaultModel: models.defaultModel,
-      access: try access.settings(), options: servingOptions,
-      gracefulTimeout: pool.gracefulTimeout, scoreboard: scoreboard,
-      counters: try ServeProgram.Counters(in: memory, slots: slots), accessLog: logs.accessLog,
-      adminToken: try admin.token())
-    if checkConfig {
-      try program.load()
-      print("ok")
-      return
+      settings: {
+        defer { isFirst = false }
+        return isFirst ? settings : try Self.reread()
+      },
+      scoreboard: scoreboard, counters: try ServeProgram.Counters(in: memory, slots: slots))
+    if checkConfig { return try check(program, settings) }
+    let arbiter = Arbiter(program: program, scoreboard: scoreboard, log: Logger(label: "martlet")) {
+      [self] in announce($0, models: program.modelNames)
     }
-    let arbiter = try Arbiter(
-      configuration: configuration, program: program, scoreboard: scoreboard,
-      log: Logger(label: "martlet")
-    ) { [self] in announce($0, models: program.modelNames) }
     throw ExitCode(try arbiter.run())
   }
 
-  private var servingOptions: ServingOptions {
-    var options = ServingOptions()
-    options.requestTimeout = pool.timeout
-    connections.apply(to: &options.http)
-    models.apply(to: &options)
-    return options
+  /// The command line, the environment and the file, as they are now.
+  static func layers() throws -> SettingsLayers {
+    let words = Array(CommandLine.arguments.dropFirst(2))
+    return try SettingsLayers(
+      arguments: words, environment: ProcessInfo.processInfo.environment,
+      options: CommandDescription(help: _dumpHelp()).options, defaultFile: "martlet.toml")
+  }
+
+  /// What the settings are now, at a reload.
+  private static func reread() throws -> ServeSettings {
+    try parse(layers().arguments).settings()
+  }
+
+  private func settings() throws -> ServeSettings {
+    var settings = ServeSettings(
+      models: try models.specifications(), access: try access.settings())
+    settings.defaultModel = models.defaultModel
+    models.apply(to: &settings.options)
+    settings.pool = pool.configuration
+    settings.pool.adminBind = admin.addresses
+    settings.options.requestTimeout = pool.timeout
+    connections.apply(to: &settings.options.http)
+    settings.adminToken = try admin.token()
+    try logs.apply(to: &settings)
+    return settings
+  }
+
+  private func check(_ program: ServeProgram, _ settings: ServeSettings) throws {
+    _ = try program.prepare()
+    try program.rehearse()
+    program.adopt()
+    let admin = settings.pool.adminBind.first ?? "none"
+    print(
+      """
+      ok: would serve \(program.modelNames.joined(separator: ", ")) on \(settings.pool.bind.joined(separator: ", ")) with \
+      \(settings.pool.workers) workers, admin on \(admin)
+      """)
   }
 
   private func announce(_ listeners: [ListeningSocket], models: [String]) {
@@ -73,7 +114,8 @@ struct Serve: ParsableCommand {
       address.hasPrefix("unix:")
       ? "--unix-socket \(address.dropFirst(5)) http://localhost" : "http://\(address)"
     let text = """
-      ready: \(models.joined(separator: ", ")) on \(listeners.map(\.address).joined(separator: ", ")) with \
+      ready: \(models.joined(separator: ", ")) on \
+      \(listeners.map(\.address).joined(separator: ", ")) with \
       \(pool.workers) workers, admin on \(admin.adminBind)
       try:   curl -s \(target)/predict -H 'Content-Type: application/json' \
       -d '{"input": "WINNER! Claim your free prize now, text YES to 80086"}'

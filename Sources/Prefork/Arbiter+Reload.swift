@@ -1,0 +1,78 @@
+import CSystem
+import Foundation
+
+/// SIGHUP: settings and model are read anew, tried in a process of their own, and only then taken into use; workers are
+/// replaced one by one. What does not load, or crashes or hangs while it loads, changes nothing.
+extension Arbiter {
+  func reload() {
+    guard phase == .serving else { return }
+    if children.values.contains(where: { $0.role == .rehearsal }) {
+      isReloadPending = true
+      return
+    }
+    manager.reloading()
+    log.info("reloading")
+    if fork(.rehearsal) == nil { refuseReload("no process for it can be forked") }
+  }
+
+  /// In the rehearsal's process.
+  func rehearse() -> Int32 {
+    martlet_set_process_name("martlet-rehears")
+    do {
+      _ = try program.prepare()
+      try program.rehearse()
+      return 0
+    } catch {
+      log.error("\(error.localizedDescription)")
+      return 1
+    }
+  }
+
+  func endRehearsal(hasPassed: Bool, _ status: Int32) {
+    guard phase == .serving else { return }
+    if isReloadPending {
+      isReloadPending = false
+      reload()
+    } else if hasPassed {
+      adopt()
+    } else {
+      let cause = martlet_did_exit(status) ? "the line above says why" : Self.cause(status)
+      refuseReload(cause)
+    }
+  }
+
+  private func refuseReload(_ cause: String) {
+    scoreboard.failedReloads += 1
+    log.error("reload refused, the old model and settings keep serving: \(cause)")
+    manager.ready()
+  }
+
+  private func adopt() {
+    do {
+      let next = try program.prepare()
+      try next.validate()
+      let account = try Account.find(user: next.user, group: next.group)
+      let sockets = try PoolSockets.open(next, present: self.sockets)
+      program.adopt()
+      self.sockets.close(keeping: sockets)
+      self.sockets = sockets
+      self.account = account
+      if next.pidFile != configuration.pidFile {
+        log.warning("--pid stays \(configuration.pidFile ?? "unset") until a restart")
+      }
+      configuration = next
+    } catch {
+      return refuseReload(error.localizedDescription)
+    }
+    wanted = min(configuration.workers, maximumWorkers)
+    if wanted < configuration.workers {
+      log.warning("--workers is held at \(wanted) until a restart, for which this pool has room")
+    }
+    isWinched = false
+    isReloading = true
+    generation += 1
+    scoreboard.workersWanted = wanted
+    scoreboard.generation = generation
+    scoreboard.reloads += 1
+  }
+}

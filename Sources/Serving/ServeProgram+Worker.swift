@@ -1,0 +1,98 @@
+import CSystem
+import Foundation
+import HTTP
+import Health
+import Logging
+import Prefork
+
+/// The life of one worker.
+extension ServeProgram {
+  /// Serves until it is told to stop.
+  public func runWorker(_ context: ChildContext) -> Int32 {
+    ErrorLog.useQueue()
+    defer { ErrorLog.file.wait() }
+    let log = Logger(label: "martlet.worker")
+    let server: PredictionServer
+    let accessLog: AccessLog?
+    let gracefulTimeout: Double
+    guard let slot = context.slot else { return 70 }
+    do {
+      guard let service = try service() else { return 70 }
+      gracefulTimeout = service.settings.pool.gracefulTimeout
+      accessLog = try service.settings.makeAccessLog()
+      server = try PredictionServer(
+        listeners: context.listeners, catalog: ModelCatalog(service.loaded.map(\.served)),
+        options: service.options, hooks: hooks(slot, context.scoreboard), accessLog: accessLog)
+    } catch {
+      log.error("\(error.localizedDescription)")
+      return 71
+    }
+    server.start()
+    slot.beat()
+    slot.state = .ready
+    return live(context, accessLog) { done in
+      slot.state = .draining
+      server.drain(deadline: gracefulTimeout, completion: done)
+    }
+  }
+
+  /// How a worker tells the pool of itself.
+  private func hooks(_ slot: WorkerSlot, _ scoreboard: Scoreboard) -> ServingHooks {
+    var hooks = ServingHooks()
+    let health = counters.health.recorder(slot: slot.index)
+    hooks.recorder = HealthRecorder(
+      counters: counters.pool.recorder(slot), health: health,
+      versions: counters.versions.recorder(slot: slot.index))
+    hooks.feedback = health.feedback(requestID:labelIndex:)
+    hooks.heartbeat = { seconds in
+      slot.beat()
+      let now = martlet_monotonic_nanoseconds()
+      slot.busySince = seconds > 0 ? now - min(now, UInt64(seconds * 1e9)) : 0
+    }
+    hooks.connectionCount = { slot.connections = UInt64($0) }
+    hooks.defersAccept = {
+      let own = slot.connections
+      return scoreboard.slots.contains { $0.state == .ready && $0.connections < own }
+    }
+    hooks.isReady = { slot.state == .ready && !scoreboard.isCrashLooping }
+    return hooks
+  }
+
+  /// Waits on the main thread for what the arbiter's signals ask.
+  ///
+  /// Not `dispatchMain`: that lets go of the signal mask, and SIGTERM would then kill the process in the middle of its
+  /// answers.
+  func live(
+    _ context: ChildContext, _ accessLog: AccessLog?,
+    drain: (@escaping @Sendable () -> Void) -> Void
+  ) -> Int32 {
+    var isDraining = false
+    while context.signalDescriptor >= 0 {
+      var waiting = pollfd(fd: context.signalDescriptor, events: Int16(POLLIN), revents: 0)
+      _ = poll(&waiting, 1, -1)
+      while let request = context.nextRequest() {
+        switch request {
+        case .quit: return 0
+        case .reopenLogs: reopen(accessLog)
+        case .drain where !isDraining:
+          isDraining = true
+          drain {
+            ErrorLog.file.wait()
+            martlet_exit_now(0)
+          }
+        case .drain: break
+        }
+      }
+    }
+    return 0
+  }
+
+  private func reopen(_ accessLog: AccessLog?) {
+    do {
+      try ErrorLog.file.reopen()
+      try accessLog?.reopen()
+    } catch {
+      Logger(label: "martlet").error("\(error.localizedDescription)")
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Health
+import Logging
+import Transformer
+
+/// One load of settings, tokens and models: what the workers of one generation serve.
+struct Service {
+  let settings: ServeSettings
+  /// The settings' own, with who may ask.
+  let options: ServingOptions
+  /// What the token file has that is worth a line of the log.
+  let warnings: [String]
+  /// Which row counts for which version; goes on from one load to the next.
+  private(set) var registry: VersionRegistry
+  private let tokenCounters: [String: Int]
+  /// Empty until `load`; for good in an arbiter whose workers load their own (`--no-preload`).
+  private(set) var loaded: [LoadedModel] = []
+  /// What traffic is held against; nil where the default model has no good profile.
+  private(set) var reference: ReferenceProfile?
+
+  /// Reads the tokens.
+  /// - Throws: `ServingError`.
+  init(_ settings: ServeSettings, after previous: Service?, rateLimiter: RateLimiter) throws {
+    var tokenCounters = previous?.tokenCounters ?? [:]
+    let tokens = try settings.access.tokenFile.map {
+      try AccessTokens(path: $0, limit: settings.access.rateLimit, counters: &tokenCounters)
+    }
+    var options = settings.options
+    options.access.tokens = tokens
+    options.access.rateLimiter = rateLimiter
+    options.access.corsOrigins = settings.access.corsOrigins
+    self.settings = settings
+    self.options = options
+    self.tokenCounters = tokenCounters
+    warnings = tokens?.warnings ?? []
+    var registry = previous?.registry ?? VersionRegistry()
+    // Here and not at loading, which may happen in a worker: its rows would not be the next generation's.
+    for model in settings.models {
+      _ = registry.index(
+        model: model.name, version: ModelVersionDirectory(model.directory).version,
+        role: model.role.name)
+    }
+    self.registry = registry
+  }
+
+  /// Reads and packs the models.
+  /// - Throws: `ServingError`, `ModelError` or `TokenizationError`.
+  mutating func load() throws {
+    loaded = try LoadedModel.load(
+      settings.models, defaultName: settings.defaultModel, registry: &registry)
+    guard let model = defaultModel else { return }
+    let task = model.model.task
+    let hasClasses = task == .classification || task == .multiLabelClassification
+    reference =
+      hasClasses
+      ? Self.loadReference(directory: model.directory.path, labels: model.model.labels) : nil
+  }
+
+  /// The model that answers where none is named.
+  var defaultModel: LoadedModel? {
+    loaded.first { $0.isDefault && $0.specification.role == .primary }
+  }
+
+  /// Names and versions of all that is served, as `NAME/VERSION`.
+  var versionNames: [String] {
+    settings.models.map { "\($0.name)/\(ModelVersionDirectory($0.directory).version)" }
+  }
+
+  /// The profile beside the model. Without a good one the model is served all the same, and one line says why drift is
+  /// not watched.
+  private static func loadReference(directory: String, labels: [String]) -> ReferenceProfile? {
+    let log = Logger(label: "martlet.health")
+    do throws(HealthError) {
+      let path = "\(directory)/\(ReferenceProfile.fileName)"
+      let profile = try ReferenceProfile.load(path: path)
+      if !profile.modelChecksum.isEmpty {
+        try profile.check(weights: "\(directory)/model.safetensors", path: path)
+      }
+      guard profile.labels == labels else {
+        throw .malformed(path: path, what: "its labels are not the model's")
+      }
+      return profile
+    } catch {
+      log.warning("drift is not watched: \(error.localizedDescription)")
+      return nil
+    }
+  }
+}

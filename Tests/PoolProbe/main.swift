@@ -1,0 +1,113 @@
+import CSystem
+import Foundation
+import Logging
+import Prefork
+
+/// A pool whose workers do what a test tells them, so that the arbiter can be tried without a model or HTTP.
+///
+/// Argument: a folder. Its file `settings` has lines `NAME=VALUE`, read at the start and at each reload:
+/// `workers`, `bind`, `admin`, `timeout`, `graceful`, `max`, `pid`, `user`, `preload`, and
+/// - `prepare=fail|crash`: what loading does;
+/// - `worker=serve|exit|silent|stuck|deaf`: what a worker does: answer each connection with a line about itself, end at
+///   once, give no sign of life, compute for ever, or not listen to SIGTERM.
+final class ProbeProgram: PoolProgram {
+  private let folder: String
+  private var prepared: [String: String] = [:]
+  private var settings: [String: String] = [:]
+
+  init(folder: String) { self.folder = folder }
+
+  struct Failure: LocalizedError {
+    let errorDescription: String?
+  }
+
+  func read() throws -> [String: String] {
+    let text = try String(contentsOfFile: "\(folder)/settings", encoding: .utf8)
+    return Dictionary(
+      text.split(separator: "\n").map { line in
+        let parts = line.split(separator: "=", maxSplits: 1)
+        return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+      }, uniquingKeysWith: { $1 })
+  }
+
+  func prepare() throws -> ArbiterConfiguration {
+    prepared = try read()
+    if prepared["prepare"] == "fail" { throw Failure(errorDescription: "told to fail") }
+    if prepared["prepare"] == "crash" { kill(getpid(), SIGSEGV) }
+    var configuration = ArbiterConfiguration()
+    configuration.workers = Int(prepared["workers"] ?? "") ?? 2
+    configuration.bind = (prepared["bind"] ?? "127.0.0.1:0").split(separator: ",").map(String.init)
+    configuration.adminBind = (prepared["admin"] ?? "").split(separator: ",").map(String.init)
+    configuration.timeout = Double(prepared["timeout"] ?? "") ?? 30
+    configuration.gracefulTimeout = Double(prepared["graceful"] ?? "") ?? 5
+    configuration.maxRequests = Int(prepared["max"] ?? "") ?? 0
+    (configuration.pidFile, configuration.user) = (prepared["pid"], prepared["user"])
+    return configuration
+  }
+
+  func rehearse() throws {}
+  func adopt() { settings = prepared }
+  func reopenLogs() { say("reopened") }
+  func runCompanion(_ context: ChildContext) -> Int32 { serve(context, name: "companion") }
+
+  func runWorker(_ context: ChildContext) -> Int32 {
+    switch settings["worker"] ?? "serve" {
+    case "exit": return 9
+    case "silent":
+      context.slot?.state = .ready
+      while true { pause() }
+    case "stuck":
+      context.slot?.state = .ready
+      context.slot?.busySince = martlet_monotonic_nanoseconds()
+      return serve(context, name: "stuck")
+    default: return serve(context, name: "worker")
+    }
+  }
+
+  private func serve(_ context: ChildContext, name: String) -> Int32 {
+    context.slot?.state = .ready
+    let line = Array("\(name) \(getpid()) \(context.slot?.generation ?? 0) \(geteuid())\n".utf8)
+    while true {
+      context.slot?.beat()
+      var waiting = ([context.signalDescriptor] + context.listeners).map {
+        pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+      }
+      poll(&waiting, nfds_t(waiting.count), 50)
+      while let request = context.nextRequest() {
+        switch request {
+        case .quit: return 0
+        case .drain: if settings["worker"] != "deaf" { return 0 }
+        case .reopenLogs: say("worker reopened")
+        }
+      }
+      for listener in context.listeners {
+        let connection = martlet_accept(listener, nil, nil)
+        if connection < 0 { continue }
+        _ = send(connection, line, line.count, Int32(MSG_NOSIGNAL))
+        close(connection)
+        context.slot?.addRequests()
+      }
+    }
+  }
+}
+
+/// One line on standard output, unbuffered.
+func say(_ text: String) {
+  let line = Array("\(text)\n".utf8)
+  _ = write(STDOUT_FILENO, line, line.count)
+}
+
+let slots = 24
+do {
+  let memory = try SharedMemory(byteCount: Scoreboard.byteCount(slots: slots))
+  let arbiter = Arbiter(
+    program: ProbeProgram(folder: CommandLine.arguments[1]),
+    scoreboard: try Scoreboard(in: memory, slots: slots), log: Logger(label: "probe")
+  ) { listeners in
+    say("ready \(getpid()) \(listeners.map(\.localAddress).joined(separator: ","))")
+  }
+  exit(try arbiter.run())
+} catch {
+  say("error \(error.localizedDescription)")
+  exit(1)
+}

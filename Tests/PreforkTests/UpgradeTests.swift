@@ -1,0 +1,203 @@
+import Foundation
+import Testing
+
+@Suite(.enabled(if: Pool.isThere, "needs the built pool-probe"))
+struct UpgradeTests {
+  private func start(_ settings: [String: String] = [:], notify: NotifySocket? = nil) throws -> Pool
+  {
+    let environment = notify.map { ["NOTIFY_SOCKET": $0.path] } ?? [:]
+    let pool = try Pool(settings, environment: environment)
+    try #require(pool.waitUntilReady(), "\(pool.output)")
+    return pool
+  }
+
+  private func upgrade(_ pool: Pool) throws -> (old: Int32, new: Int32) {
+    pool.signal(SIGUSR2)
+    try #require(pool.wait { pool.said("the new binary serves") == 1 }, "\(pool.output)")
+    let arbiters = pool.arbiters
+    try #require(arbiters.count == 2)
+    return (arbiters[0], arbiters[1])
+  }
+
+  @Test func theNewBinaryTakesTheSocketsOverAndNobodyIsRefused() throws {
+    let pidFile = NSTemporaryDirectory() + "pool-\(UUID().uuidString.prefix(8)).pid"
+    let path = NSTemporaryDirectory() + "pool-\(UUID().uuidString.prefix(8))"
+    let pool = try start(["pid": pidFile, "bind": "127.0.0.1:0,unix:\(path)"])
+    let address = pool.address
+    func owner(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
+    let (old, new) = try upgrade(pool)
+    #expect(pool.address == address)
+    #expect(owner(pidFile) == "\(old)\n")
+    #expect(owner(pidFile + ".2") == "\(new)\n")
+    #expect(pool.workers(of: old).count == 2 && pool.workers(of: new).count == 2)
+    pool.signal(SIGTERM, to: old)
+    var refused = 0
+    while owner(pidFile) != "\(new)\n" && refused == 0 { refused += pool.ask() == nil ? 1 : 0 }
+    for _ in 0..<50 { refused += pool.ask() == nil ? 1 : 0 }
+    #expect(refused == 0)
+    #expect(pool.exitCode() == 0)
+    #expect(owner(pidFile + ".2") == nil)
+    #expect(pool.ask("unix:\(path)") != nil)
+    pool.signal(SIGTERM, to: new)
+    #expect(pool.wait { kill(new, 0) != 0 && owner(pidFile) == nil })
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func aNewBinaryThatDoesNotStartLeavesTheOldOneServing() throws {
+    let pool = try start()
+    try pool.set(["prepare": "fail"])
+    pool.signal(SIGUSR2)
+    #expect(pool.wait { pool.said("the new binary ended") == 1 })
+    #expect(pool.workers().count == 2)
+    #expect(pool.ask() != nil)
+    try pool.set([:])
+    _ = try upgrade(pool)
+  }
+
+  @Test func theOldWorkersEndAtWinchAndComeBackAtHup() throws {
+    let pool = try start()
+    pool.signal(SIGWINCH)
+    usleep(300_000)
+    #expect(pool.workers().count == 2, "a terminal that changed its size")
+    let (old, new) = try upgrade(pool)
+    pool.signal(SIGWINCH)
+    #expect(pool.wait { pool.workers(of: old).isEmpty })
+    #expect(pool.ask() != nil)
+    pool.signal(SIGHUP)
+    #expect(pool.wait { pool.workers(of: old).count == 2 })
+    pool.signal(SIGTERM, to: new)
+    #expect(pool.wait { kill(new, 0) != 0 || pool.said("the new binary ended") == 1 })
+    #expect(pool.ask() != nil)
+  }
+
+  @Test func theServiceManagerLearnsWhoIsMainOnlyWhenTheOldOneEnds() throws {
+    let notify = NotifySocket()
+    let pool = try start(notify: notify)
+    let (old, new) = try upgrade(pool)
+    #expect(!notify.messages().contains { $0.hasPrefix("MAINPID") })
+    pool.signal(SIGTERM, to: old)
+    #expect(pool.exitCode() == 0)
+    let messages = notify.messages()
+    #expect(messages.contains("MAINPID=\(new)"))
+    #expect(!messages.contains("STOPPING=1"))
+  }
+}
+
+@Suite(.enabled(if: Pool.isThere, "needs the built pool-probe"))
+struct ServiceManagerTests {
+  @Test func startReloadAndStopAreTold() throws {
+    let notify = NotifySocket()
+    let pool = try Pool(environment: ["NOTIFY_SOCKET": notify.path])
+    try #require(pool.waitUntilReady())
+    var messages = notify.messages()
+    #expect(messages.count { $0 == "READY=1" } == 1)
+    pool.signal(SIGHUP)
+    #expect(pool.wait { pool.said("reloaded") == 1 })
+    #expect(
+      pool.wait {
+        messages += notify.messages()
+        return messages.count { $0 == "READY=1" } == 2
+      })
+    let reloading = try #require(messages.first { $0.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") })
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    let told = try #require(Int(reloading.split(separator: "=").last ?? ""))
+    #expect((0...20).contains(now.tv_sec - told / 1_000_000))
+    pool.signal(SIGTERM)
+    #expect(pool.exitCode() == 0)
+    messages = notify.messages()
+    #expect(messages.contains("STOPPING=1"))
+    #expect(messages.contains { $0.hasPrefix("STATUS=") })
+  }
+
+  @Test func aRefusedReloadEndsTheReloadingState() throws {
+    let notify = NotifySocket()
+    let pool = try Pool(environment: ["NOTIFY_SOCKET": notify.path])
+    try #require(pool.waitUntilReady())
+    _ = notify.messages()
+    try pool.set(["prepare": "fail"])
+    pool.signal(SIGHUP)
+    #expect(pool.wait { pool.said("reload refused") == 1 })
+    usleep(100_000)
+    let messages = notify.messages()
+    #expect(
+      messages.firstIndex(of: "READY=1") ?? -1 > messages.firstIndex { $0.hasPrefix("RELOADING") }
+        ?? 9)
+  }
+
+  @Test func theWatchdogIsFedOnlyWhileThePoolIsHealthy() throws {
+    let notify = NotifySocket()
+    let pool = try Pool(
+      ["workers": "1"],
+      environment: ["NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "400000"])
+    try #require(pool.waitUntilReady())
+    usleep(1_000_000)
+    #expect((3...8).contains(notify.messages().count { $0 == "WATCHDOG=1" }))
+    // Workers that die at once, with the old one killed: nobody serves.
+    try pool.set(["workers": "1", "worker": "exit"])
+    pool.signal(SIGHUP)
+    #expect(pool.wait { pool.said("worker died") >= 1 })
+    for worker in pool.workers() { pool.signal(SIGKILL, to: worker) }
+    #expect(pool.wait { pool.said("worker died") >= 5 })
+    _ = notify.messages()
+    usleep(600_000)
+    #expect(!notify.messages().contains("WATCHDOG=1"))
+  }
+
+  @Test func aWatchdogForAnotherProcessIsNotFed() throws {
+    let notify = NotifySocket()
+    let pool = try Pool(environment: [
+      "NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "200000", "WATCHDOG_PID": "1",
+    ])
+    try #require(pool.waitUntilReady())
+    usleep(400_000)
+    #expect(!notify.messages().contains("WATCHDOG=1"))
+  }
+
+  @Test func anAbstractSocketIsReached() throws {
+    let name = "martlet-test-\(UUID().uuidString)"
+    let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = unixAddress("@" + name)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0[0] = 0 }
+    let length = socklen_t(MemoryLayout<sa_family_t>.size + 1 + name.utf8.count)
+    let code = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
+    }
+    try #require(code == 0)
+    let pool = try Pool(environment: ["NOTIFY_SOCKET": "@" + name])
+    try #require(pool.waitUntilReady())
+    var bytes = [UInt8](repeating: 0, count: 512)
+    var heard: [String] = []
+    while case let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT)), count > 0 {
+      heard.append(String(decoding: bytes[..<count], as: UTF8.self))
+    }
+    #expect(heard.contains("READY=1"))
+  }
+
+  private static let activator = "/usr/bin/systemd-socket-activate"
+
+  @Test(
+    .enabled(
+      if: FileManager.default.isExecutableFile(atPath: activator), "needs systemd-socket-activate"))
+  func socketsOfTheServiceManagerStandInForTheAddresses() throws {
+    let folder = NSTemporaryDirectory() + "pool-\(UUID().uuidString.prefix(8))"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let pool = try Pool(
+      ["bind": "127.0.0.1:1", "admin": "127.0.0.1:1"],
+      launcher: [
+        Self.activator, "-l", "\(folder)/public", "-l", "\(folder)/admin", "--fdname=http:admin",
+      ])
+    #expect(pool.wait { FileManager.default.fileExists(atPath: "\(folder)/admin") })
+    // The first connection starts the service.
+    #expect(pool.ask("unix:\(folder)/public")?[0] == "worker", "\(pool.output)")
+    #expect(pool.ask("unix:\(folder)/admin")?[0] == "companion")
+    pool.signal(SIGUSR2)
+    try #require(pool.wait { pool.said("the new binary serves") == 1 }, "\(pool.output)")
+    pool.signal(SIGTERM)
+    #expect(pool.exitCode() == 0)
+    #expect(pool.ask("unix:\(folder)/public")?[0] == "worker")
+    #expect(pool.ask("unix:\(folder)/admin")?[0] == "companion")
+  }
+}
