@@ -149,6 +149,7 @@ struct ArbiterTests {
     try pool.set(["admin": "unix:\(pool.folder)/admin"])
     pool.signal(SIGHUP)
     #expect(pool.wait { pool.ask("unix:\(pool.folder)/admin")?[0] == "companion" })
+    #expect(pool.wait { pool.said("reloaded") == 1 && pool.workers().count == 2 })
     let workers = pool.workers()
     let companion = try #require(Int32(pool.ask("unix:\(pool.folder)/admin")?[1] ?? ""))
     pool.signal(SIGKILL, to: companion)

@@ -119,15 +119,24 @@ final class Pool: Sendable {
 
   /// The exit code, once the process has ended; nil if it does not within ten seconds.
   ///
-  /// Asked of the kernel: Foundation takes a process for alive while a child that it started (the new binary of SIGUSR2)
-  /// holds what it inherited.
+  /// Asked of the kernel too: Foundation takes a process for alive while a child that it started (the new binary of
+  /// SIGUSR2) holds what it inherited.
   func exitCode() -> Int32? {
     var information = siginfo_t()
-    let hasEnded = wait {
-      waitid(P_PID, id_t(processIdentifier), &information, WEXITED | WNOHANG | WNOWAIT) == 0
-        && information.si_signo == SIGCHLD
+    var code: Int32?
+    _ = wait {
+      let found = waitid(
+        P_PID, id_t(processIdentifier), &information, WEXITED | WNOHANG | WNOWAIT)
+      if found == 0 && information.si_signo == SIGCHLD {
+        code = information._sifields._sigchld.si_status
+      } else {
+        code = process.withLock { $0.isRunning ? nil : $0.terminationStatus }
+      }
+      return code != nil
     }
-    return hasEnded ? information._sifields._sigchld.si_status : nil
+    // What it said last is read by another thread.
+    usleep(100_000)
+    return code
   }
 }
 
