@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # what finish_load sets is read by those who source this
 # Sourced by the benchmarks of the worker pool: a daemon with an admin listener, and wrk's counts of what went wrong.
 # WORKERS (2) and CONNECTIONS (8) for the load; MODEL for another model than the embedded one.
 
