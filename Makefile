@@ -10,7 +10,7 @@ TARGET ?= safetensors
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test lint format bench bench-peers check-clients fuzz clean
+.PHONY: help deps deps-test run build test lint format bench bench-peers check-clients fuzz man docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,18 @@ fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|j
 	@mkdir -p .build-fuzz/found/$(TARGET)
 	SWIFT_BACKTRACE=enable=no nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=512 \
 	  -max_len=65536 -print_final_stats=1 -artifact_prefix=.build-fuzz/found/$(TARGET)- .build-fuzz/found/$(TARGET) Fuzz/Corpus/$(TARGET)
+
+man: ## write the manual page, from the command's own help, to .build/martlet.1 and check it
+	$(SWIFT) build -c release --product martlet
+	@"$$($(SWIFT) build -c release --show-bin-path)/martlet" manual >.build/martlet.1
+	@if command -v mandoc >/dev/null; then mandoc -Tlint -W warning .build/martlet.1; fi
+	@echo "man -l .build/martlet.1"
+
+docs: ## write docs/configuration.md, from the command's own help
+	$(SWIFT) build -c release --product martlet
+	@{ sed '/^<!-- options/q' docs/configuration.md; \
+	  "$$($(SWIFT) build -c release --show-bin-path)/martlet" manual --options; } >.build/configuration.md
+	@mv .build/configuration.md docs/configuration.md
 
 clean: ## remove what building made
 	$(SWIFT) package clean

@@ -8,7 +8,7 @@
 set -eu
 
 run_packages="ca-certificates curl git libc6-dev libstdc++-12-dev"
-test_packages="nginx shellcheck systemd certbot python3-certbot-nginx prometheus procps openssl"
+test_packages="nginx shellcheck systemd certbot python3-certbot-nginx prometheus procps openssl mandoc"
 bench_packages="wrk"
 
 usage() {

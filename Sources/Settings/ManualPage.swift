@@ -30,7 +30,7 @@ public struct ManualPage {
     lines += Self.environment + Self.files + Self.status
     let examples = Self.examples(command.discussion)
     if !examples.isEmpty { lines += [".Sh EXAMPLES"] + examples }
-    lines += [".Sh SEE ALSO", ".Xr curl 1 ,", ".Xr nginx 8 ,", ".Xr systemd.service 5"]
+    lines += [".Sh SEE ALSO", ".Xr curl 1 ,", ".Xr systemd.service 5 ,", ".Xr nginx 8"]
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -168,8 +168,21 @@ public struct ManualPage {
 
   /// Text without anything that roff would read as its own.
   private static func escaped(_ text: String) -> String {
-    let text = text.replacing("\\", with: "\\e").replacing("-", with: "\\-")
+    let text = text.unicodeScalars.map { scalar in
+      switch scalar {
+      case "\\": "\\e"
+      case "-": "\\-"
+      case _ where scalar.value > 0x7E: "\\[u" + hexadecimal(scalar.value) + "]"
+      default: "\(scalar)"
+      }
+    }.joined()
     return text.hasPrefix(".") || text.hasPrefix("'") ? "\\&" + text : text
+  }
+
+  /// At least four digits, as groff_char(7) wants them.
+  private static func hexadecimal(_ value: UInt32) -> String {
+    let digits = String(value, radix: 16, uppercase: true)
+    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
   }
 
   private static func lowered(_ text: String) -> String {

@@ -81,9 +81,10 @@ https_plan() {
 unit_verifies() {
   sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' systemd/martlet.service >"$folder/martlet.service"
   local said
-  said="$(systemd-analyze verify --man=no "$folder/martlet.service" 2>&1)"
+  cp systemd/martlet.socket "$folder/martlet.socket"
+  said="$(systemd-analyze verify --man=no "$folder/martlet.service" "$folder/martlet.socket" 2>&1)"
   # Only what concerns this unit: a machine's other units may have faults of their own.
-  if grep 'martlet\.service' <<<"$said"; then return 1; fi
+  if grep -E 'martlet\.(service|socket)' <<<"$said"; then return 1; fi
 }
 unit_is_hardened() {
   systemd-analyze security --offline=yes --threshold=20 --no-pager "$folder/martlet.service"

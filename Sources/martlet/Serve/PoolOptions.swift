@@ -9,7 +9,7 @@ struct PoolOptions: ParsableArguments {
     help: ArgumentHelp(
       "Address to listen on: HOST:PORT, [IPV6]:PORT, unix:PATH, fd://N; may be repeated.",
       discussion:
-        "Port 0 lets the kernel choose. Sockets that systemd passes (LISTEN_FDS) stand in for all addresses."
+        "Port 0 lets the kernel choose. Sockets that systemd passes (LISTEN_FDS) stand in for all addresses. Example: --bind 0.0.0.0:5000 --bind unix:/run/martlet/http.sock"
     ))
   var bind: [String] = ["127.0.0.1:5000"]
   @Option(help: "Connections that the kernel keeps waiting.") var backlog: Int32 = 2048
@@ -35,14 +35,27 @@ struct PoolOptions: ParsableArguments {
       "Load the model once, before the workers are forked, so that they share its memory.",
       discussion: "With --no-preload each worker loads a copy of its own, as the user of --user."))
   var preload = true
-  @Option(name: .shortAndLong, help: "File that names the arbiter's process.") var pid: String?
   @Option(
     name: .shortAndLong,
-    help: "User that workers run as, by name or number; the arbiter stays what it was started as.")
+    help: ArgumentHelp(
+      "File that names the arbiter's process.",
+      discussion: "Example: --pid /run/martlet/martlet.pid")) var pid: String?
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "User that workers run as, by name or number; the arbiter stays what it was started as.",
+      discussion: "Needs root. Example: --user martlet --bind 0.0.0.0:80"))
   var user: String?
-  @Option(name: .shortAndLong, help: "Group that workers run as; the user's own by default.")
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Group that workers run as; the user's own by default.",
+      discussion: "Example: --user martlet --group www-data"))
   var group: String?
-  @Option(help: "Permission bits, in octal, taken from sockets and files that the daemon makes.")
+  @Option(
+    help: ArgumentHelp(
+      "Permission bits, in octal, taken from sockets and files that the daemon makes.",
+      discussion: "Example: --umask 0117 --bind unix:/run/martlet/http.sock"))
   var umask: String?
 
   func validate() throws {
