@@ -10,22 +10,23 @@ public struct EncodedRecord: Sendable {
 
   /// The words of `record`, each tokenised by itself.
   public init(words record: Record, model: TextModel) {
-    let special = model.tokenizer.specialTokens
-    let room = max(0, model.maximumTokens - 2)
+    let tokenizer = model.tokenizer
+    let room = max(0, model.maximumTokens - tokenizer.framing([]).ids.count)
     var pieces: [Int32] = []
     var firstTokens: [Int] = []
     for (word, _) in record.words {
-      let ids = model.tokenizer.encode(word, maximumLength: model.maximumTokens).ids
-      let inner = ids.dropFirst().dropLast()
+      let inner = tokenizer.encode(
+        word, maximumLength: model.maximumTokens, addsSpecialTokens: false
+      ).ids
       guard !inner.isEmpty, pieces.count + inner.count <= room else { break }
       firstTokens.append(pieces.count)
       pieces += inner
     }
     self.firstTokens = firstTokens
+    let framed = tokenizer.framing(pieces)
     encoding = Encoding(
-      ids: [special.classification] + pieces + [special.separator],
-      typeIDs: [Int32](repeating: 0, count: pieces.count + 2),
+      ids: framed.ids, typeIDs: framed.typeIDs,
       isTruncated: firstTokens.count < record.words.count,
-      unknownCount: pieces.count { $0 == special.unknown })
+      unknownCount: pieces.count { $0 == tokenizer.specialTokens.unknown })
   }
 }

@@ -38,12 +38,13 @@ public struct ModelInspection: Sendable {
   }
 
   private static func tokenizerKind(_ directory: String) -> String {
-    guard let data = FileManager.default.contents(atPath: directory + "/tokenizer.json") else {
-      let hasList = FileManager.default.fileExists(atPath: directory + "/vocab.txt")
-      return hasList ? "WordPiece (vocab.txt)" : "missing"
+    do {
+      return try Tokenizer.load(directory: directory).modelName
+    } catch TokenizationError.noTokenizer {
+      return "missing"
+    } catch {
+      return "not supported (\(error.localizedDescription))"
     }
-    let kind = (try? JSONValue(parsing: data))?["model"]?["type"]?.stringValue
-    return kind ?? "of no stated kind"
   }
 
   /// Floating-point operations of the encoder for one text: 2 for each weight and token, and 4·n·d

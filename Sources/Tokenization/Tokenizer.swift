@@ -1,149 +1,156 @@
 import Foundation
-import JSON
+import Synchronization
 
-/// Turns text into token ids as the model was trained on them.
+/// Turns text into token ids as the model was trained on them. May be used by several threads at once.
 public final class Tokenizer: Sendable {
   /// Ids of the tokens that structure a text; nil where the vocabulary lacks one.
   public struct SpecialTokens: Sendable, Equatable {
     /// Stands for what the vocabulary lacks.
-    public var unknown: Int32
+    public var unknown: Int32?
     /// Opens every input.
-    public var classification: Int32
+    public var classification: Int32?
     /// Closes every text.
-    public var separator: Int32
+    public var separator: Int32?
     /// Fills up rows.
     public var padding: Int32?
     /// Hides a token in pre-training.
     public var mask: Int32?
   }
 
-  let normalizer: BertNormalizer
-  let model: WordPieceModel
-  /// Tokens found in raw text before it is normalised, such as `[SEP]`.
-  let addedTokens: [(content: [UInt8], id: Int32)]
+  let pipeline: Pipeline
+  let postProcessor: PostProcessor
+  let addedTokens: [AddedToken]
+  /// The files that this tokenizer was read from; none where it was made in memory.
+  let sources: [String]
+  private let addedTexts: [Int32: String]
+  private let addedIDs: [String: Int32]
+  private let workspaces = Mutex<[Workspace]>([])
+  /// Number of ids: the highest and one.
+  public let vocabularySize: Int
   /// The ids with a role.
   public let specialTokens: SpecialTokens
+  /// How `tokenizer.json` cuts long texts. `encode` follows its strategy and side, but cuts to the length that
+  /// it is told.
+  public let truncation: Truncation?
 
   init(
-    normalizer: BertNormalizer, model: WordPieceModel, addedTokens: [(content: String, id: Int32)],
-    path: String
-  ) throws {
-    func id(_ token: String) throws -> Int32 {
-      guard let id = model.ids[token] else {
-        throw TokenizationError.missingToken(path: path, token: token)
-      }
-      return id
+    _ pipeline: Pipeline, postProcessor: PostProcessor, addedTokens: [AddedToken],
+    truncation: Truncation? = nil, sources: [String] = []
+  ) {
+    self.pipeline = pipeline
+    self.postProcessor = postProcessor
+    self.addedTokens = addedTokens
+    self.truncation = truncation
+    self.sources = sources
+    let texts = Dictionary(addedTokens.map { ($0.id, $0.content) }) { first, _ in first }
+    let ids = Dictionary(addedTokens.map { ($0.content, $0.id) }) { first, _ in first }
+    (addedTexts, addedIDs) = (texts, ids)
+    vocabularySize = max(
+      pipeline.vocabulary.count, (addedTokens.map { Int($0.id) + 1 }.max() ?? 0),
+      postProcessor.highestID + 1)
+    func named(_ names: String...) -> Int32? {
+      names.lazy.compactMap { name in
+        let id = pipeline.vocabulary.id(name)
+        return ids[name] ?? (id >= 0 ? id : nil)
+      }.first
     }
-    self.normalizer = normalizer
-    self.model = model
-    self.addedTokens = addedTokens.map { (Array($0.content.utf8), $0.id) }
-      .filter { !$0.0.isEmpty }.sorted { $0.0.count > $1.0.count }
     specialTokens = SpecialTokens(
-      unknown: model.unknown, classification: try id("[CLS]"), separator: try id("[SEP]"),
-      padding: model.ids["[PAD]"], mask: model.ids["[MASK]"])
+      unknown: pipeline.model.unknown, classification: postProcessor.classification,
+      separator: postProcessor.separator, padding: named("[PAD]", "<pad>"),
+      mask: named("[MASK]", "<mask>"))
   }
 
-  /// A WordPiece tokenizer with BERT's normalisation over `vocabulary`, whose index is the id.
-  public convenience init(vocabulary: [String], lowercase: Bool) throws {
-    try self.init(vocabulary: vocabulary, lowercase: lowercase, path: "the vocabulary")
-  }
-
-  convenience init(vocabulary: [String], lowercase: Bool, path: String) throws {
-    guard let unknown = vocabulary.firstIndex(of: "[UNK]") else {
-      throw TokenizationError.missingToken(path: path, token: "[UNK]")
+  /// What makes the tokens: "WordPiece", "BPE" or "Unigram".
+  public var modelName: String {
+    switch pipeline.model {
+    case .wordPiece: "WordPiece"
+    case .bytePair: "BPE"
+    case .unigram: "Unigram"
     }
-    var normalizer = BertNormalizer()
-    normalizer.lowercases = lowercase
-    let model = WordPieceModel(vocabulary: vocabulary, unknown: Int32(unknown))
-    let special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"].compactMap { token in
-      model.ids[token].map { (content: token, id: $0) }
-    }
-    try self.init(normalizer: normalizer, model: model, addedTokens: special, path: path)
   }
-
-  /// Number of ids.
-  public var vocabularySize: Int { model.vocabulary.count }
 
   /// The token with this id.
   public func token(for id: Int32) -> String? {
-    model.vocabulary.indices.contains(Int(id)) ? model.vocabulary[Int(id)] : nil
+    addedTexts[id] ?? pipeline.vocabulary.text(Int(id))
   }
 
   /// The id of this token.
-  public func id(for token: String) -> Int32? { model.ids[token] }
+  public func id(for token: String) -> Int32? {
+    if let id = addedIDs[token] { return id }
+    let id = pipeline.vocabulary.id(token)
+    return id >= 0 ? id : nil
+  }
 
-  /// Ids of `text`, between the classification and the separator token, at most `maximumLength` of
-  /// them; with `pair`, the second text follows as segment 1. Reads no further than it must.
-  public func encode(_ text: String, pair: String? = nil, maximumLength: Int) -> Encoding {
-    let frame = pair == nil ? 2 : 3
+  /// Whether the post-processor puts this token around texts.
+  public func isFrame(_ id: Int32) -> Bool {
+    id == specialTokens.classification || id == specialTokens.separator
+  }
+
+  /// Tokens that were made elsewhere, with the special tokens of one text around them.
+  public func framing(_ tokens: [Int32]) -> (ids: [Int32], typeIDs: [Int32]) {
+    let framed = postProcessor.apply(tokens, nil)
+    return (framed.ids, framed.types)
+  }
+
+  /// Ids of `text` with the model's special tokens, at most `maximumLength` of them; with `pair`, the second
+  /// text follows. Reads no further than it must.
+  ///
+  /// - Parameter addsSpecialTokens: false leaves the special tokens out.
+  public func encode(
+    _ text: String, pair: String? = nil, maximumLength: Int = .max, addsSpecialTokens: Bool = true
+  ) -> Encoding {
+    let frame = addsSpecialTokens ? postProcessor.frame(isPair: pair != nil) : 0
     let room = max(0, maximumLength - frame)
-    var (first, isTruncated) = pieces(text, limit: room)
-    var second: [Int32] = []
-    if let pair {
-      let (pieces, cut) = pieces(pair, limit: room)
-      second = pieces
-      isTruncated = isTruncated || cut
-      // Longest first, as the reference truncates a pair.
-      while first.count + second.count > room {
-        isTruncated = true
-        if first.count > second.count { first.removeLast() } else { second.removeLast() }
-      }
+    let cutsLeft = truncation?.cutsLeft ?? false
+    var workspace = workspaces.withLock { $0.popLast() } ?? Workspace()
+    var first = tokens(text, limit: cutsLeft ? .max : room, &workspace)
+    var second = pair == nil ? [] : tokens(pair ?? "", limit: cutsLeft ? .max : room, &workspace)
+    workspace.shrink()
+    workspaces.withLock { [workspace] in $0.append(workspace) }
+
+    let isTruncated = first.count + second.count > room
+    if isTruncated {
+      let most = room == .max ? room : room + 1
+      let kept = (truncation ?? Truncation(maximumLength: maximumLength)).kept(
+        first: min(first.count, most), second: min(second.count, most), room: room)
+      Self.cut(&first, to: pair == nil ? room : kept.first, left: cutsLeft)
+      Self.cut(&second, to: kept.second, left: cutsLeft)
     }
-    let unknownCount = (first + second).reduce(0) { $0 + ($1 == specialTokens.unknown ? 1 : 0) }
-    var ids = [specialTokens.classification] + first + [specialTokens.separator]
-    var types = [Int32](repeating: 0, count: ids.count)
-    if pair != nil {
-      ids += second + [specialTokens.separator]
-      types += [Int32](repeating: 1, count: second.count + 1)
+    var unknownCount = 0
+    if let unknown = specialTokens.unknown {
+      unknownCount = first.count { $0 == unknown } + second.count { $0 == unknown }
+    }
+    let processor = addsSpecialTokens ? postProcessor : .plain
+    var (ids, types) = processor.apply(first, pair == nil ? nil : second)
+    if ids.count > maximumLength {
+      // The special tokens alone are too many.
+      ids.removeLast(ids.count - max(0, maximumLength))
+      types.removeLast(types.count - ids.count)
     }
     return Encoding(
       ids: ids, typeIDs: types, isTruncated: isTruncated, unknownCount: unknownCount)
   }
 
-  private func pieces(_ text: String, limit: Int) -> ([Int32], Bool) {
+  /// Tokens of `text`, `limit` and some at most.
+  private func tokens(_ text: String, limit: Int, _ workspace: inout Workspace) -> [Int32] {
+    workspace.output.removeAll(keepingCapacity: true)
     var text = text
-    return text.withUTF8 { buffer in
-      var output: [Int32] = []
-      var start = 0
-      for (range, id) in addedTokenRanges(buffer.span) {
-        append(buffer.span.extracting(start..<range.lowerBound), limit: limit, to: &output)
-        if output.count > limit { break }
-        output.append(id)
-        start = range.upperBound
-      }
-      if output.count <= limit {
-        append(buffer.span.extracting(start..<buffer.count), limit: limit, to: &output)
-      }
-      let isTruncated = output.count > limit
-      return (isTruncated ? Array(output.prefix(limit)) : output, isTruncated)
+    text.withUTF8 { pipeline.run($0.span, limit: limit, &workspace) }
+    return Array(workspace.output)
+  }
+
+  private static func cut(_ tokens: inout [Int32], to count: Int, left: Bool) {
+    if left {
+      tokens.removeFirst(max(0, tokens.count - count))
+    } else {
+      tokens.removeLast(max(0, tokens.count - count))
     }
   }
 
-  private func append(_ bytes: Span<UInt8>, limit: Int, to output: inout [Int32]) {
-    normalizer.forEachWord(bytes) { word in
-      model.append(word, to: &output)
-      return output.count <= limit
-    }
-  }
-
-  /// Where added tokens stand in raw text, leftmost first and of those the longest.
-  private func addedTokenRanges(_ bytes: Span<UInt8>) -> [(Range<Int>, Int32)] {
-    var ranges: [(Range<Int>, Int32)] = []
-    let firstBytes = Set(addedTokens.map { $0.content[0] })
-    var index = 0
-    scan: while index < bytes.count {
-      if firstBytes.count == 1 || firstBytes.contains(bytes[index]) {
-        for (content, id) in addedTokens
-        where bytes[index] == content[0] && index + content.count <= bytes.count {
-          if content.indices.allSatisfy({ bytes[index + $0] == content[$0] }) {
-            ranges.append((index..<index + content.count, id))
-            index += content.count
-            continue scan
-          }
-        }
-      }
-      index += 1
-    }
-    return ranges
+  /// The model's steps over `text`, so that tests can see that work grows no faster than texts.
+  func work(_ text: String) -> Int {
+    var workspace = Workspace()
+    _ = tokens(text, limit: .max, &workspace)
+    return workspace.scratch.steps
   }
 }

@@ -20,6 +20,9 @@ public struct VocabularyLearningOptions: Sendable, Equatable {
   }
 }
 
+/// Longer words, in scalars, are unknown to WordPiece as a whole.
+private let longestLearnedWord = 100
+
 extension Tokenizer {
   /// Learns a WordPiece vocabulary by merging the most frequent pair of neighbours, over and over
   /// (Sennrich, Haddow and Birch, 2016). Ties go to the pair that comes first by bytes, so the same
@@ -32,15 +35,17 @@ extension Tokenizer {
     var normalizer = BertNormalizer()
     normalizer.lowercases = options.lowercase
     var counts: [String: Int] = [:]
+    var (list, spare) = (PieceList(), PieceList())
     for text in corpus {
       var text = text
-      text.withUTF8 { buffer in
-        normalizer.forEachWord(buffer.span) { word in
-          if word.scalars <= 100 {
-            counts[String(decoding: word.bytes, as: UTF8.self), default: 0] += 1
-          }
-          return true
-        }
+      list.clear()
+      text.withUTF8 { normalizer.apply($0.span, to: &list.text) }
+      if list.text.isEmpty { continue }
+      list.ranges.append(0..<list.text.count)
+      PreTokenizer.bert.apply(&list, spare: &spare, isFirst: true)
+      for range in list.ranges {
+        let word = String(decoding: list.text[range], as: UTF8.self)
+        if word.unicodeScalars.count <= longestLearnedWord { counts[word, default: 0] += 1 }
       }
     }
     if counts.isEmpty { throw TokenizationError.emptyCorpus }

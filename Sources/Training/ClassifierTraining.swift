@@ -116,9 +116,10 @@ public struct ClassifierTraining {
     let parameters = EncoderParameters(configuration)
     parameters.initialize(seed: options.seed)
     let special = tokenizer.specialTokens
-    let kept = Set([special.classification, special.separator])
+    let kept = Set([special.classification, special.separator].compactMap { $0 })
     let trainer = try Trainer(
-      parameters: parameters, options: options, kernels: kernels, maskID: special.unknown,
+      parameters: parameters, options: options, kernels: kernels,
+      maskID: special.unknown ?? special.mask ?? 0,
       maskable: { !kept.contains($0) })
     return try trainer.train(
       examples.training, validation: examples.validation, report: report)

@@ -200,9 +200,8 @@ public final class TextModel {
   private func tokenLabels(
     _ encoding: Encoding, _ logits: Matrix, from start: Int
   ) -> [TokenLabel] {
-    let special = tokenizer.specialTokens
-    return encoding.ids.enumerated().compactMap { place, id in
-      if id == special.classification || id == special.separator { return nil }
+    encoding.ids.enumerated().compactMap { place, id in
+      if tokenizer.isFrame(id) { return nil }
       let values = logits.row(start + place)
       let top = HeadFunction.top(values)
       return TokenLabel(

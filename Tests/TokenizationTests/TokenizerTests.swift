@@ -89,8 +89,7 @@ struct TokenizerTests {
       ),
     ])
   func refusals(text: String, reason: String) throws {
-    let json = try JSONValue(parsing: text)
-    let error = #expect(throws: TokenizationError.self) { try Tokenizer(json: json) }
+    let error = #expect(throws: TokenizationError.self) { try Tokenizer.parse(Array(text.utf8)) }
     #expect(error?.localizedDescription.contains(reason) == true)
   }
 }

@@ -1,0 +1,215 @@
+/// Byte-pair encoding (Sennrich, Haddow and Birch, 2016): symbols merge, the pair that was learned first
+/// first. A heap holds the merges that are possible, so a word of n bytes costs n log n.
+struct BytePairModel: Sendable {
+  /// A part of a word, in a list linked both ways.
+  struct Symbol: Sendable {
+    var id: Int32
+    var previous: Int32
+    var next: Int32
+    /// False once it has become part of the one before it.
+    var isAlive = true
+  }
+
+  /// What is said of symbols that the vocabulary lacks; nil leaves them out.
+  var unknown: Int32?
+  /// Whether unknown symbols in a row are one.
+  var fusesUnknown = false
+  /// Whether a word that is a token as a whole is that token, whatever the merges say.
+  var ignoresMerges = false
+  /// The tokens `<0x00>` to `<0xFF>` for what the vocabulary lacks, -1 for a missing one; nil where they are
+  /// not used.
+  var byteTokens: [Int32]?
+  /// The ids of the characters that stand for bytes, where words come as bytes; -1 for a missing one.
+  var byteCharacters: [Int32]?
+  private var table = PairTable()
+  private var results: [Int32] = []
+
+  /// Adds the next merge in rank: `left` and `right` become `result`.
+  mutating func append(left: Int32, right: Int32, result: Int32) {
+    table.insert(left, right, UInt32(results.count))
+    results.append(result)
+  }
+
+  /// Makes room for as many merges.
+  mutating func reserve(_ count: Int) {
+    table.reserve(count)
+    results.reserveCapacity(count)
+  }
+
+  /// Appends the tokens of `text[word]`.
+  func append(
+    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary, _ scratch: inout ModelScratch,
+    to output: inout [Int32]
+  ) {
+    if ignoresMerges {
+      let id = whole(text, word, vocabulary)
+      if id >= 0 {
+        output.append(id)
+        return
+      }
+    }
+    scratch.symbols.removeAll(keepingCapacity: true)
+    if let byteCharacters {
+      split(bytes: text, word, byteCharacters, &scratch.symbols)
+    } else {
+      split(scalars: text, word, vocabulary, &scratch.symbols)
+    }
+    merge(&scratch)
+    var place = scratch.symbols.isEmpty ? -1 : 0
+    while place >= 0 {
+      output.append(scratch.symbols[place].id)
+      place = Int(scratch.symbols[place].next)
+    }
+  }
+
+  private func whole(_ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary) -> Int32 {
+    if byteCharacters == nil { return vocabulary.id(text.extracting(word)) }
+    if word.count > vocabulary.longest { return -1 }
+    var visible: [UInt8] = []
+    for index in word { visible.append(scalar: ByteLevel.characters[Int(text[index])]) }
+    return vocabulary.id(visible.span)
+  }
+
+  private func add(_ id: Int32, _ symbols: inout [Symbol]) {
+    let place = Int32(truncatingIfNeeded: symbols.count)
+    if place > 0 { symbols[symbols.count - 1].next = place }
+    symbols.append(Symbol(id: id, previous: place - 1, next: -1))
+  }
+
+  /// The unknown token waits until something else comes, so that a row of them can be one.
+  private func addUnknown(_ isPending: inout Bool, _ symbols: inout [Symbol]) {
+    guard let unknown else { return }
+    if isPending && !fusesUnknown { add(unknown, &symbols) }
+    isPending = true
+  }
+
+  private func addPending(_ isPending: inout Bool, _ symbols: inout [Symbol]) {
+    if isPending, let unknown { add(unknown, &symbols) }
+    isPending = false
+  }
+
+  private func split(
+    bytes text: Span<UInt8>, _ word: Range<Int>, _ characters: [Int32], _ symbols: inout [Symbol]
+  ) {
+    var isPending = false
+    for index in word {
+      let id = characters[Int(text[index])]
+      if id >= 0 {
+        if isPending { addPending(&isPending, &symbols) }
+        add(id, &symbols)
+      } else {
+        addUnknown(&isPending, &symbols)
+      }
+    }
+    addPending(&isPending, &symbols)
+  }
+
+  private func split(
+    scalars text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary,
+    _ symbols: inout [Symbol]
+  ) {
+    var isPending = false
+    var index = word.lowerBound
+    while index < word.upperBound {
+      let end = min(word.upperBound, index + text.scalar(at: index).length)
+      let id = vocabulary.id(text.extracting(index..<end))
+      if id >= 0 {
+        addPending(&isPending, &symbols)
+        add(id, &symbols)
+      } else if let byteTokens, (index..<end).allSatisfy({ byteTokens[Int(text[$0])] >= 0 }) {
+        // As the reference has it, an unknown token that waits comes behind these.
+        for place in index..<end { add(byteTokens[Int(text[place])], &symbols) }
+      } else {
+        addUnknown(&isPending, &symbols)
+      }
+      index = end
+    }
+    addPending(&isPending, &symbols)
+  }
+
+  /// Merges until nothing is left to merge. An entry of the heap is stale when the pair at its place no longer
+  /// makes the token that it did; the reference tests no more than that, and so does this.
+  private func merge(_ scratch: inout ModelScratch) {
+    scratch.merges.removeAll()
+    for place in 0..<max(0, scratch.symbols.count - 1) { offer(place, &scratch) }
+    while let (rank, place) = scratch.merges.pop() {
+      scratch.steps += 1
+      let symbol = scratch.symbols[place]
+      guard symbol.isAlive, symbol.next >= 0 else { continue }
+      let right = scratch.symbols[Int(symbol.next)]
+      let result = results[Int(rank)]
+      guard let current = table.rank(symbol.id, right.id), results[Int(current)] == result else {
+        continue
+      }
+      scratch.symbols[Int(symbol.next)].isAlive = false
+      scratch.symbols[place].id = result
+      scratch.symbols[place].next = right.next
+      if right.next >= 0 {
+        scratch.symbols[Int(right.next)].previous = Int32(truncatingIfNeeded: place)
+      }
+      if symbol.previous >= 0 { offer(Int(symbol.previous), &scratch) }
+      if right.next >= 0 { offer(place, &scratch) }
+    }
+  }
+
+  @inline(__always)
+  private func offer(_ place: Int, _ scratch: inout ModelScratch) {
+    let left = scratch.symbols[place]
+    if let rank = table.rank(left.id, scratch.symbols[Int(left.next)].id) {
+      scratch.merges.push(rank: rank, place: place)
+    }
+  }
+}
+
+/// The rank of each pair that merges, in an open-addressed table.
+private struct PairTable: Sendable {
+  private var keys = [UInt64](repeating: .max, count: 16)
+  private var ranks = [UInt32](repeating: 0, count: 16)
+  private var shift: UInt64 = 60
+  private var used = 0
+
+  mutating func reserve(_ count: Int) {
+    while keys.count < count * 2 { grow() }
+  }
+
+  mutating func insert(_ left: Int32, _ right: Int32, _ rank: UInt32) {
+    if used * 2 >= keys.count { grow() }
+    let key = Self.key(left, right)
+    let slot = slot(key)
+    if keys[slot] == .max { used += 1 }
+    keys[slot] = key
+    ranks[slot] = rank
+  }
+
+  @inline(__always)
+  func rank(_ left: Int32, _ right: Int32) -> UInt32? {
+    let key = Self.key(left, right)
+    let slot = slot(key)
+    return keys[slot] == key ? ranks[slot] : nil
+  }
+
+  @inline(__always)
+  private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
+    UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+  }
+
+  @inline(__always)
+  private func slot(_ key: UInt64) -> Int {
+    let mixed = (key ^ key >> 31) &* 0x9E37_79B9_7F4A_7C15
+    var slot = Int(truncatingIfNeeded: mixed >> shift)
+    while keys[slot] != .max && keys[slot] != key { slot = (slot + 1) & (keys.count - 1) }
+    return slot
+  }
+
+  private mutating func grow() {
+    let (oldKeys, oldRanks) = (keys, ranks)
+    keys = [UInt64](repeating: .max, count: oldKeys.count * 2)
+    ranks = [UInt32](repeating: 0, count: oldKeys.count * 2)
+    shift -= 1
+    for index in oldKeys.indices where oldKeys[index] != .max {
+      let slot = slot(oldKeys[index])
+      keys[slot] = oldKeys[index]
+      ranks[slot] = oldRanks[index]
+    }
+  }
+}

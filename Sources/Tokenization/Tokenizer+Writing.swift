@@ -1,0 +1,134 @@
+import Foundation
+import JSON
+
+extension Tokenizer {
+  /// Writes `tokenizer.json`, `vocab.txt` and `tokenizer_config.json`, which Hugging Face's `tokenizers` and
+  /// `AutoTokenizer` read. A tokenizer that was read from a directory is copied, file by file.
+  ///
+  /// - Throws: `TokenizationError.unreadable`.
+  public func write(to directory: String) throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+      for (name, bytes) in try files() {
+        try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/\(name)"), options: .atomic)
+      }
+    } catch let error as TokenizationError {
+      throw error
+    } catch {
+      throw TokenizationError.unreadable(
+        path: directory, reason: "cannot be written (\(error.localizedDescription))")
+    }
+  }
+
+  private func files() throws -> [(String, [UInt8])] {
+    if let learned = LearnedTokenizer(self), sources.isEmpty {
+      return [
+        ("tokenizer.json", learned.json.serializedBytes(pretty: true)),
+        ("vocab.txt", Array((learned.tokens.joined(separator: "\n") + "\n").utf8)),
+        ("tokenizer_config.json", learned.settings.serializedBytes(pretty: true)),
+      ]
+    }
+    return try sources.map { path in
+      guard let data = FileManager.default.contents(atPath: path) else {
+        throw TokenizationError.unreadable(path: path, reason: "cannot be read again")
+      }
+      return (URL(fileURLWithPath: path).lastPathComponent, [UInt8](data))
+    }
+  }
+
+  /// The content of `tokenizer.json` of a tokenizer that was learned; null for any other.
+  public var json: JSONValue { LearnedTokenizer(self)?.json ?? .null }
+}
+
+/// A tokenizer of the one layout that Martlet learns: BERT's normalisation, WordPiece, `[CLS] A [SEP]`.
+private struct LearnedTokenizer {
+  let tokens: [String]
+  private let normalizer: BertNormalizer
+  private let model: WordPieceModel
+  private let addedTokens: [AddedToken]
+  private let special: Tokenizer.SpecialTokens
+
+  init?(_ tokenizer: Tokenizer) {
+    guard case .bert(let normalizer)? = tokenizer.pipeline.normalizers.first,
+      case .bert? = tokenizer.pipeline.preTokenizers.first,
+      tokenizer.pipeline.normalizers.count == 1, tokenizer.pipeline.preTokenizers.count == 1,
+      case .wordPiece(let model) = tokenizer.pipeline.model
+    else { return nil }
+    tokens = (0..<tokenizer.pipeline.vocabulary.count).map {
+      tokenizer.pipeline.vocabulary.text($0) ?? ""
+    }
+    self.normalizer = normalizer
+    self.model = model
+    addedTokens = tokenizer.addedTokens
+    special = tokenizer.specialTokens
+  }
+
+  private var unknown: JSONValue { .string(tokens[Int(model.unknown)]) }
+
+  /// The content of `tokenizer_config.json`.
+  var settings: JSONValue {
+    var settings: JSONObject = [
+      "tokenizer_class": "BertTokenizer", "do_lower_case": JSONValue(normalizer.lowercases),
+      "unk_token": unknown, "cls_token": "[CLS]", "sep_token": "[SEP]",
+    ]
+    if special.padding != nil { settings["pad_token"] = "[PAD]" }
+    if special.mask != nil { settings["mask_token"] = "[MASK]" }
+    return .object(settings)
+  }
+
+  /// The content of `tokenizer.json`.
+  var json: JSONValue {
+    var vocabulary = JSONObject()
+    for (id, token) in tokens.enumerated() { vocabulary[token] = JSONValue(id) }
+    return [
+      "version": "1.0", "truncation": nil, "padding": nil,
+      "added_tokens": .array(
+        addedTokens.sorted { $0.id < $1.id }.map { token in
+          [
+            "id": JSONValue(Int(token.id)), "content": .string(token.content),
+            "single_word": JSONValue(token.isSingleWord), "lstrip": JSONValue(token.stripsLeft),
+            "rstrip": JSONValue(token.stripsRight), "normalized": JSONValue(token.isNormalized),
+            "special": JSONValue(token.isSpecial),
+          ]
+        }),
+      "normalizer": [
+        "type": "BertNormalizer", "clean_text": JSONValue(normalizer.cleansText),
+        "handle_chinese_chars": JSONValue(normalizer.separatesIdeographs),
+        "strip_accents": normalizer.stripsAccents.map { JSONValue($0) } ?? .null,
+        "lowercase": JSONValue(normalizer.lowercases),
+      ],
+      "pre_tokenizer": ["type": "BertPreTokenizer"],
+      "post_processor": postProcessor,
+      "decoder": ["type": "WordPiece", "prefix": .string(model.continuingPrefix), "cleanup": true],
+      "model": [
+        "type": "WordPiece", "unk_token": unknown,
+        "continuing_subword_prefix": .string(model.continuingPrefix),
+        "max_input_chars_per_word": JSONValue(model.longestWord), "vocab": .object(vocabulary),
+      ],
+    ]
+  }
+
+  private var postProcessor: JSONValue {
+    func piece(_ name: String, _ type: Int) -> JSONValue {
+      ["SpecialToken": ["id": .string(name), "type_id": JSONValue(type)]]
+    }
+    func sequence(_ name: String, _ type: Int) -> JSONValue {
+      ["Sequence": ["id": .string(name), "type_id": JSONValue(type)]]
+    }
+    func role(_ name: String, _ id: Int32?) -> JSONValue {
+      ["id": .string(name), "ids": [JSONValue(Int(id ?? 0))], "tokens": [.string(name)]]
+    }
+    return [
+      "type": "TemplateProcessing",
+      "single": [piece("[CLS]", 0), sequence("A", 0), piece("[SEP]", 0)],
+      "pair": [
+        piece("[CLS]", 0), sequence("A", 0), piece("[SEP]", 0), sequence("B", 1),
+        piece("[SEP]", 1),
+      ],
+      "special_tokens": [
+        "[CLS]": role("[CLS]", special.classification), "[SEP]": role("[SEP]", special.separator),
+      ],
+    ]
+  }
+}
