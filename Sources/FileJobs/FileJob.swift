@@ -15,6 +15,11 @@ public struct FileJob {
     public var bytes: Int
     /// Tokens read by the model.
     public var tokens: Int
+
+    /// What another kind of job has done so far.
+    public init(rows: Int, bytes: Int, tokens: Int) {
+      (self.rows, self.bytes, self.tokens) = (rows, bytes, tokens)
+    }
   }
 
   private let models: [TextModel]

@@ -147,8 +147,9 @@ public final class Tokenizer: Sendable {
     }
   }
 
-  /// The model's steps over `text`, so that tests can see that work grows no faster than texts.
-  func work(_ text: String) -> Int {
+  /// How many steps the model takes for `text`, words it has seen before not spared: a measure of work that no
+  /// clock disturbs.
+  public func stepCount(_ text: String) -> Int {
     var workspace = Workspace()
     _ = tokens(text, limit: .max, &workspace)
     return workspace.scratch.steps

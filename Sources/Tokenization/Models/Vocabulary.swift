@@ -4,8 +4,9 @@ struct Vocabulary: Sendable {
   private(set) var bytes: [UInt8] = []
   private var starts: [UInt32] = []
   private var lengths: [UInt32] = []
-  /// The id of each slot's token, and -1 where it is free.
-  private var slots: [Int32] = [Int32](repeating: -1, count: 64)
+  /// The high half of each slot's hash, which rules out most other tokens, and its token's id plus one; 0 where
+  /// it is free.
+  private var slots = [UInt64](repeating: 0, count: 64)
   private var shift: UInt64 = 58
   private var used = 0
   /// Bytes of the longest token.
@@ -21,7 +22,7 @@ struct Vocabulary: Sendable {
     self.bytes.reserveCapacity(bytes)
     starts.reserveCapacity(tokens)
     lengths.reserveCapacity(tokens)
-    while slots.count < tokens * 2 { grow() }
+    while slots.count * 5 < tokens * 8 { grow() }
   }
 
   /// The highest id and one.
@@ -30,12 +31,13 @@ struct Vocabulary: Sendable {
   /// Makes `token` the one of `id`. Returns false where it has another id, or the id another token.
   mutating func insert(_ token: ArraySlice<UInt8>, id: Int, repeated: Repetition = .refused) -> Bool {
     let content = token.span
-    if used * 2 >= slots.count { grow() }
+    if used * 4 >= slots.count * 3 { grow() }
     var hash = PrefixHash()
     for index in content.indices { hash.combine(content[index]) }
     let slot = slot(hash, content, 0..<content.count)
-    if slots[slot] >= 0 {
-      if slots[slot] == Int32(id) { return true }
+    let known = Self.id(slots[slot])
+    if known >= 0 {
+      if known == Int32(id) { return true }
       guard repeated == .replaced else { return false }
     } else {
       used += 1
@@ -45,7 +47,7 @@ struct Vocabulary: Sendable {
       lengths.append(0)
     }
     guard starts[id] == Self.absent else { return false }
-    slots[slot] = Int32(id)
+    slots[slot] = Self.entry(hash, id)
     starts[id] = UInt32(bytes.count)
     lengths[id] = UInt32(token.count)
     longest = max(longest, token.count)
@@ -72,7 +74,7 @@ struct Vocabulary: Sendable {
   func id(_ token: Span<UInt8>) -> Int32 {
     var hash = PrefixHash()
     for index in token.indices { hash.combine(token[index]) }
-    return slots[slot(hash, token, 0..<token.count)]
+    return Self.id(slots[slot(hash, token, 0..<token.count)])
   }
 
   /// The id of a token, or -1.
@@ -84,11 +86,27 @@ struct Vocabulary: Sendable {
     _ hash: PrefixHash, prefix: [UInt8], _ text: Span<UInt8>, _ range: Range<Int>
   ) -> Int32 {
     var slot = Int(truncatingIfNeeded: hash.value >> shift)
-    while slots[slot] >= 0 {
-      if matches(slots[slot], prefix: prefix, text, range) { return slots[slot] }
+    let tag = UInt32(truncatingIfNeeded: hash.value >> 32)
+    while slots[slot] != 0 {
+      let id = Self.id(slots[slot])
+      if UInt32(truncatingIfNeeded: slots[slot] >> 32) == tag,
+        matches(id, prefix: prefix, text, range)
+      {
+        return id
+      }
       slot = (slot + 1) & (slots.count - 1)
     }
     return -1
+  }
+
+  @inline(__always)
+  private static func id(_ slot: UInt64) -> Int32 {
+    Int32(truncatingIfNeeded: slot & 0xFFFF_FFFF) - 1
+  }
+
+  @inline(__always)
+  private static func entry(_ hash: PrefixHash, _ id: Int) -> UInt64 {
+    hash.value & 0xFFFF_FFFF_0000_0000 | UInt64(id + 1)
   }
 
   @inline(__always)
@@ -106,7 +124,13 @@ struct Vocabulary: Sendable {
 
   private func slot(_ hash: PrefixHash, _ token: Span<UInt8>, _ range: Range<Int>) -> Int {
     var slot = Int(truncatingIfNeeded: hash.value >> shift)
-    while slots[slot] >= 0 && !matches(slots[slot], prefix: [], token, range) {
+    let tag = UInt32(truncatingIfNeeded: hash.value >> 32)
+    while slots[slot] != 0 {
+      if UInt32(truncatingIfNeeded: slots[slot] >> 32) == tag,
+        matches(Self.id(slots[slot]), prefix: [], token, range)
+      {
+        break
+      }
       slot = (slot + 1) & (slots.count - 1)
     }
     return slot
@@ -114,15 +138,15 @@ struct Vocabulary: Sendable {
 
   private mutating func grow() {
     let old = slots
-    slots = [Int32](repeating: -1, count: old.count * 2)
+    slots = [UInt64](repeating: 0, count: old.count * 2)
     shift -= 1
-    for id in old where id >= 0 {
+    for entry in old where entry != 0 {
       var hash = PrefixHash()
-      let start = Int(starts[Int(id)])
-      for index in start..<start + Int(lengths[Int(id)]) { hash.combine(bytes[index]) }
+      let start = Int(starts[Int(Self.id(entry))])
+      for index in start..<start + Int(lengths[Int(Self.id(entry))]) { hash.combine(bytes[index]) }
       var slot = Int(truncatingIfNeeded: hash.value >> shift)
-      while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
-      slots[slot] = id
+      while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+      slots[slot] = entry
     }
   }
 

@@ -220,47 +220,48 @@ struct JSONCursor {
     }
   }
 
-  /// Steps over any value. Brackets are counted and not checked: what is stepped over is either read by its own
+  /// Steps over any value. Only strings and brackets are looked at: what is stepped over is either read by its own
   /// reader or by the strict parser.
   mutating func skip() throws(Failure) {
     var depth = 0
-    repeat {
-      switch peek() {
-      case UInt8(ascii: "\""): try skipString()
+    skipSpace()
+    let start = offset
+    while offset < end {
+      switch text[offset] {
+      case UInt8(ascii: "\""):
+        try skipString()
+        if depth == 0 { return }
       case UInt8(ascii: "{"), UInt8(ascii: "["):
         depth += 1
         offset += 1
       case UInt8(ascii: "}"), UInt8(ascii: "]"):
+        if depth == 0 { return try checkMoved(from: start) }
         depth -= 1
         offset += 1
-        if depth < 0 { throw Failure(problem: "a bracket too many", offset: offset) }
-      case 0: throw Failure(problem: "the text ends too soon", offset: offset)
-      case UInt8(ascii: ","), UInt8(ascii: ":"):
-        if depth == 0 { throw Failure(problem: "a value is missing", offset: offset) }
+        if depth == 0 { return }
+      case UInt8(ascii: ","), 0x20, 0x0A, 0x0D, 0x09:
+        if depth == 0 { return try checkMoved(from: start) }
         offset += 1
-      default:
-        let start = offset
-        while offset < end, Self.isWord(text[offset]) { offset += 1 }
-        if offset == start { throw Failure(problem: "a byte that JSON has not", offset: offset) }
+      default: offset += 1
       }
-    } while depth > 0
+    }
+    throw Failure(problem: "the text ends too soon", offset: offset)
   }
 
-  @inline(__always)
-  private static func isWord(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x61...0x7A: true
-    default: isNumber(byte)
-    }
+  private func checkMoved(from start: Int) throws(Failure) {
+    if offset == start { throw Failure(problem: "a value is missing", offset: offset) }
   }
 
   private mutating func skipString() throws(Failure) {
-    offset += 1
-    while offset < end {
-      let byte = text[offset]
-      offset += 1
-      if byte == UInt8(ascii: "\"") { return }
-      if byte == UInt8(ascii: "\\") { offset += 1 }
+    var index = offset + 1
+    while index < end {
+      let byte = text[index]
+      index += 1
+      if byte == UInt8(ascii: "\"") {
+        offset = index
+        return
+      }
+      if byte == UInt8(ascii: "\\") { index += 1 }
     }
     throw Failure(problem: "a string without end", offset: end)
   }
