@@ -55,7 +55,11 @@ struct PostProcessor: Sendable, Equatable {
   /// The highest id that it adds; -1 where it adds none.
   var highestID: Int {
     (single + pair).reduce(-1) { highest, part in
-      if case .special(let ids, _) = part { max(highest, ids.map(Int.init).max() ?? -1) } else { highest }
+      if case .special(let ids, _) = part {
+        max(highest, ids.map(Int.init).max() ?? -1)
+      } else {
+        highest
+      }
     }
   }
 

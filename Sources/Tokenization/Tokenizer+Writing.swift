@@ -22,19 +22,21 @@ extension Tokenizer {
   }
 
   private func files() throws -> [(String, [UInt8])] {
-    if let learned = LearnedTokenizer(self), sources.isEmpty {
-      return [
-        ("tokenizer.json", learned.json.serializedBytes(pretty: true)),
-        ("vocab.txt", Array((learned.tokens.joined(separator: "\n") + "\n").utf8)),
-        ("tokenizer_config.json", learned.settings.serializedBytes(pretty: true)),
-      ]
-    }
-    return try sources.map { path in
-      guard let data = FileManager.default.contents(atPath: path) else {
-        throw TokenizationError.unreadable(path: path, reason: "cannot be read again")
+    var files: [(String, [UInt8])] = []
+    if let learned = LearnedTokenizer(self) {
+      files.append(("vocab.txt", Array((learned.tokens.joined(separator: "\n") + "\n").utf8)))
+      if sources.isEmpty {
+        files.append(("tokenizer.json", learned.json.serializedBytes(pretty: true)))
+        files.append(("tokenizer_config.json", learned.settings.serializedBytes(pretty: true)))
       }
-      return (URL(fileURLWithPath: path).lastPathComponent, [UInt8](data))
     }
+    return try files
+      + sources.map { path in
+        guard let data = FileManager.default.contents(atPath: path) else {
+          throw TokenizationError.unreadable(path: path, reason: "cannot be read again")
+        }
+        return (URL(fileURLWithPath: path).lastPathComponent, [UInt8](data))
+      }
   }
 
   /// The content of `tokenizer.json` of a tokenizer that was learned; null for any other.

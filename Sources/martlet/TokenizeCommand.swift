@@ -6,7 +6,8 @@ import Transformer
 
 struct Tokenize: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show the tokens and ids of the rows of a file, of standard input, or of texts given here.",
+    abstract:
+      "Show the tokens and ids of the rows of a file, of standard input, or of texts given here.",
     discussion: """
       A line for each text: the ids, a tab, the tokens. Texts are whole unless --max-length or \
       --truncate says otherwise. The model may be a directory that holds no more than a tokenizer, \

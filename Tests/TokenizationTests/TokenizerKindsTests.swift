@@ -1,7 +1,6 @@
 import Foundation
 import JSON
 import Testing
-
 import Tokenization
 
 /// Ids of Hugging Face's `tokenizers` for every component that is read, made by

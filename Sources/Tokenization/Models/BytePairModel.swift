@@ -38,7 +38,8 @@ struct BytePairModel: Sendable {
 
   /// Appends the tokens of `text[word]`.
   func append(
-    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary, _ scratch: inout ModelScratch,
+    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary,
+    _ scratch: inout ModelScratch,
     to output: inout [Int32]
   ) {
     if ignoresMerges {

@@ -15,7 +15,8 @@ enum TokenModel: Sendable {
 
   /// Appends the tokens of `text[word]`, which is not empty.
   func append(
-    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary, _ scratch: inout ModelScratch,
+    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary,
+    _ scratch: inout ModelScratch,
     to output: inout [Int32]
   ) {
     scratch.steps += word.count

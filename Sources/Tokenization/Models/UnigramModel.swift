@@ -35,7 +35,8 @@ struct UnigramModel: Sendable {
 
   /// Appends the tokens of `text[word]`.
   func append(
-    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary, _ scratch: inout ModelScratch,
+    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary,
+    _ scratch: inout ModelScratch,
     to output: inout [Int32]
   ) {
     findBestPath(text, word, &scratch)

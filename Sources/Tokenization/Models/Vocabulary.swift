@@ -27,9 +27,13 @@ struct Vocabulary: Sendable {
 
   /// The highest id and one.
   var count: Int { starts.count }
+  /// How many ids have a token.
+  private(set) var tokenCount = 0
 
   /// Makes `token` the one of `id`. Returns false where it has another id, or the id another token.
-  mutating func insert(_ token: ArraySlice<UInt8>, id: Int, repeated: Repetition = .refused) -> Bool {
+  mutating func insert(
+    _ token: ArraySlice<UInt8>, id: Int, repeated: Repetition = .refused
+  ) -> Bool {
     let content = token.span
     if used * 4 >= slots.count * 3 { grow() }
     var hash = PrefixHash()
@@ -48,6 +52,7 @@ struct Vocabulary: Sendable {
     }
     guard starts[id] == Self.absent else { return false }
     slots[slot] = Self.entry(hash, id)
+    tokenCount += 1
     starts[id] = UInt32(bytes.count)
     lengths[id] = UInt32(token.count)
     longest = max(longest, token.count)

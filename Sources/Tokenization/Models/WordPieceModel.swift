@@ -21,7 +21,8 @@ struct WordPieceModel: Sendable {
 
   /// Appends the pieces of `text[word]`, or the unknown token.
   func append(
-    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary, _ scratch: inout ModelScratch,
+    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary,
+    _ scratch: inout ModelScratch,
     to output: inout [Int32]
   ) {
     let start = output.count

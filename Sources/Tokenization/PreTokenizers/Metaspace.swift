@@ -23,7 +23,8 @@ struct Metaspace: Sendable {
     let text = list.text.span
     for range in list.ranges {
       var start = spare.text.count
-      let begins = text[range.lowerBound] == 0x20 || hasMark(text, range.lowerBound, range.upperBound)
+      let begins =
+        text[range.lowerBound] == 0x20 || hasMark(text, range.lowerBound, range.upperBound)
       if !begins
         && (scheme == .always || scheme == .first && isFirst && range.lowerBound == 0)
       {

@@ -49,7 +49,8 @@ extension Tokenizer {
       where FileManager.default.fileExists(atPath: directory + "/" + name) {
         throw TokenizationError.unsupported(
           path: directory + "/" + name, what: "a SentencePiece model without tokenizer.json",
-          supported: "tokenizer.json, which AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) "
+          supported:
+            "tokenizer.json, which AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) "
             + "writes; vocab.json with merges.txt; vocab.txt")
       }
       throw TokenizationError.noTokenizer(directory: directory)

@@ -11,8 +11,8 @@ struct TokenizerReader {
   func read(sources: [String]) throws -> Tokenizer {
     let normalizers = try normalizers(json["normalizer"])
     var preTokenizers = try preTokenizers(json["pre_tokenizer"])
-    let added = try addedTokens()
     var (model, vocabulary) = try ModelReader(document: document).read()
+    let added = try addedTokens(vocabulary)
     if case .bytePair(var bytePair) = model, case .byteLevel(var level)? = preTokenizers.last {
       bytePair.byteCharacters = ByteLevel.characters.map { scalar in
         var token: [UInt8] = []
@@ -39,13 +39,22 @@ struct TokenizerReader {
     .malformed(path: path, problem: problem)
   }
 
-  private func addedTokens() throws -> [AddedToken] {
-    try (json["added_tokens"]?.arrayValue ?? []).map { token in
+  /// The added tokens under the ids that `tokenizers` gives them: the model's own for what its vocabulary has, and
+  /// the next free one for what it has not. A sound file says the same.
+  private func addedTokens(_ vocabulary: Vocabulary) throws -> [AddedToken] {
+    var known: [String: Int32] = [:]
+    var highest: Int32 = -1
+    return try (json["added_tokens"]?.arrayValue ?? []).map { token in
       guard let content = token["content"]?.stringValue, let id = token["id"]?.intValue,
         (0..<4_000_000).contains(id)
       else { throw malformed("an added token lacks content or id") }
+      let own = vocabulary.id(content)
+      let next = max(highest + 1, Int32(vocabulary.tokenCount))
+      let settled = own >= 0 ? own : known[content] ?? next
+      known[content] = settled
+      highest = max(highest, settled)
       return AddedToken(
-        content: content, id: Int32(id), isSpecial: token["special"]?.boolValue ?? false,
+        content: content, id: settled, isSpecial: token["special"]?.boolValue ?? false,
         isSingleWord: token["single_word"]?.boolValue ?? false,
         stripsLeft: token["lstrip"]?.boolValue ?? false,
         stripsRight: token["rstrip"]?.boolValue ?? false,

@@ -31,7 +31,8 @@ struct GraphemeState {
   mutating func joins(_ next: GraphemeBreak) -> Bool {
     guard isJoined(next) else { return false }
     switch next {
-    case .regionalIndicator: hasOddIndicators = last == .regionalIndicator ? !hasOddIndicators : true
+    case .regionalIndicator:
+      hasOddIndicators = last == .regionalIndicator ? !hasOddIndicators : true
     case .linker: hasLinker = true
     case .extend, .joiner: break
     case .consonant:
