@@ -5,7 +5,8 @@ import Tensor
 
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure how fast a model runs on this machine.", subcommands: [BenchForward.self])
+    abstract: "Measure how fast a model runs on this machine.",
+    subcommands: [BenchForward.self, BenchTokenizer.self])
 }
 
 struct BenchForward: ParsableCommand {
