@@ -2,19 +2,38 @@ import Foundation
 import FuzzDriver
 import Tokenization
 
-let directory = ProcessInfo.processInfo.environment["MARTLET_FUZZ_MODEL"] ?? "Models/sms-spam"
-guard let tokenizer = try? Tokenizer.load(directory: directory) else {
-  print("\(directory): no tokenizer there; run from the root, or set MARTLET_FUZZ_MODEL")
-  exit(2)
+/// WordPiece of a whole vocabulary, and one small tokenizer of each other kind; or those that the environment names.
+let paths =
+  ProcessInfo.processInfo.environment["MARTLET_FUZZ_TOKENIZERS"]?
+  .split(separator: ":").map(String.init)
+  ?? [
+    "Models/sms-spam/tokenizer.json", "Fuzz/Corpus/tokenizer/bpe.json",
+    "Fuzz/Corpus/tokenizer/unigram.json", "Fuzz/Corpus/tokenizer/bpe-fallback.json",
+    "Fuzz/Corpus/tokenizer/unigram-map.json",
+  ]
+let tokenizers = paths.map { path in
+  guard let data = FileManager.default.contents(atPath: path),
+    let tokenizer = try? Tokenizer.parse([UInt8](data), path: path)
+  else {
+    print("\(path): no tokenizer there; run from the root, or set MARTLET_FUZZ_TOKENIZERS")
+    exit(2)
+  }
+  return tokenizer
 }
 exit(
   fuzz { bytes in
     let text = String(decoding: bytes, as: UTF8.self)
     let half = String(decoding: bytes.prefix(bytes.count / 2), as: UTF8.self)
-    for (pair, length) in [(nil, 128), (half, 32), (nil, 1 << 20)] as [(String?, Int)] {
-      let encoding = tokenizer.encode(text, pair: pair, maximumLength: length)
-      precondition(encoding.ids.count <= length && encoding.ids.count == encoding.typeIDs.count)
-      precondition(encoding.ids.allSatisfy { $0 >= 0 && $0 < tokenizer.vocabularySize })
-      precondition(encoding.unknownCount <= encoding.ids.count)
+    for tokenizer in tokenizers {
+      let whole = tokenizer.encode(text, addsSpecialTokens: false)
+      for (pair, length) in [(nil, 128), (half, 32), (nil, 1 << 20)] as [(String?, Int)] {
+        let encoding = tokenizer.encode(text, pair: pair, maximumLength: length)
+        precondition(encoding.ids.count <= length && encoding.ids.count == encoding.typeIDs.count)
+        precondition(encoding.ids.allSatisfy { $0 >= 0 && $0 < tokenizer.vocabularySize })
+        precondition(encoding.unknownCount <= encoding.ids.count)
+      }
+      // A limit gives the start of the whole.
+      let cut = tokenizer.encode(text, maximumLength: 9, addsSpecialTokens: false)
+      precondition(cut.ids.elementsEqual(whole.ids.prefix(9)))
     }
   })

@@ -236,7 +236,10 @@ struct TokenizerReader {
     case "TemplateProcessing":
       return PostProcessor(
         single: try template(json["single"], json["special_tokens"], texts: [0]),
-        pair: try template(json["pair"], json["special_tokens"], texts: [0, 1]))
+        // Files of models that were never given a pair leave its template empty.
+        pair: json["pair"]?.arrayValue?.isEmpty ?? true
+          ? PostProcessor.plain.pair
+          : try template(json["pair"], json["special_tokens"], texts: [0, 1]))
     default: throw unsupported("post_processor \"\(kind)\"", Self.supportedPostProcessors)
     }
   }
