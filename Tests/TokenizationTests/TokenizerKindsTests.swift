@@ -129,6 +129,10 @@ struct TokenizerKindsTests {
         #""normalizer":{"type":"Replace","pattern":{"Regex":"(a|b)"},"content":""}"#,
         "expression \"(a|b)\""
       ),
+      (
+        #""normalizer":{"type":"Prepend","prepend":"\#(String(repeating: "a", count: 5000))"}"#,
+        "5001 times as long"
+      ),
       (#""pre_tokenizer":{"type":"UnicodeScripts"}"#, "pre_tokenizer \"UnicodeScripts\""),
       (#""post_processor":{"type":"Magic"}"#, "post_processor \"Magic\""),
       (#""truncation":{"max_length":4,"strategy":"Never"}"#, "strategy \"Never\""),

@@ -21,10 +21,14 @@ struct CharacterMap: Sendable {
     units = (0..<size / 4).map { word(4 + 4 * $0) }
     texts = Array(bytes[(4 + size)...])
     guard String(validating: texts, as: UTF8.self) != nil else { return nil }
+    longestText = texts.split(separator: 0).map(\.count).max() ?? 0
     for byte in UInt8(0)..<128 {
       keepsASCII[Int(byte)] = replacement([byte].span, 0..<1) == nil
     }
   }
+
+  /// Bytes of the longest text that replaces something.
+  let longestText: Int
 
   /// Whether a space stays a space.
   var keepsSpace: Bool { keepsASCII[0x20] }

@@ -61,6 +61,20 @@ enum Normalizer: Sendable {
     }
   }
 
+  /// How many times as long a text can become, at most and rounded up.
+  var growth: Int {
+    switch self {
+    case .bert, .form: 12
+    case .lowercase: 3
+    case .stripAccents, .strip, .nmt: 1
+    case .prepend(let prefix): 1 + prefix.count
+    case .precompiled(let map): max(1, map.longestText)
+    case .replace(let pattern, let replacement):
+      replacement.count <= pattern.shortestMatch
+        ? 1 : replacement.count / pattern.shortestMatch + 1
+    }
+  }
+
   /// Whether a text cut between an ASCII letter or digit and a space gives the same in parts.
   var keepsCuts: Bool {
     switch self {

@@ -61,6 +61,15 @@ enum TextPattern: Sendable, Equatable {
     }
   }
 
+  /// Bytes of the shortest match, at least.
+  var shortestMatch: Int {
+    switch self {
+    case .once(.literal(let bytes)): max(1, bytes.count)
+    case .once: 1
+    case .repeated(_, let least): least
+    }
+  }
+
   /// The first match in `text[start..<end]`.
   func next(_ text: Span<UInt8>, from start: Int, end: Int) -> Range<Int>? {
     var index = start

@@ -11,6 +11,7 @@ struct TokenizerReader {
   func read(sources: [String]) throws -> Tokenizer {
     let normalizers = try normalizers(json["normalizer"])
     var preTokenizers = try preTokenizers(json["pre_tokenizer"])
+    try checkGrowth(normalizers, preTokenizers)
     var (model, vocabulary) = try ModelReader(document: document).read()
     let added = try addedTokens(vocabulary)
     if case .bytePair(var bytePair) = model, case .byteLevel(var level)? = preTokenizers.last {
@@ -30,6 +31,34 @@ struct TokenizerReader {
       pipeline, postProcessor: try postProcessor(json["post_processor"]), addedTokens: added,
       truncation: try truncation(), sources: sources)
   }
+
+  /// Steps that make a text longer, one upon the other, could fill any memory.
+  private func checkGrowth(_ normalizers: [Normalizer], _ preTokenizers: [PreTokenizer]) throws {
+    var growth = 1
+    for step in normalizers where growth <= Self.mostGrowth {
+      let (product, overflows) = growth.multipliedReportingOverflow(by: step.growth)
+      growth = overflows ? .max : product
+    }
+    guard growth <= Self.mostGrowth else {
+      throw unsupported(
+        "a normalizer that can make a text \(growth) times as long",
+        "what makes it \(Self.mostGrowth) times as long at most")
+    }
+    let rewriting = preTokenizers.count { step in
+      switch step {
+      case .byteLevel, .metaspace: true
+      default: false
+      }
+    }
+    guard rewriting <= Self.mostRewriting else {
+      throw unsupported(
+        "a pre_tokenizer with \(rewriting) of ByteLevel and Metaspace",
+        "\(Self.mostRewriting) of them")
+    }
+  }
+
+  private static let mostGrowth = 4096
+  private static let mostRewriting = 4
 
   private func unsupported(_ what: String, _ supported: String) -> TokenizationError {
     .unsupported(path: path, what: what, supported: supported)
