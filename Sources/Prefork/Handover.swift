@@ -68,20 +68,40 @@ struct Handover: Equatable {
 
 /// The program to run at SIGUSR2: whatever then stands where this one was started from.
 struct Executable {
-  /// Read at the start: once the file has been replaced, the kernel calls it deleted.
   private let path: String
   private let arguments: [String]
 
+  /// Found at the start, when the working directory and the file are still those that the user meant. A symbolic link
+  /// stays one, so that a link that is set anew leads to the new binary.
   init() {
+    arguments = CommandLine.arguments
+    let name = arguments.first ?? ""
+    if name.hasPrefix("/") {
+      path = name
+    } else if name.contains("/"), let folder = getcwd(nil, 0) {
+      path = String(cString: folder) + "/" + name
+      free(folder)
+    } else {
+      path = Self.inSearchPath(name) ?? Self.running
+    }
+  }
+
+  private static func inSearchPath(_ name: String) -> String? {
+    let folders = getenv("PATH").map { String(cString: $0) } ?? ""
+    return folders.split(separator: ":").map { "\($0)/\(name)" }.first {
+      $0.hasPrefix("/") && access($0, X_OK) == 0
+    }
+  }
+
+  /// What this process runs, as the kernel has it.
+  private static var running: String {
     var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let count = buffer.withUnsafeMutableBytes { bytes in
       bytes.withMemoryRebound(to: CChar.self) { room in
         room.baseAddress.map { readlink("/proc/self/exe", $0, room.count) } ?? 0
       }
     }
-    arguments = CommandLine.arguments
-    path =
-      count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
+    return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
   }
 
   /// Becomes that program, with the same arguments. The calling process has one thread and is a fork of the arbiter's.

@@ -78,6 +78,27 @@ struct ServeTests {
     #expect(before.isDisjoint(with: daemon.workers))
   }
 
+  @Test func changingTheBinaryUnderLoadFailsNoRequest() throws {
+    let daemon = try Daemon(workers: 2)
+    var successor: Int32?
+    let outcome = load(daemon) {
+      daemon.signal(SIGUSR2)
+      for _ in 0..<500 where successor.map({ daemon.workers(of: $0).count < 2 }) ?? true {
+        usleep(20_000)
+        successor = daemon.successor
+      }
+      usleep(500_000)
+      daemon.signal(SIGTERM)
+      for _ in 0..<500 where !daemon.workers.isEmpty { usleep(20_000) }
+      usleep(200_000)
+    }
+    #expect(outcome.failures == [])
+    #expect(outcome.answered > 100)
+    #expect(successor.map { daemon.workers(of: $0).count } == 2)
+    if let successor { kill(successor, SIGTERM) }
+    #expect(daemon.stop() == 0)
+  }
+
   @Test func aKilledWorkerIsReplacedAndTheOthersNeverNotice() throws {
     let daemon = try Daemon(workers: 2)
     defer { daemon.stop() }
@@ -159,10 +180,19 @@ private final class Daemon: Sendable {
   var children: Set<Int32> { Set(named("")) }
 
   /// The children that are workers.
-  var workers: Set<Int32> { Set(named("martlet-w")) }
+  var workers: Set<Int32> { workers(of: processIdentifier) }
 
-  private func named(_ prefix: String) -> [Int32] {
-    let path = "/proc/\(processIdentifier)/task/\(processIdentifier)/children"
+  /// The workers of another arbiter.
+  func workers(of arbiter: Int32) -> Set<Int32> { Set(named("martlet-w", of: arbiter)) }
+
+  /// The arbiter of the binary that takes over.
+  var successor: Int32? {
+    named("").first { !workers.contains($0) }
+  }
+
+  private func named(_ prefix: String, of arbiter: Int32? = nil) -> [Int32] {
+    let arbiter = arbiter ?? processIdentifier
+    let path = "/proc/\(arbiter)/task/\(arbiter)/children"
     let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
     return text.split(separator: " ").compactMap { Int32($0) }.filter {
       let name = (try? String(contentsOfFile: "/proc/\($0)/comm", encoding: .utf8)) ?? ""

@@ -101,6 +101,33 @@ private func file(_ text: String) throws(SettingsError) -> SettingsFile {
     }
   }
 
+  @Test func noChangeOfBytesEndsInAnythingButSettingsOrARefusal() {
+    let seed = Array(
+      "model = 'm'\nworkers = 4\nbind = [\"a:1\", \"b\"]\npreload = true # c\n[x.y]\n".utf8)
+    var state: UInt64 = 20_261_125
+    func next(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % bound
+    }
+    var read = 0
+    for _ in 0..<20_000 {
+      var bytes = seed
+      for _ in 0...next(4) {
+        switch next(3) {
+        case 0: bytes[next(bytes.count)] = UInt8(next(256))
+        case 1: bytes.remove(at: next(bytes.count))
+        default: bytes.insert(UInt8(next(128)), at: next(bytes.count))
+        }
+      }
+      let text = String(decoding: bytes, as: UTF8.self)
+      if let file = try? file(text) {
+        read += 1
+        #expect(file.entries.allSatisfy { $0.line >= 1 })
+      }
+    }
+    #expect(read < 20_000)
+  }
+
   @Test func aFileThatIsNotThereOrTooLargeIsNamed() throws {
     let path = NSTemporaryDirectory() + "settings-\(UUID().uuidString).toml"
     #expect(throws: SettingsError.self) { try SettingsFile(path: path, options: options) }
