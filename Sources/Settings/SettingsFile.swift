@@ -47,6 +47,13 @@ public struct SettingsFile: Sendable, Equatable {
   /// Reads the text of a file.
   /// - Throws: `SettingsError`.
   public init(text: String, path: String, options: [CommandOption]) throws(SettingsError) {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    // Settings need no tables, and TOMLKit 0.6.0 aborts at a header that does not begin with a key, such as `[.x]`.
+    if let index = lines.firstIndex(where: { $0.first { $0 != " " && $0 != "\t" } == "[" }) {
+      throw .syntax(
+        path: path, line: index + 1,
+        reason: "there are no tables here, every setting stands by itself")
+    }
     let table: TOMLTable
     do {
       table = try TOMLTable(string: text)
@@ -57,7 +64,6 @@ public struct SettingsFile: Sendable, Equatable {
     } catch {
       throw .syntax(path: path, line: 1, reason: "\(error)")
     }
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     var entries: [Entry] = []
     let keys = table.map { ($0.0, $0.1, Self.line(of: $0.0, in: lines)) }
     for (written, value, line) in keys.sorted(by: { $0.2 < $1.2 }) {

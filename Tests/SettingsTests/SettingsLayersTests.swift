@@ -58,7 +58,7 @@ private func file(_ text: String) throws(SettingsError) -> SettingsFile {
   @Test(
     arguments: [
       ("\nwrokers = 4", 2, "wrokers", "workers"), ("binds = []", 1, "binds", "bind"),
-      ("x = 1\n\n[serve]\nworkers = 1", 1, "x", nil), ("[serve]\nworkers = 1", 1, "serve", nil),
+      ("x = 1\ny = 2", 1, "x", nil), ("x.y = 1", 1, "x", nil),
       ("config = 'other.toml'", 1, "config", nil),
     ] as [(String, Int, String, String?)])
   func whatThereIsNotIsRefusedWithItsLineAndTheNearestName(
@@ -86,7 +86,8 @@ private func file(_ text: String) throws(SettingsError) -> SettingsFile {
   }
 
   @Test(arguments: [
-    "workers = \n", "workers = 1\nworkers = 2", "= 1", "workers 4", "a = \"\u{1}\"",
+    "workers = \n", "workers = 1\nworkers = 2", "= 1", "workers 4", "[serve]\nworkers = 1",
+    "workers = 1\n  [.x]", "[[x]]", "a = \"\u{1}\"",
   ])
   func whatIsNoTOMLIsRefusedWithItsLine(_ text: String) {
     do {
