@@ -54,6 +54,11 @@ public struct SettingsFile: Sendable, Equatable {
         path: path, line: index + 1,
         reason: "there are no tables here, every setting stands by itself")
     }
+    for (index, line) in lines.enumerated() {
+      if let word = badNumber(in: line) {
+        throw .syntax(path: path, line: index + 1, reason: "'\(word)' is no number")
+      }
+    }
     let table: TOMLTable
     do {
       table = try TOMLTable(string: text)
@@ -152,3 +157,33 @@ public struct SettingsFile: Sendable, Equatable {
 
 /// Whether there is a file of that name.
 func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+/// The first bare word of a line's value that begins as a number but is none. Dates are such words; settings need none,
+/// and TOMLKit 0.6.0 aborts at a date that is cut short.
+private func badNumber(in line: Substring) -> Substring? {
+  var bare = ""
+  var quote: Character?
+  var isEscaped = false
+  for character in line {
+    if let open = quote {
+      if character == open && !isEscaped { quote = nil }
+      isEscaped = open == "\"" && character == "\\" && !isEscaped
+    } else if character == "#" {
+      break
+    } else if character == "\"" || character == "'" {
+      quote = character
+      bare.append(" ")
+    } else {
+      bare.append(character)
+    }
+  }
+  let value = bare.firstIndex(of: "=").map { bare[bare.index(after: $0)...] } ?? bare[...]
+  return value.split { $0.isWhitespace || "=,[]{}".contains($0) }.first { word in
+    guard let first = word.unicodeScalars.first, "+-0123456789".unicodeScalars.contains(first)
+    else {
+      return false
+    }
+    let digits = word.replacing("_", with: "")
+    return Double(digits) == nil && !["0x", "0o", "0b"].contains(digits.prefix(2))
+  }
+}
