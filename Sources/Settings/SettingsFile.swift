@@ -55,8 +55,10 @@ public struct SettingsFile: Sendable, Equatable {
         reason: "there are no tables here, every setting stands by itself")
     }
     for (index, line) in lines.enumerated() {
-      if let word = badNumber(in: line) {
-        throw .syntax(path: path, line: index + 1, reason: "'\(word)' is no number")
+      if let word = unusableWord(in: line) {
+        throw .syntax(
+          path: path, line: index + 1,
+          reason: "'\(word)' is neither a number nor any other value of a setting")
       }
     }
     let table: TOMLTable
@@ -158,9 +160,9 @@ public struct SettingsFile: Sendable, Equatable {
 /// Whether there is a file of that name.
 func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-/// The first bare word of a line's value that begins as a number but is none. Dates are such words; settings need none,
-/// and TOMLKit 0.6.0 aborts at a date that is cut short.
-private func badNumber(in line: Substring) -> Substring? {
+/// The first bare word of a line's value that begins as a number but is none, or a brace. Settings need neither dates nor
+/// tables, and TOMLKit 0.6.0 aborts where one is cut short or a brace stands alone.
+private func unusableWord(in line: Substring) -> Substring? {
   var bare = ""
   var quote: Character?
   var isEscaped = false
@@ -178,7 +180,8 @@ private func badNumber(in line: Substring) -> Substring? {
     }
   }
   let value = bare.firstIndex(of: "=").map { bare[bare.index(after: $0)...] } ?? bare[...]
-  return value.split { $0.isWhitespace || "=,[]{}".contains($0) }.first { word in
+  return value.split { $0.isWhitespace || "=,[]".contains($0) }.first { word in
+    if word.contains("{") || word.contains("}") { return true }
     guard let first = word.unicodeScalars.first, "+-0123456789".unicodeScalars.contains(first)
     else {
       return false
