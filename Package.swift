@@ -52,7 +52,8 @@ let package = Package(
     .executableTarget(
       name: "load-generator", dependencies: ["CEvents"], path: "Benchmarks/overload/loader"),
     .executableTarget(
-      name: "benchmark-server", dependencies: ["Serving", "Transformer"], path: "Benchmarks/server"),
+      name: "benchmark-server", dependencies: ["Serving", "Transformer", "JSON"],
+      path: "Benchmarks/server"),
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),

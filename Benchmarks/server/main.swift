@@ -1,10 +1,14 @@
 import Dispatch
 import Foundation
+import JSON
 import Serving
 import Transformer
 
 // One worker without an arbiter, for measuring HTTP and Serving alone:
 //   benchmark-server PORT [MODEL-DIRECTORY [QUEUE]]
+//   benchmark-server forward MODEL-DIRECTORY BODIES
+// prints the model's own microseconds a text, tokenised and predicted one by one and in batches of eight, for the texts in a file
+// of /predict bodies, one a line.
 // Without a model, /predict answers a constant; /healthz needs none.
 
 /// Answers at once.
@@ -44,7 +48,38 @@ func listen(port: UInt16) -> Int32 {
   return descriptor
 }
 
+/// The median over two seconds of the microseconds a text in batches of `size`.
+func microseconds(_ model: TextModel, _ inputs: [TextInput], batch size: Int) -> Double {
+  let batches = stride(from: 0, to: inputs.count * size, by: size).map { start in
+    (start..<start + size).map { inputs[$0 % inputs.count] }
+  }
+  var times: [Double] = []
+  let end = DispatchTime.now().uptimeNanoseconds + 2_000_000_000
+  while DispatchTime.now().uptimeNanoseconds < end {
+    let start = DispatchTime.now().uptimeNanoseconds
+    for batch in batches { _ = model.predict(batch) }
+    let time = DispatchTime.now().uptimeNanoseconds - start
+    times.append(Double(time) / 1000 / Double(batches.count * size))
+  }
+  return times.sorted()[times.count / 2]
+}
+
+func printForwardTime(directory: String, bodies path: String) throws {
+  let model = try TextModel.load(directory: directory)
+  let inputs = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").compactMap {
+    try JSONValue(parsing: String($0))["input"]?.stringValue
+  }.map { TextInput($0) }
+  let (one, eight) = (
+    microseconds(model, inputs, batch: 1), microseconds(model, inputs, batch: 8)
+  )
+  print(String(format: "%.1f %.1f", one, eight))
+}
+
 let arguments = CommandLine.arguments
+if arguments.count == 4, arguments[1] == "forward" {
+  try printForwardTime(directory: arguments[2], bodies: arguments[3])
+  exit(0)
+}
 guard arguments.count >= 2, let port = UInt16(arguments[1]) else {
   print("usage: benchmark-server PORT [MODEL-DIRECTORY [QUEUE]]")
   exit(2)

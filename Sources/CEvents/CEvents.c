@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -108,6 +109,12 @@ int64_t cevents_receive(int fd, void *bytes, size_t count) {
 int64_t cevents_send(int fd, const void *bytes, size_t count) {
   ssize_t result = send(fd, bytes, count, MSG_NOSIGNAL);
   return result < 0 ? -errno : result;
+}
+
+int cevents_wait_readable(int fd, int64_t nanoseconds) {
+  struct pollfd waiting = {.fd = fd, .events = POLLIN};
+  struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+  RESULT(ppoll(&waiting, 1, &time, NULL));
 }
 
 int cevents_shutdown_write(int fd) { RESULT(shutdown(fd, SHUT_WR)); }

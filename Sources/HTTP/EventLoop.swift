@@ -16,9 +16,15 @@ final class EventLoop: @unchecked Sendable {
   private let poller: Int32
   private let wakeup: Int32
   private let source: any DispatchSourceRead
-  private let posted = Mutex<[@Sendable () -> Void]>([])
+  private let posted = Mutex(Posted())
   private var ready = [cevents_ready](
     repeating: cevents_ready(token: 0, events: 0), count: 256)
+
+  private struct Posted {
+    var blocks: [@Sendable () -> Void] = []
+    /// How many batches of posts are under way, which wake the loop at their end.
+    var batches = 0
+  }
 
   private static let wakeupToken = UInt64.max
   private static let sliceNanoseconds: Int64 = 10_000_000
@@ -27,6 +33,10 @@ final class EventLoop: @unchecked Sendable {
   var onReady: (UInt64, UInt32) -> Void = { _, _ in }
   /// Called on the queue before each round of events.
   var onRound: () -> Void = {}
+  /// Called on the queue after each round of events.
+  var onRoundEnd: () -> Void = {}
+  /// Asked on the queue before each round: nanoseconds for which events may gather. What is posted is not held up.
+  var gatheringTime: () -> Int64 = { 0 }
 
   init(queue: DispatchQueue) throws(HTTPError) {
     self.queue = queue
@@ -55,6 +65,8 @@ final class EventLoop: @unchecked Sendable {
   func stop() {
     onReady = { _, _ in }
     onRound = {}
+    onRoundEnd = {}
+    gatheringTime = { 0 }
     source.cancel()
   }
 
@@ -68,16 +80,30 @@ final class EventLoop: @unchecked Sendable {
 
   /// Runs a block on the loop, from any queue. Cheaper than `queue.async` when the loop is busy.
   func post(_ block: @escaping @Sendable () -> Void) {
-    let isFirst = posted.withLock {
-      $0.append(block)
-      return $0.count == 1
+    let mustWake = posted.withLock {
+      $0.blocks.append(block)
+      return $0.blocks.count == 1 && $0.batches == 0
     }
-    if isFirst { _ = cevents_wakeup_signal(wakeup) }
+    if mustWake { _ = cevents_wakeup_signal(wakeup) }
+  }
+
+  /// What is posted within `body` wakes the loop once, at its end: woken by the first post, a loop on the same core would take
+  /// the core after each.
+  func batchingPosts(_ body: () -> Void) {
+    posted.withLock { $0.batches += 1 }
+    body()
+    let mustWake = posted.withLock {
+      $0.batches -= 1
+      return $0.batches == 0 && !$0.blocks.isEmpty
+    }
+    if mustWake { _ = cevents_wakeup_signal(wakeup) }
   }
 
   private func run() {
     let end = cevents_monotonic_coarse() + Self.sliceNanoseconds
     repeat {
+      let pause = gatheringTime()
+      if pause > 0 { _ = cevents_wait_readable(wakeup, pause) }
       let count = Int(cevents_wait(poller, &ready, 256, 1))
       if count <= 0 { return }
       onRound()
@@ -88,14 +114,15 @@ final class EventLoop: @unchecked Sendable {
           onReady(ready[index].token, ready[index].events)
         }
       }
+      onRoundEnd()
     } while cevents_monotonic_coarse() < end && !source.isCancelled
   }
 
   private func runPosted() {
     _ = cevents_wakeup_clear(wakeup)
     let blocks = posted.withLock {
-      let blocks = $0
-      $0.removeAll(keepingCapacity: true)
+      let blocks = $0.blocks
+      $0.blocks.removeAll(keepingCapacity: true)
       return blocks
     }
     for block in blocks { block() }

@@ -11,6 +11,11 @@ public final class HTTPServer: @unchecked Sendable {
   public let queue: DispatchQueue
   /// Called on the I/O queue after each answer.
   public var observer: (Exchange) -> Void = { _ in }
+  /// Called on the I/O queue after each round of events, when every request that was there has been handed over.
+  public var onRoundEnd: () -> Void = {}
+  /// Asked on the I/O queue before each round: nanoseconds for which requests may gather, so that one round takes many. For a
+  /// server that can only refuse them; answers that are ready are not held up.
+  public var gatheringTime: () -> Int64 = { 0 }
   /// Called on the I/O queue four times a second: a sign of life.
   public var onTick: () -> Void = {}
 
@@ -79,6 +84,8 @@ public final class HTTPServer: @unchecked Sendable {
     // The loop holds the server until it is drained, so nobody else has to.
     loop.onReady = { [self] token, events in ready(token, events) }
     loop.onRound = { [self] in updateClock() }
+    loop.onRoundEnd = onRoundEnd
+    loop.gatheringTime = gatheringTime
     for listener in listeners {
       _ = cevents_nonblocking(listener)
       _ = cevents_no_delay(listener)
@@ -117,6 +124,9 @@ public final class HTTPServer: @unchecked Sendable {
 
   /// Posts a block to the I/O queue; cheaper than Dispatch while the server is busy.
   public func post(_ block: @escaping @Sendable () -> Void) { loop.post(block) }
+
+  /// Answers sent within `body`, from any queue, wake the I/O queue once.
+  public func batchingAnswers(_ body: () -> Void) { loop.batchingPosts(body) }
 
   // MARK: - Events
 

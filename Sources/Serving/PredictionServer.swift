@@ -61,7 +61,11 @@ public final class PredictionServer: @unchecked Sendable {
         route: path.flatMap { routes.contains($0) ? $0 : nil }, status: exchange.status.code,
         nanoseconds: exchange.duration, byteCount: exchange.byteCount)
     }
+    compute.batchingAnswers = { [server] in server.batchingAnswers($0) }
+    server.gatheringTime = { [compute] in compute.gatheringTime }
+    server.onRoundEnd = { [compute] in compute.begin() }
     server.onTick = { [compute, hooks, accessLog] in
+      compute.begin()
       compute.expire()
       hooks.recorder?.record(queueDepth: compute.depth)
       hooks.heartbeat(compute.secondsInBatch)

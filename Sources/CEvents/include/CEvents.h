@@ -52,6 +52,8 @@ int cevents_no_delay(int fd);
 int cevents_nonblocking(int fd);
 int64_t cevents_receive(int fd, void *bytes, size_t count);
 int64_t cevents_send(int fd, const void *bytes, size_t count);
+/// Waits until one descriptor is readable, at most so many nanoseconds.
+int cevents_wait_readable(int fd, int64_t nanoseconds);
 int cevents_shutdown_write(int fd);
 
 /// Nanoseconds of the monotonic clock, precise or as of the last tick.
