@@ -67,11 +67,11 @@ const martlet_int8_kernels *martlet_int8_kernels_for(martlet_int8_isa isa) {
 }
 
 void martlet_int8_quantize_weights(const float *weights, long k, long n, long stride,
-                                   const float *input_scale, int8_t *values, float *scales) {
+                                   const float *input_scale, const float *row_scales,
+                                   int8_t *values, float *scales) {
   for (long j = 0; j < n; j++, weights += stride, values += k) {
-    float top = weight_peak(weights, k, input_scale);
-    float inverse = top > 0 ? 127.0f / top : 0;
-    scales[j] = top / 127.0f;
+    scales[j] = row_scales ? row_scales[j] : weight_peak(weights, k, input_scale) / 127.0f;
+    float inverse = scales[j] >= FLT_MIN ? 1 / scales[j] : 0;
     for (long p = 0; p < k; p++) values[p] = weight_step(weights, p, input_scale, inverse);
   }
 }

@@ -1,9 +1,10 @@
 #pragma once
 #include "CKernels.h"
+#include <float.h>
 #include <math.h>
 
-// The rule by which weights are quantised: an output's row by its largest magnitude, input p's
-// weights multiplied by input_scale[p] first where that is not null.
+// The rule by which weights are quantised: an output's row by its own scale or by its largest
+// magnitude, input p's weights multiplied by input_scale[p] first where that is not null.
 static inline float weight_peak(const float *row, long k, const float *input_scale) {
   float top = 0;
   for (long p = 0; p < k; p++) {
@@ -15,7 +16,28 @@ static inline float weight_peak(const float *row, long k, const float *input_sca
 
 static inline int8_t weight_step(const float *row, long p, const float *input_scale,
                                  float inverse) {
-  return (int8_t)lrintf((input_scale ? row[p] * input_scale[p] : row[p]) * inverse);
+  float q = rintf((input_scale ? row[p] * input_scale[p] : row[p]) * inverse);
+  return (int8_t)(q > 127 ? 127 : q < -127 ? -127 : q);
+}
+
+// Takes from the largest of the weights of one sign that would overflow a 16-bit lane.
+static inline void limit_lanes(int8_t *eight) {
+  for (int half = 0; half < 2; half++) {
+    int8_t *places[4] = {eight + 2 * half, eight + 2 * half + 1, eight + 2 * half + 4,
+                         eight + 2 * half + 5};
+    for (int sign = -1; sign <= 1; sign += 2) {
+      for (;;) {
+        int total = 0, largest = 0;
+        for (int i = 0; i < 4; i++) {
+          int q = *places[i] * sign;
+          if (q > 0) total += q;
+          if (q > *places[largest] * sign) largest = i;
+        }
+        if (total <= MARTLET_INT8_LANE_LIMIT) break;
+        *places[largest] -= (int8_t)sign;
+      }
+    }
+  }
 }
 
 extern const martlet_int8_kernels martlet_int8_portable_kernels;

@@ -1,8 +1,9 @@
 // C = A B in 8-bit integers with exact 32-bit sums. Each instruction set's file defines LANES (32-bit
 // lanes of a vector), INT8_ROWS (rows of a register tile), ACTIVATION_LIMIT (the largest quantised
-// activation), WEIGHT_LIMIT (the largest quantised weight), DOT(sums, a, b), which adds to sums[l]
-// the four products of lane l's bytes of a, unsigned, and b, signed, INT8_KERNELS, INT8_PEAK and
-// INT8_NAME, and includes this file.
+// activation), DOT(sums, a, b), which adds to sums[l] the four products of lane l's bytes of a,
+// unsigned, and b, signed, DOT2(sums, a, b, c, d), which adds those of a and b and of c and d,
+// ADDS_IN_LANES (1 where DOT2 adds in 16 bits, which bounds weights and activations), INT8_KERNELS,
+// INT8_PEAK and INT8_NAME, and includes this file.
 //
 // An activation x of a token is stored as u with x = (u - zero) * scale; a weight w of an output as
 // q with w = q * scale. So sum(x w) = scale scale' (sum(u q) - zero sum(q)), and only the last step
@@ -26,7 +27,7 @@ typedef int32_t word __attribute__((aligned(1), may_alias));
 #define SPLAT(x) ((x) - (vf){0})
 
 static void pack(const float *weights, long k, long n, long stride, const float *input_scale,
-                 int8_t *panels, float *scales, int32_t *sums) {
+                 const float *row_scales, int8_t *panels, float *scales, int32_t *sums) {
   long depth = (k + 3) / 4 * 4, width = (n + PANEL - 1) / PANEL * PANEL;
   memset(panels, 0, (size_t)(depth * width));
   for (long j = 0; j < width; j++) {
@@ -34,14 +35,19 @@ static void pack(const float *weights, long k, long n, long stride, const float 
     sums[j] = 0;
     if (j >= n) continue;
     const float *row = weights + j * stride;
-    float top = weight_peak(row, k, input_scale);
-    scales[j] = top / (float)WEIGHT_LIMIT;
-    float inverse = top > 0 ? (float)WEIGHT_LIMIT / top : 0;
+    scales[j] = row_scales ? row_scales[j]
+                           : weight_peak(row, k, input_scale) / (float)WEIGHT_LIMIT;
+    float inverse = scales[j] >= FLT_MIN ? 1 / scales[j] : 0;
     int8_t *column = panels + j / PANEL * PANEL * depth + j % PANEL * 4;
-    for (long p = 0; p < k; p++) {
-      int8_t q = weight_step(row, p, input_scale, inverse);
-      column[p / 4 * PANEL * 4 + p % 4] = q;
-      sums[j] += q;
+    for (long start = 0; start < k; start += 8) {
+      int8_t q[8] = {0};
+      long count = k - start < 8 ? k - start : 8;
+      for (long i = 0; i < count; i++) q[i] = weight_step(row, start + i, input_scale, inverse);
+      if (ADDS_IN_LANES) limit_lanes(q);
+      for (long i = 0; i < count; i++) {
+        column[(start + i) / 4 * PANEL * 4 + i % 4] = q[i];
+        sums[j] += q[i];
+      }
     }
   }
 }
@@ -94,7 +100,8 @@ typedef struct int8_job {
   const uint8_t *a;
   long a_stride;
   const int8_t *panel, *prefetch;
-  long groups;
+  // Bytes on with each pair of groups.
+  long prefetch_step, groups;
   float *c;
   long c_stride;
   const float *bias, *weight_scales, *scales;
@@ -110,8 +117,21 @@ INLINE void int8_tile(const int rows, const int8_job *job) {
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_stride;
   const int8_t *panel = job->panel, *prefetch = job->prefetch;
-  for (long g = 0; g < job->groups; g++, panel += 4 * PANEL) {
-    __builtin_prefetch(prefetch + 64 * g, 0, 2);
+  long step = job->prefetch_step, g = 0;
+  for (; g + 2 <= job->groups; g += 2, panel += 8 * PANEL, prefetch += step) {
+    __builtin_prefetch(prefetch, 0, 2);
+    vi b0 = *(const vi_unaligned *)panel, b1 = *(const vi_unaligned *)(panel + 4 * LANES);
+    vi d0 = *(const vi_unaligned *)(panel + 8 * LANES);
+    vi d1 = *(const vi_unaligned *)(panel + 12 * LANES);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      vi x = *(const word *)(a[i] + 4 * g) - (vi){0};
+      vi y = *(const word *)(a[i] + 4 * g + 4) - (vi){0};
+      sums[i][0] = DOT2(sums[i][0], x, b0, y, d0);
+      sums[i][1] = DOT2(sums[i][1], x, b1, y, d1);
+    }
+  }
+  if (g < job->groups) {
     vi b0 = *(const vi_unaligned *)panel, b1 = *(const vi_unaligned *)(panel + 4 * LANES);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
@@ -173,7 +193,9 @@ static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, 
                    long first_row, long last_row, long first_panel, long last_panel) {
   long depth = (b->k + 3) / 4 * 4, rows = last_row - first_row;
   if (rows <= 0) return;
-  long tiles = (rows + INT8_ROWS - 1) / INT8_ROWS, height = (rows + tiles - 1) / tiles;
+  long tiles = (rows + INT8_ROWS - 1) / INT8_ROWS;
+  long turns = 1;
+  while (2 * turns <= tiles && turns < 8) turns *= 2;
   for (long panel = first_panel; panel < last_panel; panel++) {
     long column = panel * PANEL;
     long columns = b->n - column < PANEL ? b->n - column : PANEL;
@@ -186,16 +208,18 @@ static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, 
         .weight_scales = b->scales + column,
         .sums = b->sums + column,
         .accumulate = epilogue.accumulate,
+        .prefetch_step = 8 * PANEL / turns,
     };
     const int8_t *next =
         tiles > 1 && panel + 1 < last_panel ? job.panel + depth * PANEL : job.panel;
-    for (long row = first_row; row < last_row; row += height) {
-      int now = (int)(last_row - row < height ? last_row - row : height);
+    for (long t = 0; t < tiles; t++) {
+      long row = first_row + rows * t / tiles;
+      int now = (int)(first_row + rows * (t + 1) / tiles - row);
       job.a = a->values + row * a->stride;
       job.scales = a->scales + row;
       job.zeros = a->zeros + row;
       job.c = c + row * c_stride + column;
-      job.prefetch = next + (row - first_row) / height % ((PANEL + 15) / 16) * 64 * job.groups;
+      job.prefetch = next + t % turns * job.prefetch_step * (job.groups / 2);
       if (columns == PANEL) int8_tile_of(now, &job);
       else narrow_int8_tile(now, &job, columns);
       if (epilogue.activation != MARTLET_ACTIVATION_NONE || epilogue.residual)
@@ -217,17 +241,18 @@ const martlet_int8_kernels INT8_KERNELS = {
 };
 
 double INT8_PEAK(long iterations, float *sink) {
-  vi sums[12] = {0};
+  vi sums[8] = {0};
   vi x = (int32_t)sink[0] - (vi){0}, y = (int32_t)sink[1] - (vi){0};
   for (long n = 0; n < iterations; n++) {
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 12; i++) {
-      sums[i] = DOT(sums[i], x, y);
-      __asm__ volatile("" : "+x"(sums[i]));
+    for (int i = 0; i < 8; i++) {
+      // So that no part of the product is taken out of the loop.
+      __asm__ volatile("" : "+x"(x), "+x"(y));
+      sums[i] = DOT2(sums[i], x, y, y, x);
     }
   }
   vi total = {0};
-  for (int i = 0; i < 12; i++) total += sums[i];
+  for (int i = 0; i < 8; i++) total += sums[i];
   sink[2] = (float)total[0];
-  return (double)iterations * 12 * LANES * 8;
+  return (double)iterations * 8 * LANES * 16;
 }

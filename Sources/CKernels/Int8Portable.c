@@ -4,6 +4,7 @@
 #define INT8_ROWS 4
 #define ACTIVATION_LIMIT 255
 #define WEIGHT_LIMIT 127
+#define ADDS_IN_LANES 0
 #define INT8_KERNELS martlet_int8_portable_kernels
 #define INT8_PEAK martlet_int8_portable_peak
 #define INT8_NAME "portable"
@@ -14,4 +15,5 @@ static inline __attribute__((always_inline)) lanes4 dot4(lanes4 sums, lanes4 a, 
     sums += ((a >> byte) & 255) * ((b << (24 - byte)) >> 24);
   return sums;
 }
+#define DOT2(sums, a, b, c, d) DOT(DOT(sums, a, b), c, d)
 #include "Int8Body.h"

@@ -2,8 +2,9 @@ import CKernels
 
 /// 8-bit weights of a linear layer, packed for one instruction set's integer kernels.
 ///
-/// Each output's weights share a scale: w = q · scale with q in −127…127 (−63…63 where products
-/// are added in pairs of 16 bits, on AVX2). Sums of products are exact.
+/// Each output's weights share a scale: w = q · scale with q in −127…127. Sums of products are exact.
+/// On AVX2, where four products are added in 16 bits, weights that would overflow there together are
+/// made smaller; those that `WeightRounding` makes never are.
 public struct QuantizedMatrix: Sendable {
   /// Inputs.
   public let depth: Int
@@ -17,9 +18,13 @@ public struct QuantizedMatrix: Sendable {
   ///
   /// With `smoothing` s (one factor an input), input p is divided by s[p] and its weights are
   /// multiplied by it, which moves outliers from activations to weights (SmoothQuant, Xiao et al.,
-  /// 2023, equation 3).
-  public init(_ weight: Matrix, smoothing: [Float]? = nil, kernels: Kernels) {
+  /// 2023, equation 3). `scales` holds the scale of each output's weights; without, it is chosen by
+  /// the largest of them.
+  public init(
+    _ weight: Matrix, smoothing: [Float]? = nil, scales rowScales: [Float]? = nil, kernels: Kernels
+  ) {
     precondition(smoothing == nil || smoothing?.count == weight.columns, "a factor for each input")
+    precondition(rowScales == nil || rowScales?.count == weight.rows, "a scale for each output")
     let table = kernels.integers.pointee
     (depth, columns) = (weight.columns, weight.rows)
     let width = (columns + table.panel_columns - 1) / table.panel_columns * table.panel_columns
@@ -29,22 +34,24 @@ public struct QuantizedMatrix: Sendable {
     inputScale = smoothing.map { FloatBuffer($0.map { 1 / $0 }) }
     let factors = smoothing.map { FloatBuffer($0) }
     table.pack(
-      weight.base, depth, columns, weight.stride, factors?.base,
+      weight.base, depth, columns, weight.stride, factors?.base, rowScales,
       UnsafeMutableRawPointer(panels.base).assumingMemoryBound(to: Int8.self), scales.base,
       UnsafeMutableRawPointer(sums.base).assumingMemoryBound(to: Int32.self))
   }
 
   /// `weight` in 8 bits as files keep it, by the rule that packing has: values of −127…127 by rows,
-  /// and a scale a row. `smoothing` as in `init`.
+  /// and a scale a row. `smoothing` and `scales` as in `init`.
   public static func stored(
-    _ weight: Matrix, smoothing: [Float]? = nil
+    _ weight: Matrix, smoothing: [Float]? = nil, scales rowScales: [Float]? = nil
   ) -> (values: [Int8], scales: [Float]) {
     precondition(smoothing == nil || smoothing?.count == weight.columns, "a factor for each input")
+    precondition(rowScales == nil || rowScales?.count == weight.rows, "a scale for each output")
     let factors = smoothing.map { FloatBuffer($0) }
     var values = [Int8](repeating: 0, count: weight.count)
     var scales = [Float](repeating: 0, count: weight.rows)
     martlet_int8_quantize_weights(
-      weight.base, weight.columns, weight.rows, weight.stride, factors?.base, &values, &scales)
+      weight.base, weight.columns, weight.rows, weight.stride, factors?.base, rowScales, &values,
+      &scales)
     return (values, scales)
   }
 

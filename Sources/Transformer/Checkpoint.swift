@@ -114,7 +114,9 @@ public struct Checkpoint: Sendable {
   }
 
   /// Copies an 8-bit tensor into `target`; see `SafeTensors.readQuantized`.
-  public func readQuantized(_ name: String, into target: Matrix) throws -> [Float]? {
+  public func readQuantized(
+    _ name: String, into target: Matrix
+  ) throws -> (scales: [Float], smoothing: [Float]?) {
     guard let shard = shardOf[name] else {
       throw ModelError.missingTensor(path: path, name: name)
     }

@@ -27,9 +27,11 @@ public final class Encoder {
         guard let quantization = parameters.quantization else {
           return .float(.transposing(weight, kernels: kernels))
         }
+        let name = place.name(layer: layer)
         return .int8(
           QuantizedMatrix(
-            weight, smoothing: quantization.smoothing[place.name(layer: layer)], kernels: kernels))
+            weight, smoothing: quantization.smoothing[name], scales: quantization.scales[name],
+            kernels: kernels))
       }
       self.parameters = parameters
       layers = parameters.layers.enumerated().map { index, layer in

@@ -65,9 +65,13 @@ public struct EncoderParameters: Sendable {
   public struct Quantization: Sendable, Equatable {
     /// By weight, a factor for each input: it divides the input and multiplies its weights.
     public var smoothing: [String: [Float]]
+    /// By weight, the scale of each output's integers; chosen by the largest where it is missing.
+    public var scales: [String: [Float]]
 
     /// 8-bit layers, those named in `smoothing` smoothed.
-    public init(smoothing: [String: [Float]] = [:]) { self.smoothing = smoothing }
+    public init(smoothing: [String: [Float]] = [:], scales: [String: [Float]] = [:]) {
+      (self.smoothing, self.scales) = (smoothing, scales)
+    }
   }
 
   /// Whose tensors these are.

@@ -78,7 +78,9 @@ public enum ModelDirectory {
           continue
         }
         if parameters.quantization == nil { parameters.quantization = .init() }
-        if let factors = try file.readQuantized(name, into: part) {
+        let stored = try file.readQuantized(name, into: part)
+        parameters.quantization?.scales[entry.name, default: []] += stored.scales
+        if let factors = stored.smoothing {
           parameters.quantization?.smoothing[entry.name] = factors
         }
         used.formUnion([name + "_scale", name + "_smoothing"])
@@ -175,7 +177,8 @@ public enum ModelDirectory {
           if let quantization = parameters.quantization, entry.isLayerWeight {
             tensors += quantized(
               source.name, parameters.matrix(entry).rowRange(source.rows),
-              quantization.smoothing[entry.name])
+              smoothing: quantization.smoothing[entry.name],
+              scales: quantization.scales[entry.name].map { Array($0[source.rows]) })
             continue
           }
           let start = entry.offset + source.rows.lowerBound * entry.columns
@@ -208,9 +211,10 @@ public enum ModelDirectory {
 
   /// A weight in 8 bits: its values, its scales and, where there are any, its smoothing factors.
   private static func quantized(
-    _ name: String, _ weight: Matrix, _ smoothing: [Float]?
+    _ name: String, _ weight: Matrix, smoothing: [Float]?, scales: [Float]?
   ) -> [(name: String, shape: [Int], bytes: Data)] {
-    let (values, scales) = QuantizedMatrix.stored(weight, smoothing: smoothing)
+    let (values, scales) = QuantizedMatrix.stored(
+      weight, smoothing: smoothing, scales: scales)
     let bytes = values.withUnsafeBytes { Data($0) }
     func floats(_ values: [Float]) -> Data {
       FloatBuffer(values).bytes(0..<values.count)

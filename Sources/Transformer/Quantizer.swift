@@ -1,13 +1,37 @@
 import Foundation
 import Tensor
 
+/// What rounding weights can learn from typical texts.
+public struct QuantizationCalibration {
+  let model: TextModel
+  let texts: [String]
+  let strength: Float
+  let progress: (Double) -> Void
+
+  /// - Parameters:
+  ///   - model: the model in single precision.
+  ///   - texts: typical ones; a few hundred are enough.
+  ///   - smoothing: strength, 0 to 1, of moving outliers from inputs to weights.
+  ///   - progress: gets the share that is done.
+  public init(
+    _ model: TextModel, texts: [String], smoothing: Float = 0.5,
+    progress: @escaping (Double) -> Void = { _ in }
+  ) {
+    (self.model, self.texts, strength) = (model, texts, smoothing)
+    self.progress = progress
+  }
+}
+
 /// Writes a model directory whose layers are in 8 bits.
 public enum Quantizer {
+  /// Floats of input moments that are kept at a time.
+  private static let momentFloats = 1 << 28
+
   /// Factors that move outliers from a product's inputs to its weights: for input p,
   /// s = (largest |x|)^α / (largest |w|)^(1 − α) (SmoothQuant, Xiao et al., 2023, equation 4).
   ///
   /// - Parameter peaks: largest |x| by weight and input, from `TextModel.activationPeaks`.
-  public static func smoothing(
+  static func smoothing(
     _ parameters: EncoderParameters, peaks: [String: [Float]], strength: Float
   ) -> [String: [Float]] {
     var factors: [String: [Float]] = [:]
@@ -28,19 +52,71 @@ public enum Quantizer {
     return factors
   }
 
+  /// Replaces the layers' weights by integers times scales, rounded for the inputs that the
+  /// calibration's texts bring (`WeightRounding`).
+  static func quantize(
+    _ parameters: EncoderParameters, _ calibration: QuantizationCalibration?
+  ) -> EncoderParameters.Quantization {
+    var result = EncoderParameters.Quantization()
+    guard let calibration, !calibration.texts.isEmpty else { return result }
+    if calibration.strength > 0 {
+      result.smoothing = smoothing(
+        parameters, peaks: calibration.model.activationPeaks(calibration.texts),
+        strength: calibration.strength)
+    }
+    let entries = parameters.entries.filter(\.isLayerWeight)
+    var done = 0
+    while done < entries.count {
+      // As many weights at a time as their moments leave room for.
+      var (names, floats): (Set<String>, Int) = ([], 0)
+      for entry in entries[done...] {
+        floats += entry.columns * entry.columns
+        if !names.isEmpty && floats > momentFloats { break }
+        names.insert(entry.name)
+      }
+      let moments = calibration.model.inputMoments(calibration.texts, of: names)
+      for entry in entries[done..<done + names.count] {
+        if let moment = moments[entry.name] {
+          result.scales[entry.name] = round(
+            parameters.matrix(entry), moment, factors: result.smoothing[entry.name])
+        }
+        done += 1
+        calibration.progress(Double(done) / Double(entries.count))
+      }
+    }
+    return result
+  }
+
+  /// Rounds `weight` as its smoothed inputs see it.
+  private static func round(_ weight: Matrix, _ moments: Matrix, factors: [Float]?) -> [Float] {
+    guard let factors else { return WeightRounding(moments: moments).round(weight) }
+    for row in 0..<moments.rows {
+      for column in 0..<moments.columns {
+        moments[row, column] /= factors[row] * factors[column]
+      }
+    }
+    for row in 0..<weight.rows {
+      for column in 0..<weight.columns { weight[row, column] *= factors[column] }
+    }
+    let scales = WeightRounding(moments: moments).round(weight)
+    for row in 0..<weight.rows {
+      for column in 0..<weight.columns { weight[row, column] /= factors[column] }
+    }
+    return scales
+  }
+
   /// Reads `source` and writes it to `target` with 8-bit layers; all other files are copied.
   ///
-  /// - Parameter smoothing: makes the factors, or none.
+  /// - Parameter calibration: texts for which weights are rounded; without, each is rounded alone.
   /// - Throws: `ModelError`; `target` is then not left half written.
   public static func write(
-    _ source: String, to target: String,
-    smoothing: (EncoderParameters) -> [String: [Float]] = { _ in [:] }
+    _ source: String, to target: String, calibration: QuantizationCalibration? = nil
   ) throws {
     let configuration = try ModelDirectory.describe(source)
     let checkpoint = try Checkpoint(directory: configuration.encoderDirectory)
     var parameters = try ModelDirectory.read(configuration.encoder, checkpoint)
     guard parameters.quantization == nil else { throw ModelError.alreadyQuantized(path: source) }
-    parameters.quantization = .init(smoothing: smoothing(parameters))
+    parameters.quantization = quantize(parameters, calibration)
     let partial = target + ".partial"
     let manager = FileManager.default
     do {

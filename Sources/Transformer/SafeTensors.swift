@@ -169,9 +169,11 @@ public struct SafeTensors: Sendable {
   /// Copies an I8 tensor of shape `rows` × `columns` into `target`, each row multiplied by its scale:
   /// the F32 vector NAME_scale. With NAME_smoothing, column p is then divided by its factor p.
   ///
-  /// - Returns: the factors, if there are any.
+  /// - Returns: the scales, and the factors if there are any.
   /// - Throws: as `read`.
-  public func readQuantized(_ name: String, into target: Matrix) throws -> [Float]? {
+  public func readQuantized(
+    _ name: String, into target: Matrix
+  ) throws -> (scales: [Float], smoothing: [Float]?) {
     guard let entry = entries[name], entry.shape == [target.rows, target.columns] else {
       throw ModelError.wrongTensor(
         path: path, name: name, found: "\(entries[name]?.shape ?? [])",
@@ -179,13 +181,17 @@ public struct SafeTensors: Sendable {
     }
     let scales = Matrix(rows: 1, columns: target.rows)
     try read(name + "_scale", into: scales)
+    guard scales.row(0).allSatisfy({ $0 >= 0 }) else {
+      throw ModelError.badTensors(path: path, problem: "\(name)_scale has a scale below zero")
+    }
     var factors: [Float]?
     if entries[name + "_smoothing"] != nil {
       let stored = Matrix(rows: 1, columns: target.columns)
       try read(name + "_smoothing", into: stored)
       factors = stored.row(0)
-      guard stored.row(0).allSatisfy({ $0 > 0 }) else {
-        throw ModelError.notFinite(path: path, name: name + "_smoothing")
+      guard stored.row(0).allSatisfy({ (1e-6...1e6).contains($0) }) else {
+        throw ModelError.badTensors(
+          path: path, problem: "\(name)_smoothing has a factor outside 0.000001 to 1000000")
       }
     }
     for row in 0..<target.rows {
@@ -196,7 +202,7 @@ public struct SafeTensors: Sendable {
       if let factors { for p in values.indices { values[p] /= factors[p] } }
       target.buffer.set(values, at: target.offset + row * target.stride)
     }
-    return factors
+    return (scales.row(0), factors)
   }
 
   /// A file with these tensors in this order: I8 where the bytes are one for each number, else F32.

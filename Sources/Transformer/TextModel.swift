@@ -120,7 +120,7 @@ public final class TextModel {
 
   /// The largest magnitude of each input of each layer's products over `texts`, by the weight's name
   /// in `EncoderParameters`.
-  public func activationPeaks(_ texts: [String]) -> [String: [Float]] {
+  func activationPeaks(_ texts: [String]) -> [String: [Float]] {
     var peaks: [String: [Float]] = [:]
     encoder.observer = { name, input in
       var top = peaks[name] ?? [Float](repeating: 0, count: input.columns)
@@ -136,6 +136,28 @@ public final class TextModel {
     }
     encoder.observer = nil
     return peaks
+  }
+
+  /// Σ xᵀx over the inputs x of the layers' products that `names` lists, for all tokens of `texts`.
+  func inputMoments(_ texts: [String], of names: Set<String>) -> [String: Matrix] {
+    var moments: [String: Matrix] = [:]
+    var scratch: [Int: PackedMatrix] = [:]
+    let (kernels, longest) = (kernels, maximumTokens)
+    encoder.observer = { name, input in
+      guard names.contains(name) else { return }
+      let width = input.columns
+      let sum = moments[name] ?? Matrix(rows: width, columns: width)
+      let room =
+        scratch[width] ?? PackedMatrix(depth: longest, columns: width, kernels: kernels)
+      kernels.linearWeightGradient(
+        outputGradient: input, input: input, weightGradient: sum, scratch: room)
+      (moments[name], scratch[width]) = (sum, room)
+    }
+    for text in texts {
+      _ = encoder.hiddenStates(TokenBatch([encode(TextInput(text)).ids]))
+    }
+    encoder.observer = nil
+    return moments
   }
 
   /// The tokens of one input.

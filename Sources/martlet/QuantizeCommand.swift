@@ -7,8 +7,8 @@ struct Quantize: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a copy of a model whose layers run in 8 bits, if it stays accurate.",
     discussion: """
-      Each output's weights share a scale; activations are quantised by token while the model \
-      runs; sums are exact. Both models are measured on the validation rows, and nothing is \
+      Each output's weights share a scale and are rounded for the inputs that the first 256 rows \
+      bring (GPTQ); activations are quantised by token while the model runs; sums are exact. Both models are measured on the validation rows, and nothing is \
       written where the loss is above --max-drop (for embeddings: the mean cosine with the \
       original's below --min-cosine).
 
@@ -34,6 +34,13 @@ struct Quantize: ParsableCommand {
     }
   }
 
+  /// Writes over one line, on a terminal alone.
+  private static func show(_ share: Double) {
+    guard isatty(STDERR_FILENO) == 1 else { return }
+    let text = share < 1 ? "rounding weights: \(Int(share * 100)) %" : ""
+    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+  }
+
   func run() throws {
     let path = URL(fileURLWithPath: output).standardizedFileURL.path
     if !force && FileManager.default.fileExists(atPath: path) {
@@ -46,19 +53,16 @@ struct Quantize: ParsableCommand {
     let columns = RecordColumns(
       text: options.column, pair: options.pairColumn, label: isEmbedding ? nil : labelColumn,
       hasLabels: !isEmbedding)
-    var peaks: [String: [Float]] = [:]
-    if smooth > 0 {
-      var texts: [String] = []
-      var reader = try RecordReader(path: validation, format: format, columns: columns)
-      while texts.count < 256, let record = try reader.next() { texts.append(record.input.text) }
-      peaks = original.activationPeaks(texts)
-    }
+    var texts: [String] = []
+    var reader = try RecordReader(path: validation, format: format, columns: columns)
+    while texts.count < 256, let record = try reader.next() { texts.append(record.input.text) }
     let staged = path + ".unchecked"
     defer { try? FileManager.default.removeItem(atPath: staged) }
-    try Quantizer.write(model, to: staged) { parameters in
-      smooth > 0
-        ? Quantizer.smoothing(parameters, peaks: peaks, strength: smooth) : [:]
-    }
+    try Quantizer.write(
+      model, to: staged,
+      calibration: QuantizationCalibration(original, texts: texts, smoothing: smooth) { share in
+        Self.show(share)
+      })
     let check = try QuantizationCheck(
       original, TextModel.load(directory: staged), path: validation, format: format,
       columns: columns, threads: options.cores)

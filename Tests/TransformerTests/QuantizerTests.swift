@@ -24,12 +24,9 @@ struct QuantizerTests {
     for strength in [Float(0), 0.5] {
       let target = Self.temporary()
       defer { try? FileManager.default.removeItem(atPath: target) }
-      try Quantizer.write(Self.model, to: target) { parameters in
-        strength == 0
-          ? [:]
-          : Quantizer.smoothing(
-            parameters, peaks: original.activationPeaks(Self.texts), strength: strength)
-      }
+      try Quantizer.write(
+        Self.model, to: target,
+        calibration: QuantizationCalibration(original, texts: Self.texts, smoothing: strength))
       let found = try TextModel.load(directory: target).predict(Self.texts.map { TextInput($0) })
       for (a, b) in zip(wanted, found) {
         guard case .label(let label, let p) = a.value, case .label(let other, let q) = b.value

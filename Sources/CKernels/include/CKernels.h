@@ -139,6 +139,17 @@ typedef enum martlet_int8_isa {
   MARTLET_INT8_AVX512VNNI = 3,
 } martlet_int8_isa;
 
+/// What keeps sums exact where four products are added in 16 bits before they are widened (AVX2):
+/// activations are at most MARTLET_INT8_LANE_ACTIVATION there, and of any eight inputs that follow
+/// one another, the weights of one sign at places 0, 1, 4, 5 and at 2, 3, 6, 7 sum to at most
+/// MARTLET_INT8_LANE_LIMIT. Weights whose largest magnitude is MARTLET_INT8_LANE_WEIGHT seldom break
+/// that. Files keep to it, so that all instruction sets compute with the same integers.
+enum {
+  MARTLET_INT8_LANE_ACTIVATION = 191,
+  MARTLET_INT8_LANE_LIMIT = 32767 / MARTLET_INT8_LANE_ACTIVATION,
+  MARTLET_INT8_LANE_WEIGHT = 64,
+};
+
 /// Quantised activations: element (i, p) is (values[i * stride + p] - zeros[i]) * scales[i].
 typedef struct martlet_int8_operand {
   const uint8_t *values;
@@ -163,12 +174,13 @@ typedef struct martlet_int8_kernels {
   /// Outputs in a panel.
   long panel_columns;
 
-  /// Quantises weights[n, k] (rows `stride` apart), each row by its largest magnitude, and packs
-  /// them. Input p's weights are first multiplied by input_scale[p] where that is not null.
+  /// Quantises weights[n, k] (rows `stride` apart), each row by its own row_scales[j] or, where that
+  /// is null, by its largest magnitude, and packs them. Input p's weights are first multiplied by
+  /// input_scale[p] where that is not null.
   /// `panels` has room for k rounded up to 4 times n rounded up to panels; `scales` and `sums` for
   /// the rounded n.
   void (*pack)(const float *weights, long k, long n, long stride, const float *input_scale,
-               int8_t *panels, float *scales, int32_t *sums);
+               const float *row_scales, int8_t *panels, float *scales, int32_t *sums);
   /// Quantises rows of x by their own range, after multiplying element p by input_scale[p] where
   /// that is not null.
   void (*quantize)(const float *x, long rows, long k, long stride, const float *input_scale,
@@ -184,6 +196,7 @@ const martlet_int8_kernels *martlet_int8_kernels_for(martlet_int8_isa isa);
 /// Quantises weights[n, k] (rows `stride` apart) by the rule of `pack` to -127...127, unpacked, as
 /// files keep them: values[n, k] and scales[n].
 void martlet_int8_quantize_weights(const float *weights, long k, long n, long stride,
-                                   const float *input_scale, int8_t *values, float *scales);
+                                   const float *input_scale, const float *row_scales,
+                                   int8_t *values, float *scales);
 /// As martlet_peak_operations, for 8-bit products: the ceiling of quantised layers.
 double martlet_int8_peak_operations(martlet_int8_isa isa, long iterations, float *sink);
