@@ -39,7 +39,7 @@ struct WeightRoundingTests {
     return total
   }
 
-  @Test("Products are closer to the originals' than with weights rounded alone, by a third at least")
+  @Test("Products are closer to the true ones than with weights rounded alone, by a third")
   func beatsRoundingAlone() {
     let values = QuantizedMatrixTests.numbers(Self.n * Self.k, seed: 12)
     let weight = Matrix(rows: Self.n, columns: Self.k, values)
