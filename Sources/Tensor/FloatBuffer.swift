@@ -3,7 +3,8 @@ import Glibc
 
 /// Zeroed single-precision storage aligned to a cache line, of fixed size.
 ///
-/// Invariant: `base` points at `count` initialised floats for the buffer's whole life. Views
+/// Invariant: `base` points at `count` initialised floats for the buffer's whole life: its own, pages
+/// of a file, or a part of another buffer that it keeps alive. Views
 /// (`Matrix`, `Span`s of rows) check their bounds against `count` when they are made, so kernels
 /// need not. Sendable because who may write when is settled by the caller, as for `UnsafePointer`:
 /// weights are written before workers start and only read afterwards; workspaces have one owner.
@@ -11,11 +12,18 @@ public final class FloatBuffer: @unchecked Sendable {
   /// Floats held.
   public let count: Int
   let base: UnsafeMutablePointer<Float>
+  private let storage: Storage
+
+  private enum Storage {
+    case owned, mapped
+    case part(FloatBuffer)
+  }
 
   /// Room for `count` zeros.
   public init(count: Int) {
     precondition(count >= 0, "a buffer has no negative size")
     self.count = count
+    storage = .owned
     let raw = UnsafeMutableRawPointer.allocate(
       byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
     // Weights are streamed from end to end; large pages spare most of the address translation.
@@ -35,7 +43,25 @@ public final class FloatBuffer: @unchecked Sendable {
     }
   }
 
-  deinit { base.deallocate() }
+  /// Floats `range` of `other`, in place.
+  public init(_ range: Range<Int>, of other: FloatBuffer) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= other.count, "range outside buffer")
+    (base, count, storage) = (other.base + range.lowerBound, range.count, .part(other))
+  }
+
+  /// Takes over `count` floats of mapped pages.
+  init(mapped pages: UnsafeMutableRawPointer, count: Int) {
+    (base, self.count) = (pages.bindMemory(to: Float.self, capacity: count), count)
+    storage = .mapped
+  }
+
+  deinit {
+    switch storage {
+    case .owned: base.deallocate()
+    case .mapped: munmap(base, count * MemoryLayout<Float>.stride)
+    case .part: break
+    }
+  }
 
   /// The float at `index`.
   public subscript(index: Int) -> Float {

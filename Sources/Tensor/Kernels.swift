@@ -50,6 +50,12 @@ public struct Kernels: Sendable {
   /// How 8-bit products are computed: `portable`, `avx2`, `avx-vnni` or `avx512-vnni`.
   public var integerName: String { String(cString: integers.pointee.name) }
 
+  /// Names the forms in which weights are packed; others cannot be read by these kernels.
+  public var packedLayout: String {
+    "\(name)/\(panelColumns) \(integerName)/\(integers.pointee.panel_columns)"
+      + "/\(MARTLET_INT8_LANE_ACTIVATION)/\(MARTLET_INT8_LANE_LIMIT)"
+  }
+
   var panelColumns: Int { table.pointee.panel_columns }
 
   func panels(_ columns: Int) -> Int { (columns + panelColumns - 1) / panelColumns }

@@ -24,9 +24,27 @@ public struct PackedMatrix: Sendable {
     self.buffer = buffer
   }
 
+  /// Floats that the packed form of a B of `depth` × `columns` takes.
+  public static func floats(depth: Int, columns: Int, kernels: Kernels) -> Int {
+    depth * kernels.panels(columns) * kernels.panelColumns
+  }
+
+  /// A B of `depth` × `columns` whose packed form `storage` holds or will hold.
+  public init(depth: Int, columns: Int, in storage: FloatBuffer, kernels: Kernels) {
+    precondition(
+      storage.count >= Self.floats(depth: depth, columns: columns, kernels: kernels),
+      "B is larger than its storage")
+    self.init(depth: depth, columns: columns, buffer: storage)
+  }
+
   /// B is `weight` transposed: `weight` is [columns, depth], as linear layers keep it.
-  public static func transposing(_ weight: Matrix, kernels: Kernels) -> PackedMatrix {
-    let packed = PackedMatrix(depth: weight.columns, columns: weight.rows, kernels: kernels)
+  public static func transposing(
+    _ weight: Matrix, in storage: FloatBuffer? = nil, kernels: Kernels
+  ) -> PackedMatrix {
+    let packed =
+      storage.map {
+        PackedMatrix(depth: weight.columns, columns: weight.rows, in: $0, kernels: kernels)
+      } ?? PackedMatrix(depth: weight.columns, columns: weight.rows, kernels: kernels)
     packed.fill(weight, transposed: true, kernels: kernels)
     return packed
   }

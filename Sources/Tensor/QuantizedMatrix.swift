@@ -14,26 +14,58 @@ public struct QuantizedMatrix: Sendable {
   let inputScale: FloatBuffer?
   private let panels, scales, sums: FloatBuffer
 
-  /// Quantises and packs `weight` [columns, depth].
+  /// Floats of memory that 8-bit weights [columns, depth] take packed.
+  public static func floats(
+    depth: Int, columns: Int, isSmoothed: Bool, kernels: Kernels
+  ) -> Int {
+    let width = width(columns, kernels)
+    return panelFloats(depth, width) + 2 * width + (isSmoothed ? (depth + 15) / 16 * 16 : 0)
+  }
+
+  private static func width(_ columns: Int, _ kernels: Kernels) -> Int {
+    let panel = kernels.integers.pointee.panel_columns
+    return (columns + panel - 1) / panel * panel
+  }
+
+  private static func panelFloats(_ depth: Int, _ width: Int) -> Int { (depth + 3) / 4 * width }
+
+  /// Weights [columns, depth] whose packed form `storage` holds or will hold.
+  public init(
+    depth: Int, columns: Int, isSmoothed: Bool, in storage: FloatBuffer, kernels: Kernels
+  ) {
+    (self.depth, self.columns) = (depth, columns)
+    let width = Self.width(columns, kernels)
+    let room = Self.floats(
+      depth: depth, columns: columns, isSmoothed: isSmoothed, kernels: kernels)
+    precondition(storage.count >= room, "the storage is too small")
+    let first = Self.panelFloats(depth, width)
+    panels = FloatBuffer(0..<first, of: storage)
+    scales = FloatBuffer(first..<first + width, of: storage)
+    sums = FloatBuffer(first + width..<first + 2 * width, of: storage)
+    let last = first + 2 * width
+    inputScale = isSmoothed ? FloatBuffer(last..<last + depth, of: storage) : nil
+  }
+
+  /// Quantises and packs `weight` [columns, depth], in `storage` where it is given.
   ///
   /// With `smoothing` s (one factor an input), input p is divided by s[p] and its weights are
   /// multiplied by it, which moves outliers from activations to weights (SmoothQuant, Xiao et al.,
   /// 2023, equation 3). `scales` holds the scale of each output's weights; without, it is chosen by
   /// the largest of them.
   public init(
-    _ weight: Matrix, smoothing: [Float]? = nil, scales rowScales: [Float]? = nil, kernels: Kernels
+    _ weight: Matrix, smoothing: [Float]? = nil, scales rowScales: [Float]? = nil,
+    in storage: FloatBuffer? = nil, kernels: Kernels
   ) {
     precondition(smoothing == nil || smoothing?.count == weight.columns, "a factor for each input")
     precondition(rowScales == nil || rowScales?.count == weight.rows, "a scale for each output")
-    let table = kernels.integers.pointee
-    (depth, columns) = (weight.columns, weight.rows)
-    let width = (columns + table.panel_columns - 1) / table.panel_columns * table.panel_columns
-    panels = FloatBuffer(count: (depth + 3) / 4 * width)
-    scales = FloatBuffer(count: width)
-    sums = FloatBuffer(count: width)
-    inputScale = smoothing.map { FloatBuffer($0.map { 1 / $0 }) }
+    let room = Self.floats(
+      depth: weight.columns, columns: weight.rows, isSmoothed: smoothing != nil, kernels: kernels)
+    self.init(
+      depth: weight.columns, columns: weight.rows, isSmoothed: smoothing != nil,
+      in: storage ?? FloatBuffer(count: room), kernels: kernels)
+    if let smoothing { inputScale?.set(smoothing.map { 1 / $0 }) }
     let factors = smoothing.map { FloatBuffer($0) }
-    table.pack(
+    kernels.integers.pointee.pack(
       weight.base, depth, columns, weight.stride, factors?.base, rowScales,
       UnsafeMutableRawPointer(panels.base).assumingMemoryBound(to: Int8.self), scales.base,
       UnsafeMutableRawPointer(sums.base).assumingMemoryBound(to: Int32.self))

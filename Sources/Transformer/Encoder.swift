@@ -20,20 +20,73 @@ public final class Encoder {
     public let parameters: EncoderParameters
     fileprivate let layers: [PackedLayer]
     fileprivate let pool, classifier: PackedMatrix?
+    /// All packed weights, one behind the other: they are streamed, and as one run they get large
+    /// pages.
+    let packed: FloatBuffer
 
     /// Packs `parameters` for `kernels`: the layers in 8 bits where `parameters.quantization` says.
     public init(_ parameters: EncoderParameters, kernels: Kernels) {
+      let smoothed = Set((parameters.quantization?.smoothing ?? [:]).keys)
+      let count = Self.floats(
+        parameters.configuration, isQuantized: parameters.quantization != nil, smoothed: smoothed,
+        kernels: kernels)
+      self.init(
+        parameters, smoothed: smoothed, packed: FloatBuffer(count: count), isFilled: false,
+        kernels: kernels)
+    }
+
+    /// Weights whose packed form is in `packed`, by another run of `init(_:kernels:)` with the same
+    /// shape and kernels; `smoothed` names those with smoothing factors.
+    init(
+      _ parameters: EncoderParameters, packed: FloatBuffer, smoothed: Set<String>, kernels: Kernels
+    ) {
+      self.init(
+        parameters, smoothed: smoothed, packed: packed, isFilled: true, kernels: kernels)
+    }
+
+    private init(
+      _ parameters: EncoderParameters, smoothed: Set<String>, packed: FloatBuffer, isFilled: Bool,
+      kernels: Kernels
+    ) {
+      let configuration = parameters.configuration
+      let shapes = LayerShapes(configuration)
+      var next = 0
+      func room(_ floats: Int) -> FloatBuffer {
+        defer { next += (floats + 15) / 16 * 16 }
+        return FloatBuffer(next..<next + floats, of: packed)
+      }
+      func float(_ shape: (outputs: Int, inputs: Int), _ weight: Matrix?) -> PackedMatrix {
+        let storage = room(
+          PackedMatrix.floats(depth: shape.inputs, columns: shape.outputs, kernels: kernels))
+        if !isFilled, let weight {
+          return .transposing(weight, in: storage, kernels: kernels)
+        }
+        return PackedMatrix(
+          depth: shape.inputs, columns: shape.outputs, in: storage, kernels: kernels)
+      }
       func pack(_ weight: Matrix, _ place: LayerWeight, _ layer: Int) -> PackedWeight {
+        let shape = shapes[place]
         guard let quantization = parameters.quantization else {
-          return .float(.transposing(weight, kernels: kernels))
+          return .float(float(shape, weight))
         }
         let name = place.name(layer: layer)
+        let isSmoothed = smoothed.contains(name)
+        let storage = room(
+          QuantizedMatrix.floats(
+            depth: shape.inputs, columns: shape.outputs, isSmoothed: isSmoothed, kernels: kernels))
+        if isFilled {
+          return .int8(
+            QuantizedMatrix(
+              depth: shape.inputs, columns: shape.outputs, isSmoothed: isSmoothed, in: storage,
+              kernels: kernels))
+        }
         return .int8(
           QuantizedMatrix(
             weight, smoothing: quantization.smoothing[name], scales: quantization.scales[name],
-            kernels: kernels))
+            in: storage, kernels: kernels))
       }
       self.parameters = parameters
+      self.packed = packed
       layers = parameters.layers.enumerated().map { index, layer in
         PackedLayer(
           fused: pack(layer.fusedWeight, .fused, index),
@@ -41,8 +94,39 @@ public final class Encoder {
           up: pack(layer.upWeight, .up, index),
           down: pack(layer.downWeight, .down, index))
       }
-      pool = parameters.poolWeight.map { .transposing($0, kernels: kernels) }
-      classifier = parameters.classifierWeight.map { .transposing($0, kernels: kernels) }
+      pool = parameters.poolWeight.map { float(($0.rows, $0.columns), $0) }
+      classifier = parameters.classifierWeight.map { float(($0.rows, $0.columns), $0) }
+    }
+
+    /// Floats of the packed form.
+    static func floats(
+      _ configuration: EncoderConfiguration, isQuantized: Bool, smoothed: Set<String>,
+      kernels: Kernels
+    ) -> Int {
+      let shapes = LayerShapes(configuration)
+      var total = 0
+      func add(_ floats: Int) { total += (floats + 15) / 16 * 16 }
+      func addFloat(_ shape: (outputs: Int, inputs: Int)) {
+        add(PackedMatrix.floats(depth: shape.inputs, columns: shape.outputs, kernels: kernels))
+      }
+      for layer in 0..<configuration.layerCount {
+        for place in LayerWeight.allCases {
+          let shape = shapes[place]
+          guard isQuantized else {
+            addFloat(shape)
+            continue
+          }
+          add(
+            QuantizedMatrix.floats(
+              depth: shape.inputs, columns: shape.outputs,
+              isSmoothed: smoothed.contains(place.name(layer: layer)), kernels: kernels))
+        }
+      }
+      if !configuration.labels.isEmpty {
+        addFloat((configuration.hiddenSize, configuration.hiddenSize))
+        addFloat((configuration.labels.count, configuration.hiddenSize))
+      }
+      return total
     }
 
     /// As `init(_:kernels:)`, and gives the memory of the unpacked layer weights back to the
@@ -202,6 +286,23 @@ public final class Encoder {
       rows.setRow(sequence, from: rows, row: layout.starts[sequence])
     }
     return rows.rowRange(0..<layout.count)
+  }
+}
+
+/// Outputs and inputs of a layer's four weights.
+private struct LayerShapes {
+  private let configuration: EncoderConfiguration
+
+  init(_ configuration: EncoderConfiguration) { self.configuration = configuration }
+
+  subscript(_ place: LayerWeight) -> (outputs: Int, inputs: Int) {
+    let (d, f) = (configuration.hiddenSize, configuration.feedForwardSize)
+    switch place {
+    case .fused: return (3 * d, d)
+    case .output: return (d, d)
+    case .up: return (f, d)
+    case .down: return (d, f)
+    }
   }
 }
 

@@ -80,8 +80,10 @@ public struct EncoderParameters: Sendable {
   public var quantization: Quantization?
   /// All floats.
   public let buffer: FloatBuffer
-  /// Every tensor's place, in order.
+  /// Every tensor's place, in order; without the layers' weights where `hasLayerWeights` is false.
   public let entries: [ParameterEntry]
+  /// False where only the packed form of the layers' weights is at hand; they are then views of no rows.
+  public let hasLayerWeights: Bool
   /// [vocabulary, d].
   public let words: Matrix
   /// [positions, d]; outside `buffer` (never trained) when sinusoidal; nil without positions.
@@ -100,8 +102,12 @@ public struct EncoderParameters: Sendable {
   public let classifierWeight, classifierBias: Matrix?
 
   /// Views of `buffer`, or of a new zeroed one.
-  public init(_ configuration: EncoderConfiguration, buffer given: FloatBuffer? = nil) {
-    let entries = Self.layout(configuration)
+  public init(
+    _ configuration: EncoderConfiguration, buffer given: FloatBuffer? = nil,
+    hasLayerWeights: Bool = true
+  ) {
+    let entries = Self.layout(configuration, hasLayerWeights: hasLayerWeights)
+    self.hasLayerWeights = hasLayerWeights
     let count = Self.floats(entries)
     let buffer = given ?? FloatBuffer(count: count)
     precondition(buffer.count == count, "the buffer does not fit the configuration")
@@ -129,7 +135,10 @@ public struct EncoderParameters: Sendable {
     (embeddingGain, embeddingShift) = (view("embeddings.norm.gain"), view("embeddings.norm.shift"))
     layers = (0..<configuration.layerCount).map { index in
       func part(_ name: String) -> Matrix { view("layers.\(index).\(name)") }
-      func weight(_ weight: LayerWeight) -> Matrix { view(weight.name(layer: index)) }
+      func weight(_ weight: LayerWeight) -> Matrix {
+        hasLayerWeights
+          ? view(weight.name(layer: index)) : Matrix(buffer, rows: 0, columns: 1)
+      }
       func bias(_ weight: LayerWeight) -> Matrix { view(weight.stem(layer: index) + ".bias") }
       return Layer(
         fusedWeight: weight(.fused), fusedBias: bias(.fused),
@@ -147,6 +156,22 @@ public struct EncoderParameters: Sendable {
     )
   }
 
+  /// Floats in a buffer for `configuration`.
+  static func floatCount(_ configuration: EncoderConfiguration, hasLayerWeights: Bool) -> Int {
+    floats(layout(configuration, hasLayerWeights: hasLayerWeights))
+  }
+
+  /// A copy of all but the layers' weights.
+  func withoutLayerWeights() -> EncoderParameters {
+    var copy = EncoderParameters(configuration, hasLayerWeights: false)
+    copy.quantization = quantization.map { _ in .init() }
+    let sources = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0) })
+    for entry in copy.entries {
+      if let source = sources[entry.name] { copy.matrix(entry).copy(from: matrix(source)) }
+    }
+    return copy
+  }
+
   /// The same layout over another buffer.
   public func over(_ buffer: FloatBuffer) -> EncoderParameters {
     EncoderParameters(configuration, buffer: buffer)
@@ -161,7 +186,9 @@ public struct EncoderParameters: Sendable {
     ((entries.last?.range.upperBound ?? 0) + 15) / 16 * 16
   }
 
-  private static func layout(_ c: EncoderConfiguration) -> [ParameterEntry] {
+  private static func layout(
+    _ c: EncoderConfiguration, hasLayerWeights: Bool
+  ) -> [ParameterEntry] {
     var entries: [ParameterEntry] = []
     var offset = 0
     func put(_ name: String, _ rows: Int, _ columns: Int, decays: Bool = true) {
@@ -175,7 +202,7 @@ public struct EncoderParameters: Sendable {
       put("\(name).norm.shift", 1, c.hiddenSize, decays: false)
     }
     func linear(_ name: String, _ outputs: Int, _ inputs: Int) {
-      put("\(name).weight", outputs, inputs)
+      if hasLayerWeights || !name.hasPrefix("layers.") { put("\(name).weight", outputs, inputs) }
       put("\(name).bias", 1, outputs, decays: false)
     }
     put("embeddings.words", c.vocabularySize, c.hiddenSize)

@@ -60,7 +60,13 @@ public final class TextModel {
     _ configuration: ModelConfiguration, checkpoint: Checkpoint, tokenizer: Tokenizer,
     kernels: Kernels
   ) throws {
-    let parameters = try ModelDirectory.read(configuration.encoder, checkpoint)
+    let cache = WeightCache(
+      configuration.encoder, checkpoint, directory: configuration.encoderDirectory,
+      kernels: kernels)
+    let weights =
+      try cache?.weights()
+      ?? Encoder.Weights(
+        releasing: ModelDirectory.read(configuration.encoder, checkpoint), kernels: kernels)
     let head: Head
     switch configuration.task {
     case .classification, .multiLabelClassification, .regression: head = .encoders
@@ -78,7 +84,7 @@ public final class TextModel {
           hiddenSize: configuration.encoder.hiddenSize, kernels: kernels))
     }
     try self.init(
-      configuration, weights: Encoder.Weights(releasing: parameters, kernels: kernels), head: head,
+      configuration, weights: weights, head: head,
       tokenizer: tokenizer, kernels: kernels)
   }
 

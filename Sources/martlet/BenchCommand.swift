@@ -15,7 +15,8 @@ struct BenchForward: ParsableCommand {
     abstract: "Time the forward pass: token ids in, hidden states out.",
     discussion: """
       Rows are of equal length, with ids drawn from the printed seed, unless --ids names a file of rows. Beside each
-      figure stands the share of what the core's multiply-add units reach in registers, measured in the same run.
+      figure stands the share of what the core's multiply-add units reach in registers, measured in the same run: of
+      floats, or of 8-bit integers for an 8-bit model (whose attention, in single precision, has a lower ceiling).
       MARTLET_ISA=avx2 measures the lower instruction set. Pin the process for steady figures: taskset -c 1.
 
       Examples:

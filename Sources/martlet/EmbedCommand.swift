@@ -21,6 +21,7 @@ struct Embed: ParsableCommand {
   @Argument(help: "File, or - for standard input.") var file = "-"
   @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
   @OptionGroup var options: RecordOptions
+  @OptionGroup var weightCache: WeightCacheOptions
   @Option(name: .shortAndLong, help: "Output file.") var output = "-"
   @Option(help: "Output format: jsonl, tsv, csv, npy; by the output's name when not given.")
   var outputFormat: PredictionWriter.Format?

@@ -24,6 +24,7 @@ struct Eval: ParsableCommand {
   @Argument(help: "Model directory.") var model: String
   @Argument(help: "Labelled rows; - for standard input.") var data: String
   @OptionGroup var options: RecordOptions
+  @OptionGroup var weightCache: WeightCacheOptions
   @Option(help: "Column of the truth.") var labelColumn: String?
   @Option(help: "Probability from which a multi-label model gives a label.")
   var threshold: Float = 0.5

@@ -10,12 +10,14 @@ struct ForwardBenchmark {
   private let encoder: Encoder
   private let kernels: Kernels
   private let configuration: EncoderConfiguration
+  private let isQuantized: Bool
 
   /// Reads and packs the model in `directory`.
   init(directory: String, threads: Int) throws {
     kernels = try Kernels.best(threads: threads)
     let parameters = try ModelDirectory.read(directory)
     configuration = parameters.configuration
+    isQuantized = parameters.quantization != nil
     encoder = Encoder(Encoder.Weights(parameters, kernels: kernels), kernels: kernels)
   }
 
@@ -59,10 +61,13 @@ struct ForwardBenchmark {
     return rows
   }
 
-  /// Multiply-add operations a second of one core with the chosen instruction set, times threads.
+  /// Operations a second of one core with the chosen instruction set, times threads: multiply-adds of
+  /// an 8-bit model's integers, else of floats.
   func measuredPeak() -> Double {
     let set = InstructionSet(rawValue: kernels.name) ?? .portable
-    return set.measuredPeak(seconds: 0.2) * Double(kernels.pool.threads)
+    let peak =
+      isQuantized ? set.measuredIntegerPeak(seconds: 0.2) : set.measuredPeak(seconds: 0.2)
+    return peak * Double(kernels.pool.threads)
   }
 
   /// Times `rows` as one batch until `seconds` are over, at least five times.
@@ -126,8 +131,9 @@ struct ForwardBenchmark {
   /// What was run and on what.
   func description(peak: Double, seed: UInt64?) -> JSONObject {
     var object: JSONObject = [
-      "isa": JSONValue(kernels.name), "threads": JSONValue(kernels.pool.threads),
-      "peak_gflops": JSONValue((peak / 1e8).rounded() / 10),
+      "isa": JSONValue(isQuantized ? kernels.integerName : kernels.name),
+      "threads": JSONValue(kernels.pool.threads),
+      (isQuantized ? "peak_int8_gops" : "peak_gflops"): JSONValue((peak / 1e8).rounded() / 10),
     ]
     if let seed { object["seed"] = .number(.integer(Int(clamping: seed))) }
     return object
@@ -136,8 +142,9 @@ struct ForwardBenchmark {
   /// The first lines of the table.
   func heading(peak: Double, seed: UInt64) -> String {
     let gigaflops = String(format: "%.1f", peak / 1e9)
+    let kind = isQuantized ? "\(kernels.integerName) int8" : kernels.name
     return """
-      \(kernels.name), \(kernels.pool.threads) thread(s), peak \(gigaflops) GFLOP/s, seed \(seed)
+      \(kind), \(kernels.pool.threads) thread(s), peak \(gigaflops) GFLOP/s, seed \(seed)
        batch  tokens    median ms       min ms     tokens/s   GFLOP/s   of peak  allocations
       """
   }

@@ -23,6 +23,7 @@ struct Predict: ParsableCommand {
   @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
   @Option(help: "The second text of a pair, for each --text.") var pair: [String] = []
   @OptionGroup var options: RecordOptions
+  @OptionGroup var weightCache: WeightCacheOptions
   @Option(name: .shortAndLong, help: "Output file.") var output = "-"
   @Option(help: "Output format: tsv, csv, jsonl; by the output's name when not given.")
   var outputFormat: PredictionWriter.Format?

@@ -31,6 +31,7 @@ struct Serve: ParsableCommand {
       """)
 
   @OptionGroup(title: "Models") var models: ModelArguments
+  @OptionGroup(title: "Models") var weightCache: WeightCacheOptions
   @OptionGroup(title: "Access") var access: AccessArguments
   @OptionGroup(title: "Pool") var pool: PoolOptions
   @OptionGroup(title: "Connections") var connections: ConnectionOptions
