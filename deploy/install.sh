@@ -15,7 +15,7 @@
 # Example: sudo deploy/install.sh --model /srv/models/reviews --domain api.example.org
 set -euo pipefail
 
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+here="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)"
 program="install"
 model=""
 binary=""
@@ -64,9 +64,12 @@ record="$data/installed"
 units=(martlet.service)
 files=(
   "$root/usr/local/bin/martlet"
+  "$root/etc/nginx/snippets/martlet-http.conf"
   "$root/etc/nginx/snippets/martlet-server.conf"
+  "$root/etc/nginx/snippets/martlet-tls.conf"
   "$root/etc/nginx/snippets/martlet-upstream.conf"
   "$root/etc/sysusers.d/martlet.conf"
+  "$root/etc/letsencrypt/renewal-hooks/deploy/martlet.sh"
 )
 for unit in "${units[@]}"; do files+=("$root/etc/systemd/system/$unit"); done
 
@@ -85,6 +88,9 @@ remove_everything() {
     target="$(sed -n 's/^default-site //p' "$record")"
   fi
   if [[ -z "$root" ]]; then stop_daemon; fi
+  if [[ -z "$root" && "$keep_data" = 0 && -d /etc/letsencrypt/live/martlet ]]; then
+    change certbot delete --non-interactive --cert-name martlet
+  fi
   for path in "$site_link" "$site" "${files[@]}"; do
     if [[ -e "$path" || -L "$path" ]]; then change rm -f "$path"; fi
   done
@@ -105,7 +111,7 @@ remove_everything() {
       rmdir --ignore-fail-on-non-empty "$path"
     fi
   done
-  if have_systemd; then change systemctl daemon-reload; fi
+  if [[ "$changes" != 0 ]] && have_systemd; then change systemctl daemon-reload; fi
   if [[ -z "$root" && "$keep_data" = 0 ]] && id martlet >/dev/null 2>&1; then change userdel martlet; fi
   if [[ ${#packages[@]} -gt 0 && "$with_packages" = 1 ]]; then
     change apt-get purge -y "${packages[@]}"
@@ -189,7 +195,9 @@ for unit in "${units[@]}"; do
 done
 
 step="installing the site"
-place 0644 "$here/nginx/martlet-server.conf" "$root/etc/nginx/snippets/martlet-server.conf"
+for name in http server; do
+  place 0644 "$here/nginx/martlet-$name.conf" "$root/etc/nginx/snippets/martlet-$name.conf"
+done
 if [[ ! -f "$root/etc/nginx/snippets/martlet-upstream.conf" ]]; then
   # Which hosts there are is the administrator's to say; an installation does not overrule that.
   place 0644 "$here/nginx/martlet-upstream.conf" "$root/etc/nginx/snippets/martlet-upstream.conf"

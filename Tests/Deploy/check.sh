@@ -14,7 +14,7 @@ mkdir "$folder/snippets"
 sed -e "s/listen 80;/listen 127.0.0.1:$port;/" -e "s/listen \[::\]:80;/listen 127.0.0.1:$((port + 1));/" \
   nginx/martlet.conf >"$folder/site.conf"
 sed -e "s/127\.0\.0\.1:5000/127.0.0.1:$((port + 2))/" nginx/martlet-upstream.conf >"$folder/snippets/martlet-upstream.conf"
-cp nginx/martlet-server.conf "$folder/snippets"
+cp nginx/martlet-{http,server,tls}.conf "$folder/snippets"
 cat >"$folder/nginx.conf" <<CONF
 worker_processes 1;
 pid $folder/nginx.pid;

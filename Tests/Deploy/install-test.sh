@@ -5,15 +5,17 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=Tests/Deploy/checks.sh
 source Tests/Deploy/checks.sh
-[[ -d /run/sandbox ]] || { echo "run it by Tests/Deploy/sandbox.sh" >&2; exit 64; }
+[[ -d /sandbox ]] || { echo "run it by Tests/Deploy/sandbox.sh" >&2; exit 64; }
 
 install=(deploy/install.sh --binary "$MARTLET_BINARY" --model Models/sms-spam)
 changes() { Tests/Deploy/changes.sh; }
 predict() { curl -sS -f -m 5 "$@" -H 'Content-Type: application/json' -d '{"input": "hello"}'; }
+main_pid() { if [[ -d /run/systemd/system ]]; then systemctl show -P MainPID martlet.service; else cat /run/martlet/martlet.pid; fi; }
 before="$(changes)"
+nginx_before="$(pgrep -x nginx | sort)"
 
 dry_run_changes_nothing() {
-  "${install[@]}" --dry-run && same "$before" "$(changes)" && ! pgrep -x martlet && ! pgrep -x nginx
+  "${install[@]}" --dry-run && same "$before" "$(changes)" && nothing_runs
 }
 
 # One program is made to fail at its first call that matches, or always; the installation must fail and leave the machine alone.
@@ -23,7 +25,8 @@ fails_cleanly() {
   rm -f "$folder"/shims/* "$folder/failed"
   cat >"$folder/shims/$program" <<SHIM
 #!/bin/bash
-if [[ "x\$*" == x$pattern ]]; then
+pattern='$pattern'
+if [[ "x\$*" == x\$pattern ]]; then
   if [[ ! -e "$folder/failed" || "$times" = always ]]; then
     touch "$folder/failed"
     echo "$program: made to fail" >&2
@@ -40,7 +43,7 @@ SHIM
   grep -q 'failed while' <<<"$said" && same "$state" "$(changes)"
 }
 # Nothing may run that did not run before.
-nothing_runs() { ! pgrep -x martlet && ! pgrep -x nginx; }
+nothing_runs() { ! pgrep -x martlet && [[ -n "$nginx_before" || -z "$(pgrep -x nginx)" ]]; }
 
 installs() {
   "${install[@]}" && predict http://127.0.0.1/predict && predict -g 'http://[::1]/predict' &&
@@ -58,10 +61,10 @@ twice_changes_nothing() {
 }
 model_is_changed_by_reload() {
   local pid
-  pid="$(cat /run/martlet/martlet.pid)"
+  pid="$(main_pid)"
   cp -r Models/sms-spam "$folder/other" && echo '# changed' >>"$folder/other/README.md"
   deploy/install.sh --binary "$MARTLET_BINARY" --model "$folder/other" && predict http://127.0.0.1/predict &&
-    [[ "$(readlink /var/lib/martlet/model)" = models/other-* && "$(cat /run/martlet/martlet.pid)" = "$pid" ]] &&
+    [[ "$(readlink /var/lib/martlet/model)" = models/other-* && "$(main_pid)" = "$pid" ]] &&
     [[ "$(find /var/lib/martlet/models -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]]
 }
 broken_model_is_undone() {
@@ -87,11 +90,11 @@ a_site_of_ones_own_is_left() {
   was="$(changes)"
   echo '# mine' >>/etc/nginx/sites-available/default
   ! "${install[@]}" && "${install[@]}" --domain api.example.org && [[ -L /etc/nginx/sites-enabled/default ]] &&
-    deploy/install.sh --uninstall && cp /run/sandbox/lower/etc/nginx/sites-available/default /etc/nginx/sites-available/default &&
+    deploy/install.sh --uninstall && cp /sandbox/lower/etc/nginx/sites-available/default /etc/nginx/sites-available/default &&
     same "$was" "$(changes)"
 }
 uninstalls() {
-  deploy/install.sh --uninstall && same "$before" "$(changes)" && ! pgrep -x martlet && ! id martlet &&
+  deploy/install.sh --uninstall --with-packages && same "$before" "$(changes)" && ! pgrep -x martlet && ! id martlet &&
     deploy/install.sh --uninstall | grep -q 'nothing to remove'
 }
 
@@ -103,10 +106,22 @@ check "a failure to copy the model is undone" fails_cleanly cp '-rL*' once
 check "a failure to write the unit is undone" fails_cleanly install '*martlet.service.new' once
 check "a failure to write the site is undone" fails_cleanly install '*sites-available/martlet.conf.new' once
 check "a failure to link the site is undone" fails_cleanly ln '*sites-available*' once
-check "a failure to start the daemon is undone" fails_cleanly start-stop-daemon '*--start*' once
-check "a failure of nginx -t is undone" fails_cleanly nginx '-t*' once
-check "a failure to start Nginx is undone" fails_cleanly nginx '' once
-check "a failure of the prediction is undone" fails_cleanly curl '*' always
+if [[ -d /run/systemd/system ]]; then
+  check "a failure to read the units is undone" fails_cleanly systemctl 'daemon-reload' once
+  check "a failure to enable the unit is undone" fails_cleanly systemctl 'enable*' once
+  check "a failure to start the daemon is undone" fails_cleanly systemctl 'start martlet*' once
+else
+  check "a failure to start the daemon is undone" fails_cleanly start-stop-daemon '*--start*' once
+fi
+if command -v nginx >/dev/null; then
+  check "a failure of nginx -t is undone" fails_cleanly nginx '-t*' once
+  if [[ ! -d /run/systemd/system ]]; then check "a failure to start Nginx is undone" fails_cleanly nginx '' once; fi
+else
+  check "a failure to install packages is undone" fails_cleanly apt-get '*install*' always
+fi
+if command -v curl >/dev/null; then
+  check "a failure of the prediction is undone" fails_cleanly curl '*' always
+fi
 check "after all those failures nothing runs" nothing_runs
 check "it installs, and a prediction comes through Nginx over IPv4 and IPv6" installs
 check "a second run changes nothing" twice_changes_nothing

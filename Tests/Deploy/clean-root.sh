@@ -1,0 +1,21 @@
+#!/bin/bash
+# Prints a folder with a bare Debian in it (systemd, no Nginx, no certbot, no Swift), and makes it if it is not there.
+# The packages that installing Martlet asks for lie in its cache, because the throw-away machines have no network.
+#
+#   Tests/Deploy/clean-root.sh        MARTLET_CLEAN_ROOT says where (default: /var/cache/martlet-clean-root)
+set -euo pipefail
+
+root="${MARTLET_CLEAN_ROOT:-/var/cache/martlet-clean-root}"
+if [[ ! -e "$root/.complete" ]]; then
+  command -v mmdebstrap >/dev/null || { echo "clean-root: no mmdebstrap: run deploy/deps.sh deploy-test" >&2; exit 69; }
+  rm -rf "$root" "$root.new"
+  mkdir -p "$(dirname "$root")"
+  # shellcheck disable=SC2016  # $1 is for the hook's own shell
+  mmdebstrap --variant=important --skip=cleanup/apt,cleanup/reproducible --include=systemd-sysv,dbus,procps,iproute2,openssl,adduser \
+    --customize-hook='chroot "$1" apt-get install -y --no-install-recommends --download-only nginx curl certbot python3-certbot-nginx logrotate ca-certificates' \
+    --customize-hook='rm -f "$1"/etc/resolv.conf "$1"/var/lib/dbus/machine-id' \
+    bookworm "$root.new" >&2
+  touch "$root.new/.complete"
+  mv -T "$root.new" "$root"
+fi
+echo "$root"
