@@ -114,7 +114,7 @@ remove_everything() {
   if [[ "$changes" != 0 ]] && have_systemd; then change systemctl daemon-reload; fi
   if [[ -z "$root" && "$keep_data" = 0 ]] && id martlet >/dev/null 2>&1; then change userdel martlet; fi
   if [[ ${#packages[@]} -gt 0 && "$with_packages" = 1 ]]; then
-    change apt-get purge -y "${packages[@]}"
+    change purge_packages "${packages[@]}"
   elif [[ ${#packages[@]} -gt 0 ]]; then
     say "left the packages that the installation had added; to remove them: apt-get purge ${packages[*]}"
   fi

@@ -167,7 +167,16 @@ installed_packages() { dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' | sed
 remove_added_packages() {
   local added
   mapfile -t added < <(installed_packages | comm -13 "$kept/packages" -)
-  [[ ${#added[@]} -eq 0 ]] || apt_get purge -y "${added[@]}"
+  [[ ${#added[@]} -eq 0 ]] || purge_packages "${added[@]}"
+}
+
+# purge_packages NAME…: and what Debian's Nginx forgets when it goes, its welcome page.
+purge_packages() {
+  env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 purge -y "$@" </dev/null >/dev/null || return 1
+  if [[ " $* " = *' nginx-common '* ]] && ! package_is_there nginx-common; then
+    rm -f /var/www/html/index.nginx-debian.html
+    rmdir --ignore-fail-on-non-empty /var/www/html /var/www 2>/dev/null || true
+  fi
 }
 
 have_systemd() { [[ -z "${root:-}" && -d /run/systemd/system ]]; }
