@@ -31,6 +31,7 @@ let package = Package(
     .target(name: "Training", dependencies: ["Transformer", "Tokenization", "Tensor", "JSON"]),
     .target(
       name: "FileJobs", dependencies: ["Transformer", "Tokenization", "Training", "Tensor", "JSON"]),
+    .target(name: "Doctor"),
     .target(name: "HTTP", dependencies: ["CEvents", "JSON", log]),
     .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
     .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
@@ -45,7 +46,7 @@ let package = Package(
       name: "martlet",
       dependencies: [
         "Serving", "Settings", "FileJobs", "HTTP", "Training", "Transformer", "Tensor", "Health",
-        "Prefork",
+        "Prefork", "Doctor",
         "JSON", log,
         argumentParser,
       ]),
@@ -79,6 +80,7 @@ let package = Package(
       dependencies: [
         "Serving", "HTTP", "Prefork", "Health", "Transformer", "JSON", "LoopbackClient",
       ]),
+    .testTarget(name: "DoctorTests", dependencies: ["Doctor"]),
     .testTarget(name: "EndToEndTests", dependencies: ["JSON", "LoopbackClient"]),
   ],
   swiftLanguageModes: [.v6],

@@ -156,7 +156,7 @@ for package in "${packages_added[@]+"${packages_added[@]}"}"; do add_to_record "
 # A model stands in a folder named by its content, and a link says which is served: changing it is one step, and undoing it
 # another. The one before is kept for going back.
 step="installing the model"
-digest="$(cd "$model" && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-12)"
+digest="$(cd "$model" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-12)"
 model_name="$(basename "$model" | tr -c 'A-Za-z0-9._\n-' '-')-$digest"
 model_changed=0
 if [[ ! -d "$data/models/$model_name" ]]; then

@@ -1,0 +1,158 @@
+import Foundation
+import Testing
+
+@testable import Doctor
+
+@Suite("Examination of an installation")
+struct ExaminationTests {
+  /// A sound installation in a folder of its own; each test breaks one thing.
+  final class Installation: Sendable {
+    let root: String
+
+    init() throws {
+      root = FileManager.default.temporaryDirectory.path + "/doctor-\(UUID().uuidString)"
+      try write("/run/systemd/system/x", "")
+      try write("/etc/nginx/nginx.conf", "")
+      try write("/etc/nginx/sites-enabled/martlet.conf", "server {\n  ssl_certificate /c.pem;\n}\n")
+      try write("/var/lib/martlet/models/spam-0123456789ab/config.json", "{}")
+      try FileManager.default.createSymbolicLink(
+        atPath: root + "/var/lib/martlet/model",
+        withDestinationPath: "models/spam-0123456789ab")
+      try write("/proc/sys/net/core/somaxconn", "4096\n")
+      try write("/proc/77/limits", "Max open files            65536                65536   files\n")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: root) }
+
+    func write(_ path: String, _ text: String) throws {
+      let url = URL(fileURLWithPath: root + path)
+      try FileManager.default.createDirectory(
+        at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data(text.utf8).write(to: url)
+    }
+
+    /// 2026-11-25 12:00:00 UTC.
+    func examination(
+      said: [String: String] = [:], failed: Set<String> = [], statuses: [UInt16: Int] = [:],
+      free: Int = 50 << 30
+    ) -> Examination {
+      let sound = [
+        "systemctl":
+          "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNRestarts=0",
+        "nginx": "", "openssl": "notAfter=Feb  3 12:00:00 2027 GMT", "sh": "0123456789ab",
+        "timedatectl": "yes", "pgrep": "77\n78",
+      ].merging(said) { $1 }
+      let answers: [UInt16: Int] = [5000: 200, 5001: 200, 80: 200].merging(statuses) { $1 }
+      return Examination(
+        machine: Machine(
+          root: root, now: Date(timeIntervalSince1970: 1_795_608_000),
+          run: { command in
+            sound[command[0]].map {
+              .init(status: failed.contains(command[0]) ? 1 : 0, output: $0)
+            }
+          },
+          status: { port, _ in answers[port].flatMap { $0 == 0 ? nil : $0 } },
+          space: { _ in (free, 100 << 30) }))
+    }
+  }
+
+  func gravest(_ findings: [Finding], _ subject: String) -> Finding.Gravity? {
+    findings.filter { $0.subject == subject }.map(\.gravity).max()
+  }
+
+  @Test("a sound installation has nothing to mend and exits with 0")
+  func sound() throws {
+    let findings = try Installation().examination().findings()
+    #expect(findings.allSatisfy { $0.gravity == .sound && $0.mend == nil }, "\(findings)")
+    #expect(Examination.exitCode(findings) == 0)
+    #expect(
+      Set(findings.map(\.subject)) == [
+        "unit", "listener", "admin", "nginx", "certificate", "model", "clock", "limits", "disk",
+      ])
+  }
+
+  @Test(
+    "each broken part is a finding of its own with a way to mend it",
+    arguments: [
+      ("unit", "systemctl", "LoadState=not-found\nActiveState=inactive", Finding.Gravity.failure),
+      ("unit", "systemctl", "LoadState=loaded\nActiveState=failed", .failure),
+      (
+        "unit", "systemctl",
+        "LoadState=loaded\nActiveState=active\nUnitFileState=disabled\nNRestarts=0", .warning
+      ),
+      (
+        "unit", "systemctl",
+        "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNRestarts=4", .warning
+      ),
+      ("certificate", "openssl", "notAfter=Nov 24 12:00:00 2026 GMT", .failure),
+      ("certificate", "openssl", "notAfter=Nov 29 12:00:00 2026 GMT", .failure),
+      ("certificate", "openssl", "notAfter=Dec  9 12:00:00 2026 GMT", .warning),
+      ("model", "sh", "ba9876543210", .failure),
+      ("clock", "timedatectl", "no", .warning),
+    ])
+  func broken(_ subject: String, _ program: String, _ output: String, _ gravity: Finding.Gravity)
+    throws
+  {
+    let installation = try Installation()
+    let findings = installation.examination(said: [program: output]).findings()
+    #expect(gravest(findings, subject) == gravity)
+    #expect(
+      findings.filter { $0.gravity != .sound }.allSatisfy {
+        $0.subject == subject && $0.mend != nil
+      })
+    #expect(Examination.exitCode(findings) == Int32(gravity.rawValue))
+  }
+
+  @Test("listeners that do not answer, and full disks, are failures")
+  func unanswered() throws {
+    let installation = try Installation()
+    #expect(
+      gravest(installation.examination(statuses: [5000: 0]).findings(), "listener") == .failure)
+    #expect(
+      gravest(installation.examination(statuses: [5000: 503]).findings(), "listener") == .failure)
+    #expect(gravest(installation.examination(statuses: [5001: 0]).findings(), "admin") == .warning)
+    #expect(gravest(installation.examination(statuses: [5001: 401]).findings(), "admin") == .sound)
+    #expect(gravest(installation.examination(statuses: [80: 0]).findings(), "nginx") == .failure)
+    #expect(gravest(installation.examination(free: 50 << 20).findings(), "disk") == .failure)
+    #expect(gravest(installation.examination(free: 5 << 30).findings(), "disk") == .warning)
+  }
+
+  @Test("a configuration that Nginx refuses is a failure that quotes it")
+  func nginxRefuses() throws {
+    let findings = try Installation().examination(
+      said: ["nginx": "unknown directive \"x\""], failed: ["nginx"]
+    ).findings()
+    let finding = findings.first { $0.subject == "nginx" && $0.gravity == .failure }
+    #expect(finding?.detail.contains("unknown directive") == true)
+  }
+
+  @Test("small limits are warnings")
+  func limits() throws {
+    let installation = try Installation()
+    try installation.write("/proc/sys/net/core/somaxconn", "128\n")
+    try installation.write(
+      "/proc/77/limits", "Max open files            1024                4096   files\n")
+    let findings = installation.examination().findings().filter { $0.subject == "limits" }
+    #expect(findings.map(\.gravity) == [.warning, .warning])
+  }
+
+  @Test("what is not there is unknown, or a failure where it should be")
+  func missing() throws {
+    let installation = try Installation()
+    for path in ["/run/systemd", "/etc/nginx", "/var/lib/martlet/model"] {
+      try FileManager.default.removeItem(atPath: installation.root + path)
+    }
+    let findings = installation.examination().findings()
+    #expect(gravest(findings, "unit") == .unknown)
+    #expect(gravest(findings, "nginx") == .unknown)
+    #expect(gravest(findings, "certificate") == .unknown)
+    #expect(gravest(findings, "model") == .failure)
+  }
+
+  @Test("this machine is examined without a crash, whatever is installed on it")
+  func here() {
+    let findings = Examination(machine: .this(), port: 1, adminPort: nil).findings()
+    #expect(gravest(findings, "listener") == .failure)
+    #expect(gravest(findings, "disk") != nil)
+  }
+}
