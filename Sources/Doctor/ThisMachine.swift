@@ -59,7 +59,7 @@ extension Machine {
     }
     guard connected == 0 else { return nil }
     let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
-    guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL.rawValue)) == request.count
+    guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count
     else { return nil }
     var answer: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64)

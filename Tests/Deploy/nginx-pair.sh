@@ -1,0 +1,63 @@
+# shellcheck shell=bash disable=SC2154
+# Nginx with the site as shipped, and the daemon behind it, on free ports. To be sourced after checks.sh.
+#
+# start_pair sets `port` (IPv4; IPv6 is the next, the daemon the one after), `url` and `daemon`.
+
+write_nginx_conf() {
+  mkdir -p "$folder/snippets"
+  sed -e "s/listen 80;/listen 127.0.0.1:$port;/" -e "s/listen \[::\]:80;/listen [::1]:$((port + 1));/" \
+    nginx/martlet.conf >"$folder/site.conf"
+  sed -e "s/127\.0\.0\.1:5000/127.0.0.1:$((port + 2))/" nginx/martlet-upstream.conf >"$folder/snippets/martlet-upstream.conf"
+  cp nginx/martlet-{http,server,tls}.conf "$folder/snippets"
+  # Workers of Nginx, which are not root, have folders below this one.
+  chmod 711 "$folder"
+  # All clients of a test have one address; `rate` is the limit as shipped unless the test says otherwise.
+  sed -i "s|rate=200r/s|rate=${rate:-200r/s}|" "$folder/snippets/martlet-http.conf"
+  # The same snippets before a listener of the test's own, which shows what the daemon would be sent.
+  cat >"$folder/nginx.conf" <<CONF
+worker_processes 1;
+pid $folder/nginx.pid;
+error_log $folder/nginx-error.log;
+events { worker_connections 1024; }
+http {
+  access_log $folder/nginx-access.log;
+  client_body_temp_path $folder/body;
+  proxy_temp_path $folder/proxy;
+  fastcgi_temp_path $folder/fastcgi;
+  uwsgi_temp_path $folder/uwsgi;
+  scgi_temp_path $folder/scgi;
+  include $folder/site.conf;
+  server {
+    listen 127.0.0.1:$((port + 4));
+    $(grep -E '^(proxy_set_header|proxy_http_version)' nginx/martlet-server.conf)
+    location / { proxy_pass http://127.0.0.1:$((port + 3)); }
+  }
+}
+CONF
+}
+
+start_daemon() {
+  "$MARTLET_BINARY" serve Models/sms-spam -w 2 -b "127.0.0.1:$((port + 2))" --admin-bind none \
+    --access-logfile "$folder/daemon-access.log" >"$folder/daemon.log" 2>&1 &
+  daemon=$!
+  started+=("$daemon")
+  wait_for 20 curl -s -f -m 1 "http://127.0.0.1:$((port + 2))/readyz"
+}
+
+stop_daemon() {
+  kill "$daemon"
+  wait "$daemon" 2>/dev/null
+}
+
+start_nginx() {
+  nginx -c "$folder/nginx.conf" -g 'daemon off;' >"$folder/nginx.log" 2>&1 &
+  started+=("$!")
+  wait_for 10 curl -s -m 1 -o /dev/null "$url/healthz"
+}
+
+start_pair() {
+  port=$((20000 + RANDOM % 20000))
+  url="http://127.0.0.1:$port"
+  write_nginx_conf
+  start_daemon && start_nginx
+}
