@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Clients of several tempers for the deployment tests; only standard library, only loopback and the test's own namespaces.
 
-ask.py load URL REQUESTS THREADS          predicts REQUESTS times in all; a line a second; exits 1 if one failed
+ask.py load URL REQUESTS THREADS [PAUSE]  predicts REQUESTS times in all, PAUSE seconds apart in each thread;
+                                          exits 1 if one failed
 ask.py slow-heads PORT COUNT SECONDS      COUNT connections that send a header a byte a second
 ask.py slow-bodies PORT COUNT SECONDS     COUNT connections that send a body a byte a second
 ask.py slow-readers PORT COUNT SECONDS    COUNT connections that ask for a large answer and read a byte a second
@@ -16,7 +17,7 @@ import time
 import urllib.parse
 
 
-def load(url, requests, threads):
+def load(url, requests, threads, pause=0):
     parts = urllib.parse.urlsplit(url)
     lock = threading.Lock()
     left = [int(requests)]
@@ -50,6 +51,7 @@ def load(url, requests, threads):
             with lock:
                 results[result] += 1
                 slowest[0] = max(slowest[0], time.monotonic() - begin)
+            time.sleep(float(pause))
 
     clients = [threading.Thread(target=client) for _ in range(int(threads))]
     for each in clients:
