@@ -1,7 +1,6 @@
+import Doctor
 import Foundation
 import Testing
-
-@testable import Doctor
 
 @Suite("Examination of an installation")
 struct ExaminationTests {
