@@ -61,7 +61,7 @@ site_link="$root/etc/nginx/sites-enabled/martlet.conf"
 default_link="$root/etc/nginx/sites-enabled/default"
 # What uninstalling has to know and cannot see: `package NAME` and `default-site TARGET`.
 record="$data/installed"
-units=(martlet.service)
+units=(martlet.socket martlet.service martlet@.service)
 files=(
   "$root/usr/local/bin/martlet"
   "$root/etc/nginx/snippets/martlet-http.conf"
@@ -69,6 +69,7 @@ files=(
   "$root/etc/nginx/snippets/martlet-tls.conf"
   "$root/etc/nginx/snippets/martlet-upstream.conf"
   "$root/etc/sysusers.d/martlet.conf"
+  "$root/etc/logrotate.d/martlet"
   "$root/etc/letsencrypt/renewal-hooks/deploy/martlet.sh"
 )
 for unit in "${units[@]}"; do files+=("$root/etc/systemd/system/$unit"); done
@@ -193,6 +194,10 @@ for unit in "${units[@]}"; do
   place 0644 "$here/systemd/$unit" "$root/etc/systemd/system/$unit"
   if [[ "$placed" = 1 ]]; then daemon_changed=1; fi
 done
+
+if [[ -d "$root/etc/logrotate.d" || -n "$root" ]]; then
+  place 0644 "$here/deploy/logrotate" "$root/etc/logrotate.d/martlet"
+fi
 
 step="installing the site"
 for name in http server; do

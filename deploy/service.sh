@@ -38,7 +38,7 @@ start_daemon() {
       change systemctl enable --quiet martlet.service
     fi
     if ! daemon_is_up; then
-      [[ "$dry_run" = 1 ]] || remember systemctl stop martlet.service
+      [[ "$dry_run" = 1 ]] || remember systemctl stop martlet.socket martlet.service
       change systemctl start martlet.service
     elif [[ "$program_changed" = 1 ]]; then
       [[ "$dry_run" = 1 ]] || remember_restart
@@ -78,7 +78,8 @@ remember_reload() {
 
 # What the unit would run, read from the unit, so that there is one place that says it.
 daemon_command() {
-  sed -n 's/^ExecStart=//p' /etc/systemd/system/martlet.service
+  # Without systemd nobody hands over the socket that the unit asks for.
+  sed -n 's/^ExecStart=//p' /etc/systemd/system/martlet.service | sed 's|fd://3|127.0.0.1:5000|'
 }
 
 start_daemon_by_hand() {
@@ -99,7 +100,7 @@ start_daemon_by_hand() {
 
 stop_daemon() {
   if have_systemd; then
-    if systemctl cat martlet.service >/dev/null 2>&1; then change systemctl disable --quiet --now martlet.service; fi
+    if systemctl cat martlet.service >/dev/null 2>&1; then change systemctl disable --quiet --now martlet.socket martlet.service; fi
   elif daemon_is_up; then
     change "${start_by_hand[@]}" --stop --retry TERM/35/KILL/5 --quiet
   fi

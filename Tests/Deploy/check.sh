@@ -8,54 +8,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=Tests/Deploy/checks.sh
 source Tests/Deploy/checks.sh
 
-# The site as shipped but for its ports, in a configuration of its own.
-port=$((20000 + RANDOM % 20000))
-mkdir "$folder/snippets"
-sed -e "s/listen 80;/listen 127.0.0.1:$port;/" -e "s/listen \[::\]:80;/listen 127.0.0.1:$((port + 1));/" \
-  nginx/martlet.conf >"$folder/site.conf"
-sed -e "s/127\.0\.0\.1:5000/127.0.0.1:$((port + 2))/" nginx/martlet-upstream.conf >"$folder/snippets/martlet-upstream.conf"
-cp nginx/martlet-{http,server,tls}.conf "$folder/snippets"
-cat >"$folder/nginx.conf" <<CONF
-worker_processes 1;
-pid $folder/nginx.pid;
-error_log $folder/error.log;
-events { worker_connections 256; }
-http {
-  access_log off;
-  client_body_temp_path $folder/body;
-  proxy_temp_path $folder/proxy;
-  fastcgi_temp_path $folder/fastcgi;
-  uwsgi_temp_path $folder/uwsgi;
-  scgi_temp_path $folder/scgi;
-  include $folder/site.conf;
-}
-CONF
-
-status_of() { curl -s -m 10 -o "$folder/answer" -w '%{http_code}' "$@"; }
-url="http://127.0.0.1:$port"
-predict=(-H 'Content-Type: application/json' -d '{"input": "hello there"}')
-
-backend_down() {
-  [[ "$(status_of "${predict[@]}" "$url/predict")" = 503 ]] && grep -q '"status":503' "$folder/answer"
-}
-admin_hidden() {
-  local path
-  for path in /metrics /monitor /debug /debug/x; do
-    [[ "$(status_of "$url$path")" = 404 ]] || return 1
-  done
-}
-too_large() {
-  head -c 9000000 /dev/zero >"$folder/large"
-  [[ "$(status_of --data-binary "@$folder/large" "$url/predict")" = 413 ]]
-}
-proxied() {
-  [[ "$(status_of -D "$folder/head" -H 'X-Request-Id: deploy-check-1' "${predict[@]}" "$url/predict")" = 200 ]] || {
-    cat "$folder/answer" "$folder/daemon.log"
-    return 1
-  }
-  grep -q '"prediction"' "$folder/answer" && grep -qi '^x-request-id: deploy-check-1' "$folder/head" &&
-    grep -qi '^x-content-type-options: nosniff' "$folder/head"
-}
 installs_twice() {
   local root="$folder/root" model="$folder/model"
   mkdir -p "$model" && echo '{}' >"$model/config.json"
@@ -96,25 +48,12 @@ check "a failed install puts things back" rolls_back
 check "enable-https plans certbot's run and refuses bad names" https_plan
 with systemd-analyze "systemd-analyze verify accepts the unit" unit_verifies
 with systemd-analyze "systemd-analyze security is 2.0 or less" unit_is_hardened
-with nginx "nginx -t accepts the site file" nginx -t -q -c "$folder/nginx.conf"
-if command -v nginx >/dev/null && command -v curl >/dev/null; then
-  nginx -c "$folder/nginx.conf" -g 'daemon off;' >"$folder/nginx.log" 2>&1 &
-  started+=("$!")
-  wait_for 10 curl -s -m 1 -o /dev/null "$url/healthz"
-  check "without the daemon Nginx answers 503 as a problem" backend_down
-  check "admin pages are not public" admin_hidden
-  check "a body over the limit is 413" too_large
-  if [[ -x "${MARTLET_BINARY:-}" && -f Models/sms-spam/config.json ]]; then
-    "$MARTLET_BINARY" serve Models/sms-spam -w 1 -b "127.0.0.1:$((port + 2))" --admin-bind none \
-      >"$folder/daemon.log" 2>&1 &
-    started+=("$!")
-    wait_for 10 curl -s -m 1 -o /dev/null "http://127.0.0.1:$((port + 2))/healthz"
-    check "a prediction passes through Nginx" proxied
-  else
-    echo "skipped a prediction passes through Nginx (no binary or no model)"
-  fi
+if [[ ! -x "${MARTLET_BINARY:-}" ]]; then
+  skipped "the Nginx site before the daemon" "MARTLET_BINARY names no program"
+elif ! command -v nginx >/dev/null || ! command -v python3 >/dev/null || ! command -v curl >/dev/null; then
+  skipped "the Nginx site before the daemon" "no nginx, python3 or curl"
 else
-  echo "skipped Nginx checks (no nginx or no curl)"
+  Tests/Deploy/nginx-test.sh || failures=$((failures + 1))
 fi
 
 # The parts that change a machine run on one that is thrown away.

@@ -7,6 +7,7 @@ Prints the number of the attempt, its name, and the statuses that came back. The
 to: /outer-N is what was sent, /inner-N is what only a confused reader would see. Whoever runs this compares the access logs of
 proxy and server: the server must have seen no request that the proxy did not see.
 """
+import concurrent.futures
 import re
 import socket
 import sys
@@ -60,20 +61,26 @@ def attempts():
     yield "encoded line break in path", post(size % 0, b"", path=b"/outer-%d%%0d%%0aGET%%20/inner-%d")
 
 
+def attempt(port, number, name, request):
+    request = re.sub(rb"/(outer|inner)-%d", lambda match: b"/" + match[1] + b"-" + str(number).encode(), request).replace(b"%%", b"%")
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.settimeout(1.5)
+        answer = b""
+        try:
+            connection.sendall(request)
+            while part := connection.recv(65536):
+                answer += part
+        except OSError:
+            pass
+    return " ".join([str(number), name + ":", *re.findall(r"HTTP/1\.1 (\d+)", answer.decode("latin-1"))])
+
+
 def main():
     port = int(sys.argv[1])
-    for number, (name, request) in enumerate(attempts()):
-        request = re.sub(rb"/(outer|inner)-%d", lambda match: b"/" + match[1] + b"-" + str(number).encode(), request).replace(b"%%", b"%")
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            connection.settimeout(1.0)
-            answer = b""
-            try:
-                connection.sendall(request)
-                while part := connection.recv(65536):
-                    answer += part
-            except OSError:
-                pass
-        print(number, name + ":", *re.findall(rb"HTTP/1\.1 (\d+)".decode(), answer.decode("latin-1")))
+    # A connection that stays open is waited for; many wait at once.
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        for line in pool.map(lambda each: attempt(port, each[0], *each[1]), enumerate(attempts())):
+            print(line)
 
 
 main()
