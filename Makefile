@@ -10,7 +10,7 @@ TARGET ?= safetensors
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test lint format bench bench-peers check-clients fuzz man docs clean
+.PHONY: help deps deps-test run build test test-deploy deb lint format bench bench-peers check-clients fuzz man docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,16 @@ build: deps ## build the release binary
 test: deps-test ## build and run every test
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
+
+# A build of its own, because the whole program is compiled anew for the static library.
+deb: deps ## build martlet_VERSION_ARCHITECTURE.deb, which runs on a machine without Swift
+	$(SWIFT) build -c release --product martlet --static-swift-stdlib --scratch-path .build-static
+	deploy/debian/build.sh "$$($(SWIFT) build -c release --static-swift-stdlib --scratch-path .build-static --show-bin-path)/martlet"
+
+test-deploy: ## try deploying for real: clean Debian, systemd, pebble, three hosts (as root; some minutes)
+	@deploy/deps.sh deploy-test
+	$(SWIFT) build -c release --product martlet --static-swift-stdlib --scratch-path .build-static
+	MARTLET_BINARY="$$($(SWIFT) build -c release --static-swift-stdlib --scratch-path .build-static --show-bin-path)/martlet" Tests/Deploy/run
 
 lint: deps-test ## check the format of the Swift sources and the shell scripts
 	$(SWIFT) format lint --strict --recursive $(SWIFT_SOURCES)

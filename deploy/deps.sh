@@ -3,16 +3,18 @@
 #
 #   deploy/deps.sh run     what building and serving needs
 #   deploy/deps.sh test    what the whole test suite needs as well
+#   deploy/deps.sh deploy-test   what the long tests of deploying need as well
 #   deploy/deps.sh bench   what the benchmarks need as well
 #   deploy/deps.sh --list GROUP   print the packages, install nothing
 set -eu
 
 run_packages="ca-certificates curl git libc6-dev libstdc++-12-dev"
-test_packages="nginx shellcheck systemd certbot python3-certbot-nginx prometheus procps openssl mandoc"
+test_packages="nginx shellcheck systemd certbot python3-certbot-nginx prometheus procps openssl mandoc python3 iproute2"
 bench_packages="wrk"
+deploy_test_packages="mmdebstrap systemd-container pebble lintian fakeroot binutils dpkg-dev logrotate"
 
 usage() {
-  sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
   exit 64
 }
 
@@ -25,6 +27,7 @@ fi
 case "${1:-run}" in
   run) wanted="$run_packages" ;;
   test) wanted="$run_packages $test_packages" ;;
+  deploy-test) wanted="$run_packages $test_packages $deploy_test_packages" ;;
   bench) wanted="$run_packages $bench_packages" ;;
   *) usage ;;
 esac

@@ -189,6 +189,11 @@ previous_model="$(readlink "$data/model" 2>/dev/null || true)"
 link "models/$model_name" "$data/model"
 model_changed="$placed"
 
+step="installing the configuration"
+if [[ ! -f "$root/etc/martlet/martlet.toml" ]]; then
+  place 0644 "$here/deploy/martlet.toml" "$root/etc/martlet/martlet.toml"
+fi
+
 step="installing the units"
 for unit in "${units[@]}"; do
   place 0644 "$here/systemd/$unit" "$root/etc/systemd/system/$unit"

@@ -78,8 +78,7 @@ remember_reload() {
 
 # What the unit would run, read from the unit, so that there is one place that says it.
 daemon_command() {
-  # Without systemd nobody hands over the socket that the unit asks for.
-  sed -n 's/^ExecStart=//p' /etc/systemd/system/martlet.service | sed 's|fd://3|127.0.0.1:5000|'
+  sed -n 's/^ExecStart=//p' /etc/systemd/system/martlet.service
 }
 
 start_daemon_by_hand() {
