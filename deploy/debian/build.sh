@@ -3,7 +3,7 @@
 #
 #   deploy/debian/build.sh BINARY [OUTPUT-FOLDER]
 #
-# Needs dpkg-dev, fakeroot (or root) and binutils. The same input gives the same bytes (SOURCE_DATE_EPOCH, else the last commit).
+# DEB_COMPRESSION (default xz) may be gzip, which is faster for a try. Needs dpkg-dev, fakeroot (or root) and binutils. The same input gives the same bytes (SOURCE_DATE_EPOCH, else the last commit).
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -77,10 +77,6 @@ License: Apache-2.0
  On Debian systems the text of the Apache License, version 2.0, is in
  /usr/share/common-licenses/Apache-2.0.
 TEXT
-mkdir -p "$tree/usr/share/lintian/overrides"
-sed "s/^/martlet: /" >"$tree/usr/share/lintian/overrides/martlet" <<'TEXT'
-embedded-library *
-TEXT
 (cd "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
 for script in postinst prerm postrm; do install -m 0755 "$here/deploy/debian/$script" "$tree/DEBIAN/$script"; done
 mkdir -p "$work/debian" && touch "$work/debian/control"
@@ -107,4 +103,4 @@ TEXT
 (cd "$tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | LC_ALL=C sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
 chmod 0644 "$tree"/DEBIAN/{control,conffiles,md5sums}
 find "$tree" -newermt "@$epoch" -exec touch -h -d "@$epoch" {} +
-dpkg-deb --root-owner-group -Zxz --build "$tree" "$output/martlet_${version}_$architecture.deb"
+dpkg-deb --root-owner-group "-Z${DEB_COMPRESSION:-xz}" --build "$tree" "$output/martlet_${version}_$architecture.deb"
