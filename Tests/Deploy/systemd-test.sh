@@ -26,7 +26,7 @@ comes_back() {
   under_load kill_daemon && wait_for 5 test "$(main_pid)" != "$first" && [[ "$(main_pid)" != "$first" && "$(main_pid)" != 0 ]]
 }
 on_demand() {
-  systemctl stop martlet.service && systemctl is-active martlet.socket && predict http://127.0.0.1:5000/predict && systemctl is-active martlet.service
+  systemctl stop martlet.service && systemctl is-active martlet.socket && predict http://127.0.0.1:5000/predict && wait_for 10 systemctl is-active martlet.service
 }
 confined() {
   local pid
