@@ -31,10 +31,10 @@ struct ExaminationTests {
     }
 
     /// 2026-11-25 12:00:00 UTC.
-    func examination(
+    func findings(
       said: [String: String] = [:], failed: Set<String> = [], statuses: [UInt16: Int] = [:],
       free: Int = 50 << 30
-    ) -> Examination {
+    ) -> [Finding] {
       let sound = [
         "systemctl":
           "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNRestarts=0",
@@ -42,7 +42,7 @@ struct ExaminationTests {
         "timedatectl": "yes", "pgrep": "77\n78",
       ].merging(said) { $1 }
       let answers: [UInt16: Int] = [5000: 200, 5001: 200, 80: 200].merging(statuses) { $1 }
-      return Examination(
+      let examination = Examination(
         machine: Machine(
           root: root, now: Date(timeIntervalSince1970: 1_795_608_000),
           run: { command in
@@ -52,6 +52,8 @@ struct ExaminationTests {
           },
           status: { port, _ in answers[port].flatMap { $0 == 0 ? nil : $0 } },
           space: { _ in (free, 100 << 30) }))
+      // The folder goes when the last reference to this object does, which may be before the end of its scope.
+      return withExtendedLifetime(self) { examination.findings() }
     }
   }
 
@@ -61,7 +63,7 @@ struct ExaminationTests {
 
   @Test("a sound installation has nothing to mend and exits with 0")
   func sound() throws {
-    let findings = try Installation().examination().findings()
+    let findings = try Installation().findings()
     #expect(findings.allSatisfy { $0.gravity == .sound && $0.mend == nil }, "\(findings)")
     #expect(Examination.exitCode(findings) == 0)
     #expect(
@@ -93,7 +95,7 @@ struct ExaminationTests {
     throws
   {
     let installation = try Installation()
-    let findings = installation.examination(said: [program: output]).findings()
+    let findings = installation.findings(said: [program: output])
     #expect(gravest(findings, subject) == gravity)
     #expect(
       findings.filter { $0.gravity != .sound }.allSatisfy {
@@ -106,21 +108,21 @@ struct ExaminationTests {
   func unanswered() throws {
     let installation = try Installation()
     #expect(
-      gravest(installation.examination(statuses: [5000: 0]).findings(), "listener") == .failure)
+      gravest(installation.findings(statuses: [5000: 0]), "listener") == .failure)
     #expect(
-      gravest(installation.examination(statuses: [5000: 503]).findings(), "listener") == .failure)
-    #expect(gravest(installation.examination(statuses: [5001: 0]).findings(), "admin") == .warning)
-    #expect(gravest(installation.examination(statuses: [5001: 401]).findings(), "admin") == .sound)
-    #expect(gravest(installation.examination(statuses: [80: 0]).findings(), "nginx") == .failure)
-    #expect(gravest(installation.examination(free: 50 << 20).findings(), "disk") == .failure)
-    #expect(gravest(installation.examination(free: 5 << 30).findings(), "disk") == .warning)
+      gravest(installation.findings(statuses: [5000: 503]), "listener") == .failure)
+    #expect(gravest(installation.findings(statuses: [5001: 0]), "admin") == .warning)
+    #expect(gravest(installation.findings(statuses: [5001: 401]), "admin") == .sound)
+    #expect(gravest(installation.findings(statuses: [80: 0]), "nginx") == .failure)
+    #expect(gravest(installation.findings(free: 50 << 20), "disk") == .failure)
+    #expect(gravest(installation.findings(free: 5 << 30), "disk") == .warning)
   }
 
   @Test("a configuration that Nginx refuses is a failure that quotes it")
   func nginxRefuses() throws {
-    let findings = try Installation().examination(
+    let findings = try Installation().findings(
       said: ["nginx": "unknown directive \"x\""], failed: ["nginx"]
-    ).findings()
+    )
     let finding = findings.first { $0.subject == "nginx" && $0.gravity == .failure }
     #expect(finding?.detail.contains("unknown directive") == true)
   }
@@ -131,7 +133,7 @@ struct ExaminationTests {
     try installation.write("/proc/sys/net/core/somaxconn", "128\n")
     try installation.write(
       "/proc/77/limits", "Max open files            1024                4096   files\n")
-    let findings = installation.examination().findings().filter { $0.subject == "limits" }
+    let findings = installation.findings().filter { $0.subject == "limits" }
     #expect(findings.map(\.gravity) == [.warning, .warning])
   }
 
@@ -141,7 +143,7 @@ struct ExaminationTests {
     for path in ["/run/systemd", "/etc/nginx", "/var/lib/martlet/model"] {
       try FileManager.default.removeItem(atPath: installation.root + path)
     }
-    let findings = installation.examination().findings()
+    let findings = installation.findings()
     #expect(gravest(findings, "unit") == .unknown)
     #expect(gravest(findings, "nginx") == .unknown)
     #expect(gravest(findings, "certificate") == .unknown)
