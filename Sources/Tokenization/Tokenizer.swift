@@ -105,14 +105,18 @@ public final class Tokenizer: Sendable {
     var workspace = workspaces.withLock { $0.popLast() } ?? Workspace()
     var first = tokens(text, limit: cutsLeft ? .max : room, &workspace)
     var second = pair == nil ? [] : tokens(pair ?? "", limit: cutsLeft ? .max : room, &workspace)
+    if pair != nil && !cutsLeft && room % 2 == 1 && min(first.count, second.count) > room {
+      // Both are cut to half, and the odd token goes to the longer: which that is must be known.
+      first = tokens(text, limit: .max, &workspace)
+      second = tokens(pair ?? "", limit: .max, &workspace)
+    }
     workspace.shrink()
     workspaces.withLock { [workspace] in $0.append(workspace) }
 
     let isTruncated = first.count + second.count > room
     if isTruncated {
-      let most = room == .max ? room : room + 1
       let kept = (truncation ?? Truncation(maximumLength: maximumLength)).kept(
-        first: min(first.count, most), second: min(second.count, most), room: room)
+        first: first.count, second: second.count, room: room)
       Self.cut(&first, to: pair == nil ? room : kept.first, left: cutsLeft)
       Self.cut(&second, to: kept.second, left: cutsLeft)
     }

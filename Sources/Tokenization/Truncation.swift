@@ -27,7 +27,7 @@ public struct Truncation: Sendable, Equatable {
   }
 
   /// How many tokens stay of two texts of `first` and `second`, where `room` are to be had. A text that has
-  /// more than `room` may be given as `room + 1`.
+  /// more than `room` may be given as any number above, unless both have and `room` is odd.
   func kept(first: Int, second: Int, room: Int) -> (first: Int, second: Int) {
     if first + second <= room { return (first, second) }
     switch strategy {

@@ -176,7 +176,7 @@ def layouts():
 def truncations(content, rows):
     for strategy in ["longest_first", "only_first", "only_second"]:
         for direction in ["right", "left"]:
-            for a, b in [(0, 0), (1, 6), (6, 1), (4, 4), (9, 9), (9, 2), (2, 9), (12, 5)]:
+            for a, b in [(0, 0), (1, 6), (6, 1), (4, 4), (9, 9), (9, 2), (2, 9), (12, 5), (40, 30), (30, 40)]:
                 for length in [8, 11, 12]:
                     tokenizer = Tokenizer.from_str(json.dumps(content))
                     tokenizer.enable_truncation(length, strategy=strategy, direction=direction)
