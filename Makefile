@@ -10,7 +10,7 @@ TARGET ?= safetensors
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test test-deploy deb lint format bench bench-peers check-clients fuzz man docs clean
+.PHONY: help deps deps-test run build test test-deploy deb lint format bench bench-peers check-clients fuzz differential tls-check slow-clients man docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ check-clients: ## drive the API with tritonclient, openai and schemathesis (inst
 	@Tests/Clients/run
 
 # The sanitizer's flags stand here and not in a manifest, so that no package of ours has unsafe flags.
-fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json SECONDS=600
+fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json|http|connection SECONDS=600
 	$(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -c release -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld --product fuzz-$(TARGET)
 	@mkdir -p .build-fuzz/found/$(TARGET)
 	SWIFT_BACKTRACE=enable=no nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=512 \
@@ -86,6 +86,16 @@ docs: ## write docs/configuration.md, from the command's own help
 	@{ sed '/^<!-- options/q' docs/configuration.md; \
 	  "$$($(SWIFT) build -c release --show-bin-path)/martlet" manual --options; } >.build/configuration.md
 	@mv .build/configuration.md docs/configuration.md
+
+differential: deps-test ## compare the request parser with h11 and a second reading of the RFCs: make differential SECONDS=600
+	$(SWIFT) build -c release --product http-verdict
+	nice -n 19 /usr/bin/python3 Tests/Reference/http_differential.py "$$($(SWIFT) build -c release --show-bin-path)/http-verdict" --seconds $(SECONDS)
+
+tls-check: deps-test ## grade the server's TLS with sslscan
+	@Tests/Network/tls-check.sh
+
+slow-clients: deps-test ## attack one worker with slowhttptest in its four modes while others use it
+	@Tests/Network/slow-clients.sh
 
 clean: ## remove what building made
 	$(SWIFT) package clean

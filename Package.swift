@@ -12,7 +12,8 @@ let package = Package(
   products: [
     .executable(name: "martlet", targets: ["martlet"]),
     // What reads files, for the fuzz targets in Fuzz/.
-    .library(name: "MartletFiles", targets: ["JSON", "Tensor", "Tokenization", "Transformer"]),
+    .library(
+      name: "MartletFiles", targets: ["JSON", "Tensor", "Tokenization", "Transformer", "HTTP"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -24,6 +25,8 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "CSystem"),
     .target(name: "CEvents"),
+    .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "JSON"),
     .target(name: "Tensor", dependencies: ["CKernels"]),
     .target(name: "Tokenization", dependencies: ["JSON"]),
@@ -32,7 +35,7 @@ let package = Package(
     .target(
       name: "FileJobs", dependencies: ["Transformer", "Tokenization", "Training", "Tensor", "JSON"]),
     .target(name: "Doctor"),
-    .target(name: "HTTP", dependencies: ["CEvents", "JSON", log]),
+    .target(name: "HTTP", dependencies: ["CEvents", "COpenSSL", "CZlib", "JSON", log]),
     .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
     .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
     .target(
@@ -68,6 +71,7 @@ let package = Package(
       dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"]),
     .testTarget(name: "FileJobsTests", dependencies: ["FileJobs", "Transformer"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
+    .executableTarget(name: "http-verdict", dependencies: ["HTTP"], path: "Tests/HTTPVerdict"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),
     .executableTarget(
       name: "pool-probe", dependencies: ["Prefork", "CSystem", log], path: "Tests/PoolProbe"),

@@ -4,7 +4,7 @@ import PackageDescription
 // One executable for each parser, driven by libFuzzer; `make fuzz TARGET=json SECONDS=60` at the
 // root builds with the flags that this needs and runs one.
 let files = Target.Dependency.product(name: "MartletFiles", package: "martlet")
-let names = ["safetensors", "tokenizer", "config", "text", "json"]
+let names = ["safetensors", "tokenizer", "config", "text", "json", "http", "connection"]
 
 let package = Package(
   name: "martlet-fuzz",

@@ -8,8 +8,8 @@
 #   deploy/deps.sh --list GROUP   print the packages, install nothing
 set -eu
 
-run_packages="ca-certificates curl git libc6-dev libstdc++-12-dev"
-test_packages="nginx shellcheck systemd certbot python3-certbot-nginx prometheus procps openssl mandoc python3 iproute2"
+run_packages="ca-certificates curl git libc6-dev libssl-dev libstdc++-12-dev zlib1g-dev"
+test_packages="nginx shellcheck systemd certbot python3-certbot-nginx prometheus procps openssl python3 python3-h11 sslscan slowhttptest mandoc iproute2"
 bench_packages="wrk"
 deploy_test_packages="mmdebstrap systemd-container pebble lintian fakeroot binutils dpkg-dev logrotate"
 

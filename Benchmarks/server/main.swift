@@ -91,5 +91,15 @@ if arguments.count > 3, let depth = Int(arguments[3]) { options.maximumQueuedTex
 let server = try PredictionServer(
   listeners: [listen(port: port)], predictor: predictor, options: options)
 server.start()
+// Benchmarks/http-allocations puts a counter before malloc, and asks for it with a signal.
+let counting = DispatchSource.makeSignalSource(signal: SIGUSR1, queue: .main)
+signal(SIGUSR1, SIG_IGN)
+if let symbol = dlsym(nil, "martlet_allocation_count") {
+  let count = unsafeBitCast(symbol, to: (@convention(c) () -> Int).self)
+  counting.setEventHandler {
+    FileHandle.standardError.write(Data("allocations: \(count())\n".utf8))
+  }
+  counting.resume()
+}
 print("listening on 127.0.0.1:\(port)")
 dispatchMain()

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -105,6 +106,13 @@ int64_t cevents_receive(int fd, void *bytes, size_t count) {
   ssize_t result = recv(fd, bytes, count, 0);
   return result < 0 ? -errno : result;
 }
+
+int64_t cevents_peek(int fd, void *bytes, size_t count) {
+  ssize_t result = recv(fd, bytes, count, MSG_PEEK);
+  return result < 0 ? -errno : result;
+}
+
+void cevents_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
 
 int64_t cevents_send(int fd, const void *bytes, size_t count) {
   ssize_t result = send(fd, bytes, count, MSG_NOSIGNAL);

@@ -15,6 +15,10 @@ final class CancellationFlag: Sendable {
 final class Connection {
   /// What the connection waits for; each has its own time limit.
   enum Phase: UInt8 {
+    /// The header of the PROXY protocol.
+    case proxyHeader
+    /// The end of TLS's handshake.
+    case handshake
     /// The first byte of a request.
     case idle
     case head, body
@@ -31,7 +35,14 @@ final class Connection {
   let slot: Int
   /// What epoll knows the socket by; no other connection ever had it.
   let token: UInt64
-  let peer: Peer
+  /// The client, as far as it is known without a request.
+  var peer: Peer
+  /// The other end of the socket, if it counts against the cap for one peer.
+  let countedPeer: Peer?
+  /// Whether the peer is believed when its requests say whom they come from.
+  var isTrustedProxy = false
+  /// Nil where TLS is not spoken.
+  var tls: TLSSession?
   let flag = CancellationFlag()
 
   var phase = Phase.idle
@@ -58,17 +69,21 @@ final class Connection {
   var phaseStart: UInt32 = 0
   var bytesWritten = 0
 
-  init(descriptor: Int32, slot: Int, token: UInt64, peer: Peer) {
+  init(descriptor: Int32, slot: Int, token: UInt64, peer: Peer, countedPeer: Peer?) {
     self.descriptor = descriptor
     self.slot = slot
     self.token = token
     self.peer = peer
+    self.countedPeer = countedPeer
   }
 
   /// Whether the next request may be read: none is being answered, and no answer is held up.
   var mayParse: Bool {
     !isClosing && request == nil && output.isEmpty && phase != .closed && phase != .lingering
   }
+
+  /// Whether a handshake is done.
+  var isEstablished: Bool { tls?.isEstablished ?? true }
 
   var hasPending: Bool { pendingOffset < pending.count }
 }

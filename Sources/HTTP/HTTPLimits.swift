@@ -8,8 +8,13 @@ public struct HTTPLimits: Sendable, Equatable {
   public var requestFieldSize = 8190
   /// Longest head in bytes: the request line and all field lines together.
   public var requestHead = 65536
-  /// Longest body in bytes, after chunked decoding.
+  /// Longest body in bytes, after chunked decoding, both as it is sent and inflated
+  /// (`--limit-request-body`).
   public var requestBody = 10_000_000
+  /// How many times as long a body may become when it is inflated (`--limit-inflation-ratio`).
+  public var inflationRatio = 100
+  /// Bytes that a body may become whatever the ratio.
+  public var inflationAllowance = 65536
   /// Most bytes of chunk extensions in one message; they are dropped.
   public var chunkExtensions = 4096
   /// Most bytes of trailer fields in one message; they are dropped.

@@ -28,6 +28,7 @@ public final class HTTPServer: @unchecked Sendable {
   let configuration: HTTPServerConfiguration
   let loop: EventLoop
   let handler: RequestHandler
+  let compressor: GzipCompressor?
   private let listeners: [Int32]
   private let timer: any DispatchSourceTimer
 
@@ -74,6 +75,9 @@ public final class HTTPServer: @unchecked Sendable {
     self.configuration = configuration
     self.queue = queue
     self.handler = handler
+    compressor = configuration.compressionMinimumSize.map {
+      GzipCompressor(minimumSize: $0, level: configuration.compressionLevel)
+    }
     loop = try EventLoop(queue: queue)
     timer = DispatchSource.makeTimerSource(queue: queue)
     outgoing.reserveCapacity(65536)
@@ -86,6 +90,8 @@ public final class HTTPServer: @unchecked Sendable {
     loop.onRound = { [self] in updateClock() }
     loop.onRoundEnd = onRoundEnd
     loop.gatheringTime = gatheringTime
+    // OpenSSL writes without MSG_NOSIGNAL.
+    if configuration.tls != nil { cevents_ignore_broken_pipes() }
     for listener in listeners {
       _ = cevents_nonblocking(listener)
       _ = cevents_no_delay(listener)
@@ -137,7 +143,7 @@ public final class HTTPServer: @unchecked Sendable {
     if events & UInt32(CEVENTS_HUNG_UP) != 0 { return close(connection) }
     if events & UInt32(CEVENTS_PEER_CLOSED) != 0 { connection.hasPeerClosed = true }
     let reads = UInt32(CEVENTS_READABLE | CEVENTS_PEER_CLOSED)
-    if events & reads != 0 { connection.isReadable = true }
+    if events & reads != 0 || connection.tls?.wantsWrite == true { connection.isReadable = true }
     advance(connection)
   }
 
@@ -152,6 +158,7 @@ public final class HTTPServer: @unchecked Sendable {
 
   private func everyTick() {
     updateClock()
+    configuration.tls?.advanceTickets(to: Int(cevents_wall_seconds()))
     onTick()
     for slot in deadlines.indices where deadlines[slot] <= tick {
       if let connection = connections[slot] { expire(connection) }
@@ -224,13 +231,18 @@ public final class HTTPServer: @unchecked Sendable {
   }
 
   private func admit(_ descriptor: Int32, peer: Peer) {
-    if let cap = configuration.maximumConnectionsPerPeer, peer.family != 1 {
-      let count = peerCounts[peer.withoutPort, default: 0]
+    let isProxy = configuration.trustedProxies.contains(peer)
+    let isBalancer = configuration.proxyProtocol?.contains(peer) ?? false
+    var countedPeer: Peer?
+    if let cap = configuration.maximumConnectionsPerPeer, !isProxy, !isBalancer {
+      let key = peer.withoutPort
+      let count = peerCounts[key, default: 0]
       if count >= cap {
         Foundation.close(descriptor)
         return
       }
-      peerCounts[peer.withoutPort] = count + 1
+      peerCounts[key] = count + 1
+      countedPeer = key
     }
     let slot: Int
     if let free = freeSlots.popLast() {
@@ -243,16 +255,38 @@ public final class HTTPServer: @unchecked Sendable {
     nextToken += 1
     let connection = Connection(
       descriptor: descriptor, slot: slot, token: (nextToken << 20 | UInt64(slot)) & ~(1 << 63),
-      peer: peer)
+      peer: peer, countedPeer: countedPeer)
+    connection.isTrustedProxy = isProxy
     connections[slot] = connection
     connectionCount += 1
     onConnectionCount(connectionCount)
-    deadlines[slot] = tick &+ ticks(configuration.keepAliveTimeout)
+    if configuration.proxyProtocol == nil {
+      begin(connection)
+    } else if isBalancer {
+      connection.phase = .proxyHeader
+      deadlines[slot] = tick &+ ticks(configuration.handshakeTimeout)
+    } else {
+      refuseProxyHeader(connection)
+    }
+    if connection.phase == .closed { return }
     let interest =
       CEVENTS_READABLE | CEVENTS_WRITABLE | CEVENTS_PEER_CLOSED
       | CEVENTS_EDGE
     let code = loop.add(descriptor, interest: UInt32(interest), token: connection.token)
-    if code < 0 { close(connection) }
+    if code < 0 { return close(connection) }
+    if connection.isClosing { advance(connection) }
+  }
+
+  /// From here on the connection's bytes are the client's.
+  func begin(_ connection: Connection) {
+    guard let tls = configuration.tls else {
+      deadlines[connection.slot] = tick &+ ticks(configuration.keepAliveTimeout)
+      return
+    }
+    guard let session = tls.session(on: connection.descriptor) else { return close(connection) }
+    connection.tls = session
+    connection.phase = .handshake
+    deadlines[connection.slot] = tick &+ ticks(configuration.handshakeTimeout)
   }
 
   func close(_ connection: Connection) {
@@ -261,14 +295,14 @@ public final class HTTPServer: @unchecked Sendable {
     connection.flag.cancel()
     connection.request = nil
     recycleParser(of: connection)
+    connection.tls = nil
     Foundation.close(connection.descriptor)
     connections[connection.slot] = nil
     deadlines[connection.slot] = Self.never
     freeSlots.append(connection.slot)
     connectionCount -= 1
     onConnectionCount(connectionCount)
-    if configuration.maximumConnectionsPerPeer != nil, connection.peer.family != 1 {
-      let key = connection.peer.withoutPort
+    if let key = connection.countedPeer {
       let count = peerCounts[key, default: 1] - 1
       peerCounts[key] = count == 0 ? nil : count
     }
@@ -283,8 +317,4 @@ public final class HTTPServer: @unchecked Sendable {
       parsers.append(parser)
     }
   }
-}
-
-extension Peer {
-  var withoutPort: Peer { Peer(high: high, low: low, family: family, port: 0) }
 }

@@ -2,6 +2,8 @@
 public struct HTTPServerConfiguration: Sendable {
   /// Bounds on each request.
   public var limits = HTTPLimits()
+  /// Time for the PROXY header, and again for TLS's handshake; then the connection is cut.
+  public var handshakeTimeout = 10.0
   /// Time for a whole head, from its first byte; then 408.
   public var headTimeout = 10.0
   /// Time for a body, from the end of its head, beyond what `minimumRate` allows; then 408.
@@ -16,10 +18,25 @@ public struct HTTPServerConfiguration: Sendable {
   public var lingerTimeout = 5.0
   /// Time that resting connections are left open once draining, for a request already on its way.
   public var drainGrace = 0.5
-  /// Most connections at once; more wait in the backlog.
+  /// Most connections at once (`--worker-connections`); more wait in the backlog.
   public var maximumConnections = 16384
-  /// Most connections at once from one address; more are closed at once. Nil for no cap.
+  /// Most connections at once from one address (`--max-connections-per-peer`); more are closed at
+  /// once. Nil for no cap. Proxies that are trusted are not counted.
   public var maximumConnectionsPerPeer: Int?
+  /// The certificate; nil for HTTP without TLS.
+  public var tls: TLSContext?
+  /// Who is believed when it says whom it speaks for (`--forwarded-allow-ips`).
+  public var trustedProxies = TrustedPeers.loopback
+  /// Where such a proxy says it (`--forwarded-header`).
+  public var forwarding = Forwarding.xForwarded
+  /// If not nil, each connection must come from one of these and begin with a header of the PROXY
+  /// protocol (`--proxy-protocol`, `--proxy-allow-ips`).
+  public var proxyProtocol: TrustedPeers?
+  /// Bytes of an answer from which it is compressed for clients that take gzip
+  /// (`--compress-min-size`). Nil for never.
+  public var compressionMinimumSize: Int? = 1024
+  /// zlib's level, 1 for speed to 9 for size.
+  public var compressionLevel = 1
 
   /// The defaults.
   public init() {}

@@ -31,7 +31,12 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
   case badChunk
   case chunkExtensionsTooLarge
   case trailersTooLarge
+  case unsupportedContentCoding
+  case badContentCoding
+  case inflationRatioTooHigh
   case timeout
+  case plainHTTPOnTLSPort
+  case badProxyHeader
 
   /// The status code of the answer.
   public var status: Status {
@@ -41,7 +46,8 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
     case .requestLineTooLong: .uriTooLong
     case .fieldTooLarge, .tooManyFields, .headTooLarge, .trailersTooLarge: .fieldsTooLarge
     case .unknownExpectation: .expectationFailed
-    case .bodyTooLarge: .contentTooLarge
+    case .bodyTooLarge, .inflationRatioTooHigh: .contentTooLarge
+    case .unsupportedContentCoding: .unsupportedMediaType
     case .timeout: .requestTimeout
     default: .badRequest
     }
@@ -52,13 +58,21 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
     Problem(status: status, detail: explanation.detail, mend: explanation.mend)
   }
 
+  /// Fields that the answer has for this reason.
+  public var fields: [(name: String, value: String)] {
+    // RFC 9110 section 15.5.16: what would have been understood.
+    self == .unsupportedContentCoding ? [("Accept-Encoding", "gzip, deflate, identity")] : []
+  }
+
   /// What is wrong.
   public var errorDescription: String? { explanation.detail }
 
   /// How to mend it.
   public var recoverySuggestion: String? { explanation.mend }
 
-  private var explanation: (detail: String, mend: String) { lineExplanation ?? bodyExplanation }
+  private var explanation: (detail: String, mend: String) {
+    lineExplanation ?? bodyExplanation ?? connectionExplanation
+  }
 
   private var lineExplanation: (detail: String, mend: String)? {
     switch self {
@@ -100,7 +114,7 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
     }
   }
 
-  private var bodyExplanation: (detail: String, mend: String) {
+  private var bodyExplanation: (detail: String, mend: String)? {
     switch self {
     case .badContentLength:
       ("Content-Length is not a decimal number.", "Send the body's length in bytes.")
@@ -126,8 +140,30 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
       ("The chunk extensions are larger than the limit.", "Send no chunk extensions.")
     case .trailersTooLarge:
       ("The trailer fields are larger than the limit.", "Send no trailer fields.")
+    case .unsupportedContentCoding:
+      ("The Content-Encoding is not known here.", "Send the body as it is, or in gzip or deflate.")
+    case .badContentCoding:
+      (
+        "The body is not what its Content-Encoding says, or it is cut short.",
+        "Send one gzip (RFC 1952) or zlib (RFC 1950) stream, whole."
+      )
+    case .inflationRatioTooHigh:
+      ("The body becomes too many times as long when inflated.", "Send it without a coding.")
+    default: nil
+    }
+  }
+
+  private var connectionExplanation: (detail: String, mend: String) {
+    switch self {
     case .timeout:
       ("The request did not arrive in time.", "Send the whole request without pausing.")
+    case .plainHTTPOnTLSPort:
+      ("This port speaks HTTPS, and the request came without TLS.", "Write https:// in the URL.")
+    case .badProxyHeader:
+      (
+        "The connection does not begin with a PROXY header from a trusted address.",
+        "Send PROXY protocol version 1 or 2, and name the proxy in --proxy-allow-ips."
+      )
     default: ("The request is malformed.", "Read RFC 9112.")
     }
   }

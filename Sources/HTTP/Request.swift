@@ -21,19 +21,30 @@ public struct Request: Sendable {
   public let method: Method
   /// 1 for HTTP/1.1, 0 for HTTP/1.0.
   public let minorVersion: Int
-  /// The body after chunked decoding.
+  /// The body after chunked decoding and inflating.
   public let body: [UInt8]
-  /// The request id: the client's `X-Request-Id` if it is sane, else made here.
-  public internal(set) var id: String
+  /// Whether the client takes an answer in gzip.
+  let acceptsGzip: Bool
+  let identity: RequestID
   /// Monotonic nanoseconds when the first byte was read.
   public internal(set) var arrival: Int64
-  /// The address of the peer, without its port; empty for a Unix-domain socket.
+  /// The client: the other end of the connection, or who it says it speaks for if it is a proxy
+  /// that is trusted (`HTTPServerConfiguration.trustedProxies`).
   public internal(set) var peer: Peer
+  /// Whether the client speaks TLS, to this server or to a proxy that is trusted.
+  public internal(set) var isSecure = false
   /// What a route's template matched, in the template's order.
   public internal(set) var parameters: [String] = []
 
-  /// The path as it was sent, still percent-encoded.
-  public var path: String { String(decoding: head[pathRange], as: UTF8.self) }
+  /// The request id: the client's `X-Request-Id` if it is sane, else made here.
+  public var id: String { identity.description }
+
+  /// The path as it was sent, still percent-encoded. An absolute target without a path means `/`,
+  /// or `*` in OPTIONS (RFC 9112 section 3.2.4).
+  public var path: String {
+    if pathRange.isEmpty { return method == .options ? "*" : "/" }
+    return String(decoding: head[pathRange], as: UTF8.self)
+  }
 
   /// The query as it was sent, without its `?`.
   public var query: String { String(decoding: head[queryRange], as: UTF8.self) }
@@ -52,6 +63,14 @@ public struct Request: Sendable {
       if isSame { return head[field.value] }
     }
     return nil
+  }
+
+  /// The bytes of all fields with this name, in order.
+  func allFieldBytes(_ name: StaticString) -> [ArraySlice<UInt8>] {
+    fields.filter { field in
+      field.name.count == name.utf8CodeUnitCount
+        && zip(head[field.name], 0...).allSatisfy { $0.lowercased == name.utf8Start[$1] }
+    }.map { head[$0.value] }
   }
 
   /// The value of the first field with this name; bytes that are not UTF-8 are replaced.
@@ -98,31 +117,4 @@ func percentDecoded(_ bytes: ArraySlice<UInt8>) -> String {
     }
   }
   return String(decoding: decoded, as: UTF8.self)
-}
-
-/// The address of the other end of a connection.
-public struct Peer: Sendable, Hashable, CustomStringConvertible {
-  let high: UInt64
-  let low: UInt64
-  let family: UInt8
-  /// The port; 0 for a Unix-domain socket.
-  public let port: UInt16
-
-  /// No address: a Unix-domain socket, or a test.
-  public static let none = Peer(high: 0, low: 0, family: 1, port: 0)
-
-  /// The address as text: dotted for IPv4, eight hexadecimal groups for IPv6, `unix` else.
-  public var description: String {
-    switch family {
-    case 4:
-      return "\(low >> 24 & 255).\(low >> 16 & 255).\(low >> 8 & 255).\(low & 255)"
-    case 6:
-      let groups = [high, low].flatMap { word in
-        [48, 32, 16, 0].map { String(word >> UInt64($0) & 0xFFFF, radix: 16) }
-      }
-      return groups.joined(separator: ":")
-    default:
-      return "unix"
-    }
-  }
 }

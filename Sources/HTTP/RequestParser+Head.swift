@@ -13,6 +13,10 @@ extension RequestParser {
     var framing = Framing.none
     var keepsAlive = false
     var expectsContinue = false
+    var acceptsGzip = false
+    var contentCoding: Inflater.Coding?
+    var requestID: Range<Int>?
+    var hasForwarding = false
   }
 
   /// The fields that this parser acts upon.
@@ -20,6 +24,10 @@ extension RequestParser {
     var host: Range<Int>?
     var contentLength: Range<Int>?
     var transferEncoding: Range<Int>?
+    var contentEncoding: Range<Int>?
+    var acceptsGzip = false
+    var requestID: Range<Int>?
+    var hasForwarding = false
     var hasClose = false
     var hasKeepAlive = false
     var expectsContinue = false
@@ -37,6 +45,10 @@ extension RequestParser {
         throw .missingHost
       }
       meaning.framing = try framing(semantics)
+      meaning.contentCoding = try contentCoding(semantics)
+      meaning.acceptsGzip = semantics.acceptsGzip
+      meaning.requestID = semantics.requestID
+      meaning.hasForwarding = semantics.hasForwarding
       meaning.keepsAlive =
         !semantics.hasClose && (minorVersion == 1 || semantics.hasKeepAlive)
       // RFC 9110 section 10.1.1: the expectation is ignored in HTTP/1.0.
@@ -60,7 +72,13 @@ extension RequestParser {
       if target.count != 1 || meaning.method != .options { throw .badTarget }
     default:
       if meaning.method == .connect {
-        try checkHost(target)
+        // `authority-form` has a port (RFC 9110 section 9.3.6).
+        do { try checkHost(target) } catch { throw .badTarget }
+        if !(target.last.map { (0x30...0x39).contains($0) } ?? false)
+          || !target.contains(UInt8(ascii: ":"))
+        {
+          throw .badTarget
+        }
       } else {
         start = try pathOfAbsoluteForm(target)
       }
@@ -146,18 +164,34 @@ extension RequestParser {
       case 6 where isNamed(field, "expect"):
         if !isEqual(field.value, "100-continue") { throw .unknownExpectation }
         found.expectsContinue = true
+      case 9 where isNamed(field, "forwarded"):
+        found.hasForwarding = true
       case 10 where isNamed(field, "connection"):
         for option in head[field.value].split(separator: UInt8(ascii: ",")) {
           let range = trimmed(option.startIndex..<option.endIndex)
           if isEqual(range, "close") { found.hasClose = true }
           if isEqual(range, "keep-alive") { found.hasKeepAlive = true }
         }
+      case 12 where isNamed(field, "x-request-id"):
+        if found.requestID == nil && RequestID.isSane(head[field.value]) {
+          found.requestID = field.value
+        }
       case 14 where isNamed(field, "content-length"):
         if found.contentLength != nil { throw .repeatedContentLength }
         found.contentLength = field.value
+      case 15 where isNamed(field, "accept-encoding"):
+        // More than one line is a list cut in parts: any part may ask.
+        if AcceptEncoding.prefersGzip(head[field.value]) { found.acceptsGzip = true }
+      case 15 where isNamed(field, "x-forwarded-for"):
+        found.hasForwarding = true
+      case 16 where isNamed(field, "content-encoding"):
+        if found.contentEncoding != nil { throw .unsupportedContentCoding }
+        found.contentEncoding = field.value
       case 17 where isNamed(field, "transfer-encoding"):
         if found.transferEncoding != nil { throw .badTransferEncoding }
         found.transferEncoding = field.value
+      case 17 where isNamed(field, "x-forwarded-proto"):
+        found.hasForwarding = true
       default: break
       }
     }
@@ -192,6 +226,15 @@ extension RequestParser {
       value = value > (Int.max - 9) / 10 ? Int.max / 2 : value * 10 + Int(byte) - 0x30
     }
     return .fixed(value)
+  }
+
+  /// The coding of the body (RFC 9110 section 8.4); nil for none. One is undone, not a list.
+  private func contentCoding(_ semantics: Semantics) throws(Refusal) -> Inflater.Coding? {
+    guard let coding = semantics.contentEncoding else { return nil }
+    if isEqual(coding, "gzip") || isEqual(coding, "x-gzip") { return .gzip }
+    if isEqual(coding, "deflate") { return .deflate }
+    if isEqual(coding, "identity") || coding.isEmpty { return nil }
+    throw .unsupportedContentCoding
   }
 
   private func isNamed(_ field: FieldLine, _ name: StaticString) -> Bool {

@@ -31,8 +31,12 @@ public struct RequestParser {
   public private(set) var keepsAlive = false
   /// Whether any byte of the request has arrived.
   public private(set) var hasBegun = false
-  /// Bytes of body read so far, after decoding.
-  public var bodyCount: Int { body.count }
+  /// Whether the client takes an answer in gzip.
+  public private(set) var acceptsGzip = false
+  /// Bytes of body read so far, after chunked decoding and before inflating.
+  public private(set) var bodyCount = 0
+  /// Bytes of body held, after inflating.
+  public var decodedCount: Int { body.count }
 
   private(set) var head: [UInt8] = []
   private(set) var fields: [FieldLine] = []
@@ -47,6 +51,10 @@ public struct RequestParser {
   private(set) var method = Method.unknown
   private(set) var pathRange = 0..<0
   private(set) var queryRange = 0..<0
+  /// The client's own id for the request, if it is sane.
+  private(set) var requestIDRange: Range<Int>?
+  /// Whether a field speaks of whom the peer speaks for.
+  private(set) var hasForwarding = false
   private var lineStart = 0
   private var field = FieldLine(nameStart: 0, nameEnd: 0, valueStart: 0, valueEnd: 0)
   private var hasSkippedEmptyLine = false
@@ -55,6 +63,8 @@ public struct RequestParser {
   private var extensionCount = 0
   private var trailerCount = 0
   private var sizeDigits = 0
+  /// Undoes the body's coding; nil where it has none.
+  private var inflater: Inflater?
 
   /// A parser for one connection.
   public init(limits: HTTPLimits = HTTPLimits()) {
@@ -74,6 +84,7 @@ public struct RequestParser {
     refusal = nil
     expectsContinue = false
     keepsAlive = false
+    acceptsGzip = false
     hasBegun = false
     hasSkippedEmptyLine = false
     head.removeAll(keepingCapacity: head.capacity <= 16384)
@@ -83,6 +94,8 @@ public struct RequestParser {
     remaining = 0
     extensionCount = 0
     trailerCount = 0
+    bodyCount = 0
+    inflater = nil
   }
 
   /// Reads bytes until they end, or the request is complete, or it is refused.
@@ -287,6 +300,14 @@ public struct RequestParser {
       pathRange = meaning.path
       queryRange = meaning.query
       method = meaning.method
+      acceptsGzip = meaning.acceptsGzip
+      requestIDRange = meaning.requestID
+      hasForwarding = meaning.hasForwarding
+      if let coding = meaning.contentCoding, meaning.framing != .none, meaning.framing != .fixed(0)
+      {
+        inflater = Inflater(coding, limits: limits)
+        if inflater == nil { return refuse(.unsupportedContentCoding) }
+      }
       switch meaning.framing {
       case .none, .fixed(0):
         state = .complete
@@ -318,9 +339,10 @@ public struct RequestParser {
   private mutating func consumeBody(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     if state == .fixedBody || state == .chunkData {
       let count = min(remaining, bytes.count)
-      body.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[..<count]))
+      appendBody(UnsafeBufferPointer(rebasing: bytes[..<count]))
       remaining -= count
-      if remaining == 0 { state = state == .fixedBody ? .complete : .chunkDataCR }
+      if remaining == 0 && state == .fixedBody { completeBody() }
+      if remaining == 0 && state == .chunkData { state = .chunkDataCR }
       return count
     }
     let byte = bytes[0]
@@ -335,6 +357,20 @@ public struct RequestParser {
       trailer(byte)
     }
     return 1
+  }
+
+  private mutating func appendBody(_ bytes: UnsafeBufferPointer<UInt8>) {
+    bodyCount += bytes.count
+    if let inflater {
+      if let reason = inflater.inflate(bytes, into: &body) { refuse(reason) }
+    } else {
+      body.append(contentsOf: bytes)
+    }
+  }
+
+  private mutating func completeBody() {
+    state = .complete
+    if let inflater, bodyCount > 0, !inflater.isComplete { refuse(.badContentCoding) }
   }
 
   /// `chunk-size [ chunk-ext ] CRLF` (RFC 9112 section 7.1).
@@ -352,7 +388,7 @@ public struct RequestParser {
         if sizeDigits > 16 { return refuse(.badChunk) }
         if remaining > limits.requestBody >> 4 { return refuse(.bodyTooLarge) }
         remaining = remaining << 4 | digit
-        if body.count + remaining > limits.requestBody { refuse(.bodyTooLarge) }
+        if bodyCount + remaining > limits.requestBody { refuse(.bodyTooLarge) }
       } else if state == .chunkSizeStart {
         refuse(.badChunk)
       } else {
@@ -421,7 +457,7 @@ public struct RequestParser {
     case .trailerLineLF:
       if byte == UInt8(ascii: "\n") { state = .trailerLineStart } else { refuse(.badLineEnd) }
     default:
-      if byte == UInt8(ascii: "\n") { state = .complete } else { refuse(.badLineEnd) }
+      if byte == UInt8(ascii: "\n") { completeBody() } else { refuse(.badLineEnd) }
     }
   }
 
@@ -429,10 +465,9 @@ public struct RequestParser {
   /// - Precondition: `state` is `complete`.
   public func makeRequest(peer: Peer = .none, arrival: Int64 = 0) -> Request {
     precondition(state == .complete, "a request is made once it is complete")
-    var request = Request(
+    return Request(
       head: head, fields: fields, pathRange: pathRange, queryRange: queryRange, method: method,
-      minorVersion: minorVersion, body: body, id: "", arrival: arrival, peer: peer)
-    request.id = RequestID.taken(from: request) ?? RequestID.make()
-    return request
+      minorVersion: minorVersion, body: body, acceptsGzip: acceptsGzip,
+      identity: requestIDRange.map { .taken(head[$0]) } ?? .make(), arrival: arrival, peer: peer)
   }
 }

@@ -7,10 +7,12 @@ public struct Responder: Sendable {
   let slot: Int
   let serial: UInt64
   let flag: CancellationFlag
+  let acceptsGzip: Bool
 
-  /// Sends the answer.
+  /// Sends the answer. It is compressed here, if it is, and so not on the I/O queue.
   public func respond(_ response: Response) {
-    server.deliver(response, slot: slot, serial: serial)
+    let encoded = server.compressor?.encode(response, acceptsGzip: acceptsGzip) ?? response
+    server.deliver(encoded, slot: slot, serial: serial)
   }
 
   /// Whether the server is being drained. On the I/O queue alone.
@@ -31,15 +33,16 @@ public typealias RequestHandler = @Sendable (Request, Responder) -> Response?
 public struct Exchange: Sendable {
   /// The request; nil if it was refused before it was complete.
   public let request: Request?
+  let identity: RequestID
   /// The id in `X-Request-Id`.
-  public let requestID: String
+  public var requestID: String { identity.description }
   /// The answer.
   public let response: Response
   /// Bytes of the answer, head and body.
   public let byteCount: Int
   /// Nanoseconds from the first byte of the request to the answer's writing.
   public let duration: Int64
-  /// The other end.
+  /// The client, as `Request.peer` has it.
   public let peer: Peer
 
   /// The status of the answer.

@@ -11,6 +11,8 @@ public struct Response: Sendable {
   public var body: [UInt8]
   /// Whether the connection closes after this answer.
   public var closesConnection = false
+  /// Whether the coding of the body has been chosen.
+  var isEncoded = false
 
   /// An answer with a body.
   public init(

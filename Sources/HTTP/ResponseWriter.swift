@@ -37,6 +37,13 @@ public struct ResponseWriter {
   public func write(
     _ response: Response, framing: Framing, requestID: String, to output: inout [UInt8]
   ) {
+    write(response, framing: framing, identity: .taken(Array(requestID.utf8)[...]), to: &output)
+  }
+
+  /// The same, for an id that is not text yet.
+  func write(
+    _ response: Response, framing: Framing, identity: RequestID, to output: inout [UInt8]
+  ) {
     if response.status == .ok {
       output.append(contentsOf: Self.okLine)
     } else {
@@ -48,7 +55,7 @@ public struct ResponseWriter {
     }
     output.append(contentsOf: dateLines)
     output.append("X-Request-Id: ")
-    output.append(requestID)
+    identity.write(to: &output)
     if !framing.keepsAlive {
       output.append("\r\nConnection: close\r\n")
     } else if framing.minorVersion == 0 {

@@ -42,6 +42,7 @@ public struct Router: Sendable {
 
   /// Answers a request, or hands it on.
   public func handle(_ request: Request, _ responder: Responder) -> Response? {
+    if request.method == .connect { return refuseTunnel(request) }
     let path = request.path
     if let index = exact[path] {
       return handle(request, responder, route: routes[index])
@@ -79,6 +80,16 @@ public struct Router: Sendable {
       detail: "This path does not have the method.", mend: "Use one of: \(allowed)."
     ).response(requestID: request.id)
     response.fields.append(("Allow", allowed))
+    return response
+  }
+
+  /// No tunnels: 501, and nothing more is read, since what follows may not be HTTP (RFC 9110 section 9.3.6).
+  private func refuseTunnel(_ request: Request) -> Response {
+    var response = Problem(
+      status: .notImplemented, detail: "This server is no proxy.",
+      mend: "Send the request to the server that it is for."
+    ).response(requestID: request.id)
+    response.closesConnection = true
     return response
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 import Health
 import Logging
 import Transformer
@@ -13,19 +14,28 @@ struct Service {
   /// Which row counts for which version; goes on from one load to the next.
   private(set) var registry: VersionRegistry
   private let tokenCounters: [String: Int]
+  /// Handed from one load to the next, so that tickets outlive a reload of the certificate.
+  private let ticketKeys: TicketKeys?
   /// Empty until `load`; for good in an arbiter whose workers load their own (`--no-preload`).
   private(set) var loaded: [LoadedModel] = []
   /// What traffic is held against; nil where the default model has no good profile.
   private(set) var reference: ReferenceProfile?
 
-  /// Reads the tokens.
-  /// - Throws: `ServingError`.
+  /// Reads the tokens and the certificate.
+  /// - Throws: `ServingError`, `HTTPError`.
   init(_ settings: ServeSettings, after previous: Service?, rateLimiter: RateLimiter) throws {
     var tokenCounters = previous?.tokenCounters ?? [:]
     let tokens = try settings.access.tokenFile.map {
       try AccessTokens(path: $0, limit: settings.access.rateLimit, counters: &tokenCounters)
     }
     var options = settings.options
+    let now = Int(time(nil))
+    let ticketKeys = try options.tls.map { _ in try previous?.ticketKeys ?? TicketKeys(now: now) }
+    if let ticketKeys, let certificate = options.tls {
+      ticketKeys.advance(to: now)
+      options.http.tls = try TLSContext(certificate, tickets: ticketKeys)
+    }
+    self.ticketKeys = ticketKeys
     options.access.tokens = tokens
     options.access.rateLimiter = rateLimiter
     options.access.corsOrigins = settings.access.corsOrigins

@@ -74,6 +74,8 @@ public struct ServingHooks: Sendable {
 public struct ServingOptions: Sendable {
   /// Connections and requests.
   public var http = HTTPServerConfiguration()
+  /// The certificate and its key; nil for HTTP without TLS.
+  public var tls: TLSConfiguration?
   /// Most texts that wait; past it the answer is 503 at once.
   public var maximumQueuedTexts = 512
   /// Most texts in one request.

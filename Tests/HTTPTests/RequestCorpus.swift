@@ -27,7 +27,9 @@ struct CorpusCase: Sendable, CustomStringConvertible {
 private let host = "Host: a\r\n"
 
 enum RequestCorpus {
-  static let all = requestLines + targets + fields + hosts + lengths + codings + chunks + pipelines
+  static let all =
+    requestLines + targets + fields + hosts + lengths + codings + chunks + contentCodings
+    + pipelines
 
   static let requestLines: [CorpusCase] = [
     CorpusCase("plain GET", "GET / HTTP/1.1\r\n\(host)\r\n", .complete(["GET /|"])),
@@ -85,6 +87,16 @@ enum RequestCorpus {
     CorpusCase("encoded slash", "GET /%2Fa HTTP/1.1\r\n\(host)\r\n", .complete(["GET /%2Fa|"])),
     CorpusCase(
       "CONNECT", "CONNECT b:443 HTTP/1.1\r\n\(host)\r\n", .complete(["CONNECT b:443|"])),
+    CorpusCase("CONNECT, no port", "CONNECT b HTTP/1.1\r\n\(host)\r\n", .refused(.badTarget)),
+    CorpusCase("CONNECT, empty port", "CONNECT b: HTTP/1.1\r\n\(host)\r\n", .refused(.badTarget)),
+    CorpusCase(
+      "CONNECT, IPv6", "CONNECT [::1]:443 HTTP/1.1\r\n\(host)\r\n",
+      .complete(["CONNECT [::1]:443|"])),
+    CorpusCase(
+      "absolute form, no path", "GET http://b HTTP/1.1\r\n\(host)\r\n", .complete(["GET /|"])),
+    CorpusCase(
+      "absolute form, no path, OPTIONS", "OPTIONS http://b HTTP/1.1\r\n\(host)\r\n",
+      .complete(["OPTIONS *|"])),
     CorpusCase("CONNECT with a path", "CONNECT /x HTTP/1.1\r\n\(host)\r\n", .refused(.badTarget)),
   ]
 
@@ -235,6 +247,49 @@ enum RequestCorpus {
     chunked("3\r\nab", .incomplete),
   ]
 
+  /// The bytes are what Python's gzip and zlib modules make of "hello" and of runs of "a".
+  static let contentCodings: [CorpusCase] = [
+    encoded(
+      "gzip", "1f8b08000000000002ffcb48cdc9c9070086a6103605000000", .complete(["POST /|hello"])),
+    encoded(
+      "X-GZip", "1f8b08000000000002ffcb48cdc9c9070086a6103605000000", .complete(["POST /|hello"])),
+    encoded("deflate", "789ccb48cdc9c90700062c0215", .complete(["POST /|hello"])),
+    encoded("identity", "68656c6c6f", .complete(["POST /|hello"])),
+    encoded(
+      "gzip",
+      "1f8b08000000000002ffcb48cd01001bf10be5030000001f8b08000000000002ffcbc907009d4a9c5502000000",
+      .complete(["POST /|hello"])),
+    encoded(
+      "gzip",
+      "1f8b08000000000002ff4b4c1c05a360148c8251300a46c1500700393e13a8d0070000",
+      .complete(["POST /|" + String(repeating: "a", count: 2000)])),
+    // Without a wrapper (RFC 1951): what `deflate` does not mean.
+    encoded("deflate", "cb48cdc9c90700", .refused(.badContentCoding)),
+    encoded(
+      "deflate", "1f8b08000000000002ffcb48cdc9c9070086a6103605000000", .refused(.badContentCoding)),
+    encoded("gzip", "789ccb48cdc9c90700062c0215", .refused(.badContentCoding)),
+    encoded("gzip", "68656c6c6f", .refused(.badContentCoding)),
+    encoded(
+      "gzip", "1f8b08000000000002ffcb48cdc9c9070086a61036050000", .refused(.badContentCoding)),
+    encoded(
+      "gzip", "1f8b08000000000002ffcb48cdc9c9070086a6103705000000", .refused(.badContentCoding)),
+    encoded(
+      "gzip", "1f8b08000000000002ffcb48cdc9c9070086a610360500000000", .refused(.badContentCoding)),
+    encoded("deflate", "789ccb48cdc9c90700062c021500", .refused(.badContentCoding)),
+    encoded("deflate", "789ccb48cdc9c90700062c0216", .refused(.badContentCoding)),
+    // 100,000 times "a" in 133 bytes.
+    encoded(
+      "gzip",
+      "1f8b08000000000002ffedc13101000000c2a0aceb5fc21a1e4001" + String(repeating: "00", count: 96)
+        + "af0687fae21ba0860100", .refused(.inflationRatioTooHigh)),
+    encoded("br", "68656c6c6f", .refused(.unsupportedContentCoding)),
+    encoded("gzip, gzip", "68656c6c6f", .refused(.unsupportedContentCoding)),
+    encoded("gzip\r\nContent-Encoding: gzip", "68656c6c6f", .refused(.unsupportedContentCoding)),
+    CorpusCase(
+      "a coding without a body", "GET / HTTP/1.1\r\n\(host)Content-Encoding: gzip\r\n\r\n",
+      .complete(["GET /|"])),
+  ]
+
   static let pipelines: [CorpusCase] = [
     CorpusCase(
       "three in a row",
@@ -260,6 +315,25 @@ enum RequestCorpus {
     CorpusCase(
       "Content-Length: \(value.debugDescription)",
       "POST / HTTP/1.1\r\n\(host)Content-Length: \(value)\r\n\r\n\(body)", verdict)
+  }
+
+  /// The coded body in two chunks, so that the chunks' borders are tried too.
+  private static func encoded(
+    _ coding: String, _ hexadecimal: String, _ verdict: CorpusCase.Verdict
+  ) -> CorpusCase {
+    var digits = Substring(hexadecimal)
+    var body = ""
+    while let byte = UInt8(digits.prefix(2), radix: 16) {
+      body.unicodeScalars.append(Unicode.Scalar(byte))
+      digits = digits.dropFirst(2)
+    }
+    let first = String(String.UnicodeScalarView(body.unicodeScalars.prefix(4)))
+    let second = String(String.UnicodeScalarView(body.unicodeScalars.dropFirst(4)))
+    let size = String(second.unicodeScalars.count, radix: 16)
+    return CorpusCase(
+      "Content-Encoding: \(coding.debugDescription) \(hexadecimal)",
+      "POST / HTTP/1.1\r\n\(host)Content-Encoding: \(coding)\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "4\r\n\(first)\r\n\(size)\r\n\(second)\r\n0\r\n\r\n", verdict)
   }
 
   private static func coding(_ value: String, _ verdict: CorpusCase.Verdict) -> CorpusCase {

@@ -48,6 +48,7 @@ import Testing
         #expect(count > 0 && count <= rest.count)
         rest.removeFirst(count)
         #expect(parser.bodyCount <= Self.limits.requestBody)
+        #expect(parser.decodedCount <= Self.limits.requestBody)
         if parser.state == .refused {
           outcome.refusal = parser.refusal
           outcome.state = .refused

@@ -51,6 +51,10 @@ int cevents_accept(int listener, struct cevents_peer *peer);
 int cevents_no_delay(int fd);
 int cevents_nonblocking(int fd);
 int64_t cevents_receive(int fd, void *bytes, size_t count);
+/// Reads without taking.
+int64_t cevents_peek(int fd, void *bytes, size_t count);
+/// Writes to a closed connection fail instead of ending the process.
+void cevents_ignore_broken_pipes(void);
 int64_t cevents_send(int fd, const void *bytes, size_t count);
 /// Waits until one descriptor is readable, at most so many nanoseconds.
 int cevents_wait_readable(int fd, int64_t nanoseconds);

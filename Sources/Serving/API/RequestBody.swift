@@ -157,13 +157,8 @@ struct RequestBody: Sendable {
     String(name.prefix(64)).replacing("~", with: "~0").replacing("/", with: "~1")
   }
 
-  /// JSON in UTF-8 without a coding; a missing Content-Type is taken for that.
+  /// JSON in UTF-8; a missing Content-Type is taken for that.
   static func checkContentType(_ request: Request) throws(Problem) {
-    if let coding = request.field("content-encoding"), coding.lowercased() != "identity" {
-      throw Problem(
-        status: .unsupportedMediaType, detail: "The Content-Encoding is not known here.",
-        mend: "Send the body as it is, without Content-Encoding.")
-    }
     guard let bytes = request.fieldBytes("content-type") else { return }
     // What nearly every client sends, without taking it apart.
     if bytes.elementsEqual("application/json".utf8) { return }

@@ -27,6 +27,7 @@ struct Serve: ParsableCommand {
         martlet serve my-model -w 4 -b unix:/run/martlet.sock --access-logfile -
         martlet serve spam=Models/sms-spam topics=ag-news --canary topics=ag-news-2:5%
         martlet serve my-model --token-file /etc/martlet/tokens --rate-limit 100/s
+        martlet serve my-model -b 0.0.0.0:443 --certfile chain.pem --keyfile key.pem
         martlet serve -c /etc/martlet.toml --check-config
       """)
 
@@ -35,6 +36,8 @@ struct Serve: ParsableCommand {
   @OptionGroup(title: "Access") var access: AccessArguments
   @OptionGroup(title: "Pool") var pool: PoolOptions
   @OptionGroup(title: "Connections") var connections: ConnectionOptions
+  @OptionGroup(title: "TLS") var tls: TLSOptions
+  @OptionGroup(title: "Proxies") var proxies: ProxyOptions
   @OptionGroup(title: "Admin") var admin: AdminOptions
   @OptionGroup(title: "Logs") var logs: LogOptions
   @Option(
@@ -91,7 +94,9 @@ struct Serve: ParsableCommand {
     settings.pool = pool.configuration
     settings.pool.adminBind = admin.addresses
     settings.options.requestTimeout = pool.timeout
+    settings.options.tls = tls.configuration
     connections.apply(to: &settings.options.http)
+    try proxies.apply(to: &settings.options.http)
     settings.adminToken = try admin.token()
     try logs.apply(to: &settings)
     return settings
@@ -111,9 +116,10 @@ struct Serve: ParsableCommand {
 
   private func announce(_ listeners: [ListeningSocket], models: [String]) {
     let address = listeners.first?.localAddress ?? ""
+    let scheme = tls.configuration == nil ? "http" : "https"
     let target =
       address.hasPrefix("unix:")
-      ? "--unix-socket \(address.dropFirst(5)) http://localhost" : "http://\(address)"
+      ? "--unix-socket \(address.dropFirst(5)) \(scheme)://localhost" : "\(scheme)://\(address)"
     let text = """
       ready: \(models.joined(separator: ", ")) on \
       \(listeners.map(\.address).joined(separator: ", ")) with \
