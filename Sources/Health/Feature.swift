@@ -1,7 +1,7 @@
 /// What is measured of every text. Each feature has fixed bins, so that counts from any worker, window or host add up.
 public enum Feature: Int, CaseIterable, Sendable {
   case characters, tokens, tokensPerWord, unknownTokenShare
-  case digitShare, uppercaseShare, nonPrintableShare, script
+  case digitShare, uppercaseShare, nonPrintableShare, script, language
 
   /// The name in files and metrics.
   public var name: String {
@@ -14,6 +14,7 @@ public enum Feature: Int, CaseIterable, Sendable {
     case .uppercaseShare: "uppercase_share"
     case .nonPrintableShare: "non_printable_share"
     case .script: "script"
+    case .language: "language"
     }
   }
 
@@ -36,6 +37,7 @@ public enum Feature: Int, CaseIterable, Sendable {
   /// What each bin holds, for people: a range, or the script's name.
   public var binNames: [String] {
     if self == .script { return Script.allCases.map(\.name) }
+    if self == .language { return Language.allCases.map(\.name) }
     let texts = edges.map { $0 == $0.rounded() ? String(Int($0)) : String($0) }
     var names = ["< \(texts[0])"]
     for (low, high) in zip(texts, texts.dropFirst()) { names.append("\(low)–\(high)") }
@@ -51,6 +53,7 @@ public enum Feature: Int, CaseIterable, Sendable {
     shareEdges, shareEdges, shareEdges,
     [0.0001, 0.01, 0.05, 0.1, 0.3],
     (1..<Script.allCases.count).map(Double.init),
+    (1..<Language.allCases.count).map(Double.init),
   ]
 }
 

@@ -1,7 +1,9 @@
 /// The features of one text.
 public struct FeatureValues: Sendable, Equatable {
-  /// One value for each `Feature`, in its order; for `script` the index of the script.
+  /// One value for each `Feature`, in its order; for `script` and `language` the index.
   public private(set) var values: [Double]
+  /// What tells the text when it comes again.
+  public let fingerprint: TextFingerprint
 
   /// Measures a text.
   /// - Parameters:
@@ -11,7 +13,9 @@ public struct FeatureValues: Sendable, Equatable {
   public init(text: String, tokenCount: Int, unknownTokenCount: Int) {
     var scan = TextScan()
     for scalar in text.unicodeScalars { scan.add(scalar) }
+    scan.endWord()
     let characters = Double(max(scan.characters, 1))
+    let script = scan.script
     values = [
       Double(scan.characters),
       Double(tokenCount),
@@ -20,8 +24,10 @@ public struct FeatureValues: Sendable, Equatable {
       Double(scan.digits) / characters,
       Double(scan.uppercase) / characters,
       Double(scan.nonPrintable) / characters,
-      Double(scan.script.rawValue),
+      Double(script.rawValue),
+      Double(scan.language(script).rawValue),
     ]
+    fingerprint = scan.fingerprint
   }
 
   /// The value of one feature.
@@ -35,49 +41,69 @@ private struct TextScan {
   var digits = 0
   var uppercase = 0
   var nonPrintable = 0
+  var fingerprint = TextFingerprint()
   private var letters = 0
   private var isInWord = false
+  private var word = WordHash()
+  private var previous: UInt32 = 0
   private var scripts = [Int](repeating: 0, count: Script.allCases.count)
+  private var languages = [Int](repeating: 0, count: Language.allCases.count)
 
   mutating func add(_ scalar: Unicode.Scalar) {
     characters += 1
     if scalar.isASCII {
       addASCII(UInt8(truncatingIfNeeded: scalar.value))
-      return
+    } else {
+      addOther(scalar)
     }
+    previous = scalar.value
+  }
+
+  private mutating func addOther(_ scalar: Unicode.Scalar) {
     let properties = scalar.properties
     if properties.isWhitespace {
-      isInWord = false
+      endWord()
       return
     }
-    beginWord()
+    if isDamage(scalar.value) { nonPrintable += 1 }
     switch properties.generalCategory {
     case .control, .privateUse, .unassigned, .surrogate: nonPrintable += 1
-    case .decimalNumber: digits += 1
+    case .decimalNumber:
+      digits += 1
+      addToWord(scalar.value)
     case .uppercaseLetter:
       uppercase += 1
-      addLetter(Script.of(scalar.value))
+      addLetter(Script.of(scalar.value), scalar.value)
     case .lowercaseLetter, .otherLetter, .modifierLetter, .titlecaseLetter:
-      addLetter(Script.of(scalar.value))
+      addLetter(Script.of(scalar.value), scalar.value)
     default:
       // U+FFFD is what a wrong encoding leaves behind.
       if scalar.value == 0xFFFD { nonPrintable += 1 }
+      addToWord(scalar.value)
+    }
+  }
+
+  /// UTF-8 that was read as Latin-1 or Windows-1252: a lead byte's letter, then a continuation byte's sign.
+  private func isDamage(_ scalar: UInt32) -> Bool {
+    guard (0xC2...0xF4).contains(previous) else { return false }
+    switch scalar {
+    case 0x80...0xBF, 0x152, 0x153, 0x160, 0x161, 0x178, 0x17D, 0x17E, 0x192, 0x2C6, 0x2DC,
+      0x2013...0x203A, 0x20AC, 0x2122:
+      return true
+    default: return false
     }
   }
 
   private mutating func addASCII(_ byte: UInt8) {
     switch byte {
-    case 0x09, 0x0A, 0x0D, 0x20: isInWord = false
+    case 0x09, 0x0A, 0x0D, 0x20: endWord()
     case 0x30...0x39:
       digits += 1
-      beginWord()
+      addToWord(UInt32(byte))
     case 0x41...0x5A:
       uppercase += 1
-      addLetter(.latin)
-      beginWord()
-    case 0x61...0x7A:
-      addLetter(.latin)
-      beginWord()
+      addLetter(.latin, UInt32(byte))
+    case 0x61...0x7A: addLetter(.latin, UInt32(byte))
     case 0..<0x20, 0x7F: nonPrintable += 1
     default: beginWord()
     }
@@ -88,14 +114,31 @@ private struct TextScan {
     isInWord = true
   }
 
-  private mutating func addLetter(_ script: Script) {
+  private mutating func addToWord(_ scalar: UInt32) {
+    beginWord()
+    word.add(scalar)
+  }
+
+  private mutating func addLetter(_ script: Script, _ scalar: UInt32) {
     letters += 1
     scripts[script.rawValue] += 1
+    addToWord(scalar)
+  }
+
+  mutating func endWord() {
+    guard isInWord else { return }
+    isInWord = false
+    fingerprint.add(word: word.value)
+    if let bits = Language.commonWords[word.value] {
+      for index in languages.indices where bits >> UInt32(index) & 1 == 1 { languages[index] += 1 }
+    }
+    word = WordHash()
   }
 
   /// The script of at least four letters in five; Han counts with kana as Japanese writes both.
   var script: Script {
     guard letters > 0 else { return .none }
+    if scripts[Script.latin.rawValue] == letters { return .latin }
     var counts = scripts
     if counts[Script.kana.rawValue] > 0 {
       counts[Script.kana.rawValue] += counts[Script.han.rawValue]
@@ -105,5 +148,13 @@ private struct TextScan {
       return script
     }
     return .mixed
+  }
+
+  /// The language with the most common words, the first of equals; unknown where there are none.
+  func language(_ script: Script) -> Language {
+    if let language = Language.of(script) { return language }
+    var best = 0
+    for index in languages.indices where languages[index] > languages[best] { best = index }
+    return languages[best] > 0 ? Language(rawValue: best) ?? .unknown : .unknown
   }
 }

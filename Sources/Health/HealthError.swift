@@ -16,6 +16,8 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
   case otherModel(path: String, expected: String, found: String)
   /// Nothing was added to a profile.
   case emptyProfile
+  /// The sockets between workers and health process cannot be made.
+  case channel(String)
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
@@ -38,6 +40,9 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
     case .otherModel(let path, let expected, let found):
       return
         "\(path): the reference profile belongs to model \(found), not to \(expected); \(again)."
+    case .channel(let reason):
+      return
+        "the sockets for health events cannot be made: \(reason). Raise the limit of open files, or serve with --monitor none."
     case .emptyProfile:
       return "a reference profile needs at least one text; give it the training or validation data."
     }

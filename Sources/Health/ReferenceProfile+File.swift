@@ -77,18 +77,67 @@ extension ReferenceProfile {
       features[feature.name] = .object([
         "edges": Self.array(feature.edges), "counts": Self.array(distribution.counts),
         "mean": JSONValue(distribution.mean), "variance": JSONValue(distribution.variance),
+        "quantiles": Self.array(distribution.quantiles),
       ])
+    }
+    var quality = JSONObject()
+    for check in QualityCheck.allCases {
+      quality[check.name] = JSONValue(qualityFailures[check.rawValue])
     }
     return .object([
       "model": JSONValue(modelChecksum), "labels": .array(labels.map { JSONValue($0) }),
       "count": JSONValue(count), "features": .object(features),
       "classes": Self.array(classCounts), "confidence": Self.array(confidenceCounts),
       "mean_confidence": JSONValue(meanConfidence),
+      "confidence_bins": Self.json(confidence), "entropy_bins": Self.json(entropy),
+      "probabilities": .array(probabilityCounts.map(Self.array)),
+      "quality": .object(quality),
+      "thresholds": [
+        "characters": JSONValue(thresholds.characters),
+        "unknown_share": JSONValue(thresholds.unknownShare),
+        "distance": thresholds.distance.isFinite ? JSONValue(thresholds.distance) : .null,
+        "languages": .array(
+          thresholds.languages.sorted().compactMap(Language.init(rawValue:)).map {
+            JSONValue($0.name)
+          }),
+      ],
+      "embedding": embedding.map(Self.json) ?? .null,
+      "labelled": labelled.map(Self.json) ?? .null,
     ])
   }
 
   private static func array(_ values: [Double]) -> JSONValue {
     .array(values.map { JSONValue($0) })
+  }
+
+  private static func json(_ bins: LearnedBins) -> JSONValue {
+    [
+      "edges": array(bins.edges), "counts": array(bins.counts), "mean": JSONValue(bins.mean),
+      "variance": JSONValue(bins.variance),
+    ]
+  }
+
+  private static func json(_ embedding: EmbeddingReference) -> JSONValue {
+    // A row is one string: pretty-printed numbers would take a line each.
+    let rows = embedding.sample.map { row in
+      JSONValue(row.map { String($0) }.joined(separator: " "))
+    }
+    return [
+      "components": .array(embedding.components.map(json)), "distance": json(embedding.distance),
+      "sample": .array(rows),
+    ]
+  }
+
+  private static func json(_ labelled: Labelled) -> JSONValue {
+    [
+      "accuracy": JSONValue(labelled.accuracy), "count": JSONValue(labelled.count),
+      "bin_counts": array(labelled.binCounts), "bin_hits": array(labelled.binHits),
+      "calibration": [
+        "confidences": array(labelled.calibration.confidences),
+        "accuracies": array(labelled.calibration.accuracies),
+      ],
+      "class_errors": array(labelled.classErrors), "class_counts": array(labelled.classCounts),
+    ]
   }
 
   private static func read(
@@ -99,24 +148,116 @@ extension ReferenceProfile {
     else { throw .malformed(path: path, what: "\"model\", \"labels\" or \"count\" is missing") }
     var features: [Distribution] = []
     for feature in Feature.allCases {
-      let at = "/profile/features/\(feature.name)"
-      guard let entry = body["features"]?[feature.name] else {
-        throw .malformed(path: path, what: "\(at) is missing")
-      }
-      guard entry["edges"]?.arrayValue?.compactMap(\.doubleValue) == feature.edges else {
-        throw .malformed(path: path, what: "\(at)/edges are not this program's bins")
-      }
-      features.append(
-        Distribution(
-          counts: try counts(entry["counts"], feature.binCount, path, "\(at)/counts"),
-          mean: entry["mean"]?.doubleValue ?? 0, variance: entry["variance"]?.doubleValue ?? 0))
+      features.append(try distribution(feature, body["features"]?[feature.name], path))
+    }
+    var probabilities: [[Double]] = []
+    for row in body["probabilities"]?.arrayValue ?? [] {
+      probabilities.append(try counts(row, confidenceBinCount, path, "/profile/probabilities"))
+    }
+    guard probabilities.isEmpty || probabilities.count == labels.count else {
+      throw .malformed(path: path, what: "/profile/probabilities needs one row for each label")
+    }
+    let failures = QualityCheck.allCases.map { body["quality"]?[$0.name]?.doubleValue ?? 0 }
+    guard failures.allSatisfy({ $0 >= 0 && $0 <= Double(count) }) else {
+      throw .malformed(path: path, what: "/profile/quality needs counts up to /profile/count")
     }
     return ReferenceProfile(
       modelChecksum: model, labels: labels, count: count, features: features,
       classCounts: try counts(body["classes"], labels.count, path, "/profile/classes"),
       confidenceCounts: try counts(
         body["confidence"], confidenceBinCount, path, "/profile/confidence"),
-      meanConfidence: body["mean_confidence"]?.doubleValue ?? 0)
+      meanConfidence: body["mean_confidence"]?.doubleValue ?? 0,
+      confidence: try bins(body["confidence_bins"], path, "/profile/confidence_bins"),
+      entropy: try bins(body["entropy_bins"], path, "/profile/entropy_bins"),
+      probabilityCounts: probabilities, qualityFailures: failures,
+      thresholds: thresholds(body["thresholds"]), embedding: try embedding(body["embedding"], path),
+      labelled: try labelled(body["labelled"], labels.count, path))
+  }
+
+  private static func distribution(
+    _ feature: Feature, _ entry: JSONValue?, _ path: String
+  ) throws(HealthError) -> Distribution {
+    let at = "/profile/features/\(feature.name)"
+    guard let entry else { throw .malformed(path: path, what: "\(at) is missing") }
+    guard numbers(entry["edges"]) == feature.edges else {
+      throw .malformed(path: path, what: "\(at)/edges are not this program's bins")
+    }
+    return Distribution(
+      counts: try counts(entry["counts"], feature.binCount, path, "\(at)/counts"),
+      mean: entry["mean"]?.doubleValue ?? 0, variance: entry["variance"]?.doubleValue ?? 0,
+      quantiles: Array(numbers(entry["quantiles"]).prefix(Distribution.quantileLimit)).sorted())
+  }
+
+  private static func numbers(_ value: JSONValue?) -> [Double] {
+    value?.arrayValue?.compactMap(\.doubleValue) ?? []
+  }
+
+  private static func bins(
+    _ value: JSONValue?, _ path: String, _ at: String
+  ) throws(HealthError) -> LearnedBins {
+    let edges = numbers(value?["edges"])
+    guard edges.count < 1024, zip(edges, edges.dropFirst()).allSatisfy({ $0 < $1 }) else {
+      throw .malformed(path: path, what: "\(at)/edges do not ascend")
+    }
+    return LearnedBins(
+      edges: edges, counts: try counts(value?["counts"], edges.count + 1, path, "\(at)/counts"),
+      mean: value?["mean"]?.doubleValue ?? 0,
+      variance: max(0, value?["variance"]?.doubleValue ?? 0))
+  }
+
+  private static func thresholds(_ value: JSONValue?) -> QualityThresholds {
+    var thresholds = QualityThresholds()
+    thresholds.characters = value?["characters"]?.doubleValue ?? .infinity
+    thresholds.unknownShare = value?["unknown_share"]?.doubleValue ?? .infinity
+    thresholds.distance = value?["distance"]?.doubleValue ?? .infinity
+    let names = Set(value?["languages"]?.arrayValue?.compactMap(\.stringValue) ?? [])
+    thresholds.languages = Set(
+      Language.allCases.filter { names.contains($0.name) }.map(\.rawValue))
+    return thresholds
+  }
+
+  private static func embedding(
+    _ value: JSONValue?, _ path: String
+  ) throws(HealthError) -> EmbeddingReference? {
+    guard let value, !value.isNull else { return nil }
+    var components: [LearnedBins] = []
+    for entry in value["components"]?.arrayValue ?? [] {
+      components.append(try bins(entry, path, "/profile/embedding/components"))
+    }
+    let sample = (value["sample"]?.arrayValue ?? []).compactMap(\.stringValue).map { row in
+      row.split(separator: " ").compactMap { Float($0) }
+    }
+    guard !components.isEmpty, components.count <= 1024,
+      sample.count <= EmbeddingReference.sampleLimit,
+      sample.allSatisfy({ $0.count == components.count })
+    else {
+      throw .malformed(path: path, what: "/profile/embedding: rows and components do not fit")
+    }
+    return EmbeddingReference(
+      components: components, distance: try bins(value["distance"], path, "/profile/embedding"),
+      sample: sample)
+  }
+
+  private static func labelled(
+    _ value: JSONValue?, _ classes: Int, _ path: String
+  ) throws(HealthError) -> Labelled? {
+    guard let value, !value.isNull else { return nil }
+    let confidences = numbers(value["calibration"]?["confidences"])
+    let accuracies = numbers(value["calibration"]?["accuracies"])
+    guard let accuracy = value["accuracy"]?.doubleValue, let count = value["count"]?.intValue,
+      count > 0, (0...1).contains(accuracy), !confidences.isEmpty,
+      confidences.count == accuracies.count,
+      zip(confidences, confidences.dropFirst()).allSatisfy({ $0 <= $1 }),
+      accuracies.allSatisfy({ (0...1).contains($0) })
+    else { throw .malformed(path: path, what: "/profile/labelled is not a calibration") }
+    let at = "/profile/labelled"
+    return Labelled(
+      accuracy: accuracy, count: count,
+      binCounts: try counts(value["bin_counts"], confidenceBinCount, path, at),
+      binHits: try counts(value["bin_hits"], confidenceBinCount, path, at),
+      calibration: ConfidenceCalibration(confidences: confidences, accuracies: accuracies),
+      classErrors: try counts(value["class_errors"], classes, path, at),
+      classCounts: try counts(value["class_counts"], classes, path, at))
   }
 
   private static func counts(

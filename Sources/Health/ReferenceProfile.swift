@@ -4,9 +4,12 @@ import JSON
 /// What the model's input and output looked like on the data it was made with: what production is compared to.
 public struct ReferenceProfile: Sendable, Equatable {
   /// The version of the file format.
-  public static let version = 1
-  /// Bins of equal width between 0 and 1 for the highest probability.
+  public static let version = 2
+  /// Bins of equal width between 0 and 1 for the highest probability, the entropy's share of its maximum, and each class's
+  /// probability.
   public static let confidenceBinCount = 20
+  /// Classes whose probabilities' distributions are kept.
+  public static let classDistributionLimit = 64
 
   /// One feature over all texts.
   public struct Distribution: Sendable, Equatable {
@@ -16,6 +19,28 @@ public struct ReferenceProfile: Sendable, Equatable {
     public var mean: Double
     /// The sample variance.
     public var variance: Double
+    /// Values at evenly spaced ranks, ascending, at most `quantileLimit`: all of them where there are no more.
+    public var quantiles: [Double]
+    /// How many of them are kept.
+    public static let quantileLimit = 201
+  }
+
+  /// How the labelled rows of the reference were judged.
+  public struct Labelled: Sendable, Equatable {
+    /// The share that was right.
+    public var accuracy: Double
+    /// How many rows had a label.
+    public var count: Int
+    /// Labelled and right, by bin of confidence.
+    public var binCounts: [Double]
+    /// Of them, those that were right.
+    public var binHits: [Double]
+    /// From confidence to the chance of being right.
+    public var calibration: ConfidenceCalibration
+    /// Wrong rows by true class, and all rows by true class.
+    public var classErrors: [Double]
+    /// Rows by true class.
+    public var classCounts: [Double]
   }
 
   /// Identifies the weights that gave the predictions; empty if unknown.
@@ -32,6 +57,20 @@ public struct ReferenceProfile: Sendable, Equatable {
   public let confidenceCounts: [Double]
   /// The mean of the highest probability.
   public let meanConfidence: Double
+  /// The highest probability in bins of equal share.
+  public let confidence: LearnedBins
+  /// The entropy of the probabilities as a share of the largest possible.
+  public let entropy: LearnedBins
+  /// For each class, texts by bin of its probability; none where there are more than `classDistributionLimit` classes.
+  public let probabilityCounts: [[Double]]
+  /// Failures of each `QualityCheck`, in its order.
+  public let qualityFailures: [Double]
+  /// What the checks compare with.
+  public let thresholds: QualityThresholds
+  /// The embeddings; nil where the model gave none.
+  public let embedding: EmbeddingReference?
+  /// Accuracy and calibration; nil where the rows had no labels.
+  public let labelled: Labelled?
 
   /// The bin of a confidence.
   public static func confidenceBin(of confidence: Double) -> Int {
@@ -39,50 +78,9 @@ public struct ReferenceProfile: Sendable, Equatable {
     return min(confidenceBinCount - 1, Int(min(confidence, 1) * Double(confidenceBinCount)))
   }
 
-  /// Gathers a profile text by text.
-  public struct Builder: Sendable {
-    private let labels: [String]
-    private var bins = Feature.allCases.map { [Double](repeating: 0, count: $0.binCount) }
-    private var moments = Feature.allCases.map { _ in Moments() }
-    private var classes: [Double]
-    private var confidences = [Double](repeating: 0, count: confidenceBinCount)
-    private var confidence = Moments()
-
-    /// An empty profile of a model with these classes.
-    public init(labels: [String]) {
-      self.labels = labels
-      classes = [Double](repeating: 0, count: labels.count)
-    }
-
-    /// Takes in one text's features and the probabilities that the model gave, one for each label.
-    public mutating func add(_ features: FeatureValues, probabilities: [Float]) {
-      precondition(probabilities.count == labels.count, "one probability for each label")
-      for feature in Feature.allCases {
-        let value = features[feature]
-        bins[feature.rawValue][feature.bin(of: value)] += 1
-        moments[feature.rawValue].add(value)
-      }
-      guard let highest = probabilities.max(),
-        let predicted = probabilities.firstIndex(of: highest)
-      else { return }
-      classes[predicted] += 1
-      confidences[confidenceBin(of: Double(highest))] += 1
-      confidence.add(Double(highest))
-    }
-
-    /// The profile of all that was added.
-    /// - Parameter modelChecksum: what identifies the weights; checked when the profile is loaded beside a model.
-    /// - Throws: `HealthError.emptyProfile`.
-    public func build(modelChecksum: String = "") throws(HealthError) -> ReferenceProfile {
-      guard moments[0].count > 0 else { throw .emptyProfile }
-      return ReferenceProfile(
-        modelChecksum: modelChecksum, labels: labels, count: Int(moments[0].count),
-        features: Feature.allCases.map {
-          let moments = moments[$0.rawValue]
-          return Distribution(
-            counts: bins[$0.rawValue], mean: moments.mean, variance: moments.variance)
-        },
-        classCounts: classes, confidenceCounts: confidences, meanConfidence: confidence.mean)
-    }
+  /// The entropy of probabilities as a share of the largest possible; 0 for one class.
+  public static func entropyShare(_ probabilities: [Float]) -> Double {
+    guard probabilities.count > 1 else { return 0 }
+    return Statistics.entropy(probabilities.map(Double.init)) / log(Double(probabilities.count))
   }
 }

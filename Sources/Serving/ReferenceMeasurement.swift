@@ -4,30 +4,50 @@ import Transformer
 /// Makes a model's reference profile from texts that it was not trained on: what it is sure of there
 /// is what can be expected in production.
 public enum ReferenceMeasurement {
-  /// The profile of `texts` under `classifier`.
-  /// - Throws: `HealthError` when there are no texts.
-  public static func profile(
-    _ classifier: TextClassifier, texts: [String], batchSize: Int = 64
-  ) throws -> ReferenceProfile {
-    var builder = ReferenceProfile.Builder(labels: classifier.labels)
-    for start in stride(from: 0, to: texts.count, by: batchSize) {
-      let batch = Array(texts[start..<min(start + batchSize, texts.count)])
-      for (text, answer) in zip(batch, classifier.classify(batch)) {
-        builder.add(
-          FeatureValues(
-            text: text, tokenCount: answer.tokenCount,
-            unknownTokenCount: answer.unknownTokenCount),
-          probabilities: answer.probabilities)
-      }
+  /// A text and, where it is known, the name of its class.
+  public struct Row: Sendable {
+    /// The text.
+    public let text: String
+    /// The class's name; nil, or one that the model does not have, for no label.
+    public let label: String?
+
+    /// A row.
+    public init(text: String, label: String? = nil) {
+      (self.text, self.label) = (text, label)
     }
-    return try builder.build()
   }
 
-  /// Measures `texts` and writes `reference.json` into the model's directory.
+  /// The profile of `rows` under `model`.
+  /// - Throws: `HealthError` when there are no rows.
+  public static func profile(
+    _ model: TextModel, rows: [Row], modelChecksum: String = "", batchSize: Int = 64
+  ) throws -> ReferenceProfile {
+    var builder = ReferenceProfile.Builder(labels: model.labels)
+    let indices = Dictionary(
+      model.labels.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    model.makesSketches = true
+    for start in stride(from: 0, to: rows.count, by: batchSize) {
+      let batch = Array(rows[start..<min(start + batchSize, rows.count)])
+      for (row, answer) in zip(batch, model.predict(batch.map { TextInput($0.text) })) {
+        guard let classes = answer.classification else { continue }
+        builder.add(
+          FeatureValues(
+            text: row.text, tokenCount: answer.tokenCount,
+            unknownTokenCount: answer.unknownTokenCount),
+          probabilities: classes.probabilities, embedding: answer.sketch,
+          isTruncated: answer.isTruncated, label: row.label.flatMap { indices[$0] })
+      }
+    }
+    return try builder.build(modelChecksum: modelChecksum)
+  }
+
+  /// Measures `rows` and writes `reference.json` into the model's directory.
   /// - Throws: `ModelError`, `TokenizationError` or `HealthError`.
-  public static func write(directory: String, texts: [String], threads: Int) throws {
-    let classifier = try TextClassifier.load(directory: directory, threads: threads)
-    try profile(classifier, texts: texts).write(
+  public static func write(directory: String, rows: [Row], threads: Int) throws {
+    let model = try TextModel.load(directory: directory, threads: threads)
+    // A model in shards has no one file to name it by.
+    let checksum = try? ReferenceProfile.checksum(ofFile: directory + "/model.safetensors")
+    try profile(model, rows: rows, modelChecksum: checksum ?? "").write(
       to: directory + "/" + ReferenceProfile.fileName)
   }
 }

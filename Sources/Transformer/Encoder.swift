@@ -161,6 +161,9 @@ public final class Encoder {
     encode(batch, firstTokensOnly: false)
   }
 
+  /// What the head's last layer read in the latest call of `logits`, [sequences, d]; valid until the next call.
+  public private(set) var pooled: Matrix?
+
   /// The head's scores before softmax, [sequences, labels]; valid until the next call.
   public func logits(_ batch: TokenBatch) -> Matrix {
     guard let pool = weights.pool, let classifier = weights.classifier else {
@@ -172,6 +175,7 @@ public final class Encoder {
     kernels.linear(
       first, pool, bias: parameters.poolBias, activation: configuration.headActivation,
       output: pooled)
+    self.pooled = pooled
     let logits = workspace.matrix(.logits, rows: first.rows, columns: configuration.labels.count)
     kernels.linear(pooled, classifier, bias: parameters.classifierBias, output: logits)
     return logits

@@ -55,6 +55,8 @@ public struct Prediction: Sendable, Equatable {
   public var unknownTokenCount: Int
   /// Whether the input's end was left off to fit the model.
   public var isTruncated: Bool
+  /// The projected embedding (`EmbeddingSketch`), where `TextModel.makesSketches` asks for it; else empty.
+  public var sketch: [Float] = []
 
   /// An answer, for those that are not a `TextModel`.
   public init(value: Value, tokenCount: Int, unknownTokenCount: Int, isTruncated: Bool) {

@@ -20,6 +20,14 @@ public final class TextModel {
   public let tokenizer: Tokenizer
   /// From this probability on, a multi-label model gives a label.
   public var threshold: Float = 0.5
+  /// Whether predictions of classes carry a sketch of their embedding.
+  public var makesSketches = false {
+    didSet {
+      let width = makesSketches ? configuration.encoder.hiddenSize : 0
+      sketch = width > 0 ? EmbeddingSketch(width: width) : nil
+    }
+  }
+  private var sketch: EmbeddingSketch?
   private let weights: Encoder.Weights
   private let kernels: Kernels
   private let head: Head
@@ -118,6 +126,7 @@ public final class TextModel {
   private init(sharing other: TextModel) {
     (configuration, tokenizer, kernels) = (other.configuration, other.tokenizer, other.kernels)
     (weights, head, threshold) = (other.weights, other.head, other.threshold)
+    (makesSketches, sketch) = (other.makesSketches, other.sketch)
     encoder = Encoder(weights, kernels: kernels)
   }
 
@@ -185,11 +194,17 @@ public final class TextModel {
   public func predict(encoded encodings: [Encoding]) -> [Prediction] {
     if encodings.isEmpty { return [] }
     let batch = TokenBatch(encodings.map(\.ids), tokenTypes: encodings.map(\.typeIDs))
-    return zip(encodings, values(batch, encodings)).map { encoding, value in
+    var predictions = zip(encodings, values(batch, encodings)).map { encoding, value in
       Prediction(
         value: value, tokenCount: encoding.ids.count, unknownTokenCount: encoding.unknownCount,
         isTruncated: encoding.isTruncated)
     }
+    if let sketch, task == .classification || task == .multiLabelClassification,
+      let pooled = encoder.pooled
+    {
+      for index in predictions.indices { predictions[index].sketch = sketch(pooled.row(index)) }
+    }
+    return predictions
   }
 
   private func values(_ batch: TokenBatch, _ encodings: [Encoding]) -> [Prediction.Value] {

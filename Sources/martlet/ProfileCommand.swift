@@ -18,9 +18,12 @@ struct Profile: ParsableCommand {
   @Argument(help: "Rows, `label<TAB>text` a line.") var data: String
 
   func run() throws {
-    let texts = try LabeledDataset(path: data).rows.map(\.text)
+    let dataset = try LabeledDataset(path: data)
+    let rows = dataset.rows.map {
+      ReferenceMeasurement.Row(text: $0.text, label: $0.label)
+    }
     try ReferenceMeasurement.write(
-      directory: model, texts: texts, threads: ProcessInfo.processInfo.activeProcessorCount)
-    print("wrote \(model)/reference.json from \(texts.count) rows")
+      directory: model, rows: rows, threads: ProcessInfo.processInfo.activeProcessorCount)
+    print("wrote \(model)/reference.json from \(rows.count) rows")
   }
 }

@@ -128,7 +128,9 @@ struct Train: ParsableCommand {
     try Data(card.markdown.utf8).write(
       to: URL(fileURLWithPath: output + "/README.md"), options: .atomic)
     try ReferenceMeasurement.write(
-      directory: output, texts: job.validation.rows.map(\.text), threads: max(1, threads))
+      directory: output,
+      rows: job.validation.rows.map { .init(text: $0.text, label: $0.label) },
+      threads: max(1, threads))
     let figures = result.validation
     print(
       String(

@@ -36,8 +36,8 @@ struct ReferenceProfileTests {
     #expect(throws: HealthError.wrongChecksum(path: "p")) {
       try ReferenceProfile.parse(Array(damaged.utf8), path: "p")
     }
-    let newer = text.replacingOccurrences(of: "\"version\": 1", with: "\"version\": 2")
-    #expect(throws: HealthError.unsupportedVersion(path: "p", found: 2)) {
+    let newer = text.replacingOccurrences(of: "\"version\": 2", with: "\"version\": 3")
+    #expect(throws: HealthError.unsupportedVersion(path: "p", found: 3)) {
       try ReferenceProfile.parse(Array(newer.utf8), path: "p")
     }
     for other in ["", "{}", "[1]", "{\"format\": \"martlet-reference\"}", "\u{FFFD}"] {

@@ -32,13 +32,13 @@ public struct FeedbackTable: Sendable {
   /// Remembers a prediction. Classes past 32,766 are not remembered.
   public func remember(requestID: String, predicted: Int) {
     guard (0..<32_767).contains(predicted) else { return }
-    let hash = Self.hash(requestID)
+    let hash = RequestHash.of(requestID)
     words.store(hash & Self.tagMask | UInt64(predicted + 1) << 1, at: Self.place(hash))
   }
 
   /// The class predicted for an id, taken once: a second call says `alreadyCounted`.
   func take(requestID: String) -> (predicted: Int?, outcome: FeedbackOutcome?) {
-    let hash = Self.hash(requestID)
+    let hash = RequestHash.of(requestID)
     let place = Self.place(hash)
     let word = words.load(at: place)
     let stored = Int(word & 0xFFFF) >> 1
@@ -53,14 +53,5 @@ public struct FeedbackTable: Sendable {
 
   private static func place(_ hash: UInt64) -> Int {
     Int(truncatingIfNeeded: hash & UInt64(capacity - 1))
-  }
-
-  /// FNV-1a followed by the finaliser of MurmurHash3, so that low and high bits are independent.
-  private static func hash(_ text: String) -> UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    hash = (hash ^ (hash >> 33)) &* 0xff51_afd7_ed55_8ccd
-    hash = (hash ^ (hash >> 33)) &* 0xc4ce_b9fe_1a85_ec53
-    return hash ^ (hash >> 33)
   }
 }

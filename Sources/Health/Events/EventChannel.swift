@@ -1,0 +1,92 @@
+import Glibc
+import Prefork
+import Synchronization
+
+/// A pair of Unix datagram sockets, made before the pool forks: workers write to one end, the health process reads the other.
+///
+/// The arbiter keeps both open, so either side may die and be replaced. Nothing ever waits: what does not fit the kernel's
+/// queue is dropped and counted.
+public struct EventChannel: Sendable {
+  /// What workers write to.
+  public let sending: Int32
+  /// What the health process reads from.
+  public let receiving: Int32
+  /// Bytes of a datagram at most.
+  public static let datagramLimit = 32 << 10
+  /// The kernel's buffer, asked for on both ends.
+  static let bufferBytes: Int32 = 4 << 20
+
+  /// Opens the pair.
+  /// - Throws: `HealthError.channel`.
+  public init() throws(HealthError) {
+    var ends: [Int32] = [-1, -1]
+    let type =
+      Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
+      throw .channel(String(cString: strerror(errno)))
+    }
+    (sending, receiving) = (ends[0], ends[1])
+    var size = Self.bufferBytes
+    // The kernel caps these at its own limit, which is no failure.
+    setsockopt(sending, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    setsockopt(receiving, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  /// Closes both ends; for tests, the pool keeps them for its life.
+  public func close() {
+    Glibc.close(sending)
+    Glibc.close(receiving)
+  }
+
+  /// Reads one datagram into `buffer`.
+  /// - Returns: its bytes; nil when none waits.
+  public func receive(into buffer: inout [UInt8]) -> ArraySlice<UInt8>? {
+    let count = recv(receiving, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+    return count >= 0 ? buffer[..<count] : nil
+  }
+}
+
+/// A worker's end of the channel: gathers records and sends them a datagram at a time.
+///
+/// The kernel's queue holds few datagrams, however small, so records share one; a system call for each prediction would also
+/// cost more than the record.
+public final class EventSender: Sendable {
+  private let channel: EventChannel
+  private let counters: SharedCounters
+  private let pending = Mutex<(bytes: [UInt8], count: UInt64)>(([], 0))
+
+  /// The counter of records sent.
+  public static let sentIndex = 0
+  /// The counter of records dropped.
+  public static let droppedIndex = 1
+  /// Counters needed.
+  public static let counterCount = 2
+
+  /// - Parameter counters: where what was sent and dropped is counted; `counterCount` cells.
+  public init(channel: EventChannel, counters: SharedCounters) {
+    self.channel = channel
+    self.counters = counters
+  }
+
+  /// Takes one record; sends when enough have gathered.
+  public func send(_ event: HealthEvent) {
+    pending.withLock { pending in
+      event.append(to: &pending.bytes)
+      pending.count += 1
+      if pending.bytes.count >= EventChannel.datagramLimit - 4096 { flush(&pending) }
+    }
+  }
+
+  /// Sends what has gathered. Called a few times a second, so that a quiet pool is seen as well.
+  public func flush() {
+    pending.withLock { if $0.count > 0 { flush(&$0) } }
+  }
+
+  private func flush(_ pending: inout (bytes: [UInt8], count: UInt64)) {
+    let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
+    let sent = Glibc.send(channel.sending, pending.bytes, pending.bytes.count, flags)
+    counters.add(pending.count, at: sent >= 0 ? Self.sentIndex : Self.droppedIndex)
+    pending.bytes.removeAll(keepingCapacity: true)
+    pending.count = 0
+  }
+}

@@ -1,0 +1,338 @@
+import Foundation
+
+/// Everything that the health process knows, as a plain value: no clock, no log, no files.
+public struct HealthState: Sendable {
+  /// The classes.
+  public let labels: [String]
+  /// What production is compared to; nil where the model has no profile.
+  public let reference: ReferenceProfile?
+  /// What was set.
+  public let options: HealthOptions
+  /// The latest predictions, the oldest first.
+  public private(set) var window: [PredictionRecord] = []
+  /// Minutes, the oldest first; the last one is not over.
+  public private(set) var minutes: [Minute] = []
+  /// The latest comparison of the window with the reference.
+  public private(set) var analysis: DriftAnalysis?
+  /// Names of what has drifted, and since when in seconds since 1970.
+  public private(set) var drifted: [String: Double] = [:]
+  /// The latest look of the drift detector.
+  public private(set) var finding: AnytimeDetector.Finding?
+  /// Figures of labelled predictions.
+  public private(set) var performance: Performance?
+  /// The error stream.
+  public private(set) var concept: ConceptMonitor
+  /// Texts seen since this process began.
+  public private(set) var texts = 0
+  /// Labels that came, by what became of them: counted, repeated, of unknown requests.
+  public private(set) var labelOutcomes = (counted: 0, repeated: 0, unknown: 0)
+  /// Minutes that are over and not yet handed to the store.
+  public private(set) var finishedMinutes: [Minute] = []
+  /// Hours of minutes kept in memory.
+  public static let memoryMinutes = 7 * 24 * 60
+
+  private var detector: AnytimeDetector?
+  private let layout: StreamLayout?
+  private var tracker: PerformanceTracker
+  private var predictions = RecentPredictions()
+  private var recentTexts = RecentTexts()
+  private var failures: [UInt16] = []
+  private var generator = SplitMix(state: 7)
+  private var credit = 0.0
+  private var creditAt = 0.0
+  private var analysedAt = (texts: 0, time: 0.0)
+
+  /// A state that has seen nothing.
+  public init(labels: [String], reference: ReferenceProfile?, options: HealthOptions) {
+    self.labels = labels
+    self.reference = reference
+    self.options = options
+    layout = reference.map(StreamLayout.init)
+    detector = layout.map { AnytimeDetector(streams: $0.streams, options: options.detector) }
+    tracker = PerformanceTracker(classCount: labels.count)
+    concept = ConceptMonitor(
+      labelled: reference?.labelled, classCount: labels.count, options: options.detector)
+  }
+
+  /// Puts history from the store before what has been seen.
+  public mutating func restore(_ earlier: [Minute]) {
+    let first = minutes.first?.start ?? .max
+    minutes = earlier.filter { $0.start < first }.suffix(Self.memoryMinutes) + minutes
+  }
+
+  // MARK: - Predictions
+
+  /// Takes in one prediction.
+  public mutating func add(_ record: PredictionRecord) {
+    let time = Double(record.time) / 1e6
+    texts += 1
+    let distance = reference?.embedding.map { $0.distance(of: record.embedding) }
+    let failed =
+      record.features.count == Feature.allCases.count
+      ? (reference?.thresholds ?? QualityThresholds()).failures(
+        features: record.features.map(Double.init), distance: distance,
+        isTruncated: record.isTruncated, likeness: recentTexts.add(record.fingerprint)) : []
+    window.append(record)
+    failures.append(failed.reduce(0) { $0 | 1 << UInt16($1.rawValue) })
+    if window.count >= 2 * options.windowSize {
+      window.removeFirst(window.count - options.windowSize)
+      failures.removeFirst(failures.count - options.windowSize)
+    }
+    predictions.remember(record)
+    count(record, failed, time)
+    watch(record, time)
+  }
+
+  private mutating func count(_ record: PredictionRecord, _ failed: [QualityCheck], _ time: Double)
+  {
+    let index = minute(at: time)
+    for feature in Feature.allCases where record.features.count > feature.rawValue {
+      let bin = feature.bin(of: Double(record.features[feature.rawValue]))
+      minutes[index].features[feature.rawValue][bin] += 1
+    }
+    let confidence = record.confidence
+    minutes[index].texts += 1
+    if record.predicted < labels.count { minutes[index].classes[record.predicted] += 1 }
+    minutes[index].confidence[ReferenceProfile.confidenceBin(of: confidence)] += 1
+    minutes[index].confidenceSum += confidence
+    minutes[index].entropySum += ReferenceProfile.entropyShare(record.probabilities)
+    minutes[index].estimatedRight += reference?.labelled?.calibration(confidence) ?? 0
+    minutes[index].latency[Minute.latencyBin(record.latency)] += 1
+    for check in failed { minutes[index].quality[check.rawValue] += 1 }
+  }
+
+  /// The place of the minute that a time falls into. A clock that jumps back goes on with the latest minute, so that the
+  /// order is kept; one that jumps ahead leaves a gap.
+  private mutating func minute(at time: Double) -> Int {
+    let start = Int64(time / 60) * 60
+    if let last = minutes.last, start <= last.start { return minutes.count - 1 }
+    if let last = minutes.last, last.start >= firstOwnMinute { finishedMinutes.append(last) }
+    if minutes.isEmpty || firstOwnMinute == .max { firstOwnMinute = min(firstOwnMinute, start) }
+    minutes.append(Minute(start: start, classCount: labels.count))
+    if minutes.count > Self.memoryMinutes { minutes.removeFirst(60) }
+    return minutes.count - 1
+  }
+
+  /// Where this process' own minutes begin; those before are the store's.
+  private var firstOwnMinute = Int64.max
+
+  /// Ends the current minute once its time is over, and gives up those that are finished.
+  public mutating func takeFinishedMinutes(at time: Double, all: Bool = false) -> [Minute] {
+    if !minutes.isEmpty, Int64(time / 60) * 60 > minutes[minutes.count - 1].start {
+      _ = minute(at: time)
+    }
+    defer { finishedMinutes = [] }
+    guard all, let last = minutes.last, last.start >= firstOwnMinute else { return finishedMinutes }
+    return finishedMinutes + [last]
+  }
+
+  private mutating func watch(_ record: PredictionRecord, _ time: Double) {
+    guard let layout, isTakenIn(time), var detector else { return }
+    // Out of its place while it changes, so that its storage is not copied.
+    self.detector = nil
+    let result = detector.add(layout.bins(of: record))
+    if let result {
+      finding = result
+      if result.isAlarm {
+        for name in detector.guilty(in: result) where drifted[name] == nil { drifted[name] = time }
+      }
+      if !detector.isDrifted { drifted = [:] }
+    }
+    self.detector = detector
+  }
+
+  /// A bucket of credit that fills with `intakePerSecond`; past it a random tenth would still be biased to the moment's
+  /// start, so the credit is spent by chance in proportion to what is there.
+  private mutating func isTakenIn(_ time: Double) -> Bool {
+    let most = 25 * options.intakePerSecond
+    credit = min(most, credit + max(0, time - creditAt) * options.intakePerSecond)
+    if creditAt == 0 { credit = most }
+    creditAt = max(creditAt, time)
+    let chance = min(1, 4 * credit / most)
+    guard credit >= 1, generator.uniform() < chance else { return false }
+    credit -= 1
+    return true
+  }
+
+  // MARK: - Labels
+
+  /// Takes in a true label.
+  /// - Parameter stored: finds a prediction that is no longer in memory.
+  public mutating func add(
+    _ label: LateLabel, stored: (UInt64) -> LabelledPrediction? = { _ in nil }
+  ) {
+    guard labels.indices.contains(label.label) else {
+      labelOutcomes.unknown += 1
+      return
+    }
+    let row: LabelledPrediction
+    switch predictions.take(label.requestHash) {
+    case .found(let predicted, let probabilities):
+      row = LabelledPrediction(
+        label: label.label, predicted: predicted, probabilities: probabilities)
+    case .alreadyTaken:
+      labelOutcomes.repeated += 1
+      return
+    case .unknown:
+      guard var found = stored(label.requestHash) else {
+        // The worker knew it, although its event was dropped: what it predicted is enough for the error rate.
+        guard let predicted = label.predicted else {
+          labelOutcomes.unknown += 1
+          return
+        }
+        predictions.markTaken(label.requestHash)
+        count(
+          LabelledPrediction(label: label.label, predicted: predicted, probabilities: []), label)
+        return
+      }
+      predictions.markTaken(label.requestHash)
+      found.label = label.label
+      row = found
+    }
+    count(row, label)
+  }
+
+  private mutating func count(_ row: LabelledPrediction, _ label: LateLabel) {
+    labelOutcomes.counted += 1
+    tracker.add(row)
+    concept.add(label: row.label, predicted: row.predicted)
+    let index = minute(at: Double(label.time) / 1e6)
+    minutes[index].labelled += 1
+    if row.label == row.predicted { minutes[index].right += 1 }
+  }
+
+  // MARK: - Pool
+
+  /// Puts the pool's own figures into the current minute.
+  public mutating func add(_ pool: PoolDelta, at time: Double) {
+    guard pool.statuses.contains(where: { $0 > 0 }) || !minutes.isEmpty else { return }
+    let index = minute(at: time)
+    for (place, count) in pool.statuses.prefix(5).enumerated() {
+      minutes[index].statuses[place] += count
+    }
+    minutes[index].dropped += pool.dropped
+    minutes[index].processor = max(minutes[index].processor, pool.processor)
+    minutes[index].memory = max(minutes[index].memory, pool.memory)
+  }
+
+  // MARK: - Analysis
+
+  /// Compares the window with the reference, if there is news and the last time is long enough ago.
+  public mutating func analyse(at time: Double, atLeastEvery seconds: Double = 10) {
+    performance = tracker.performance
+    guard let reference, texts > analysedAt.texts,
+      abs(time - analysedAt.time) >= seconds || analysis == nil
+    else { return }
+    analysis = DriftAnalysis(
+      reference: reference, window: Array(window.suffix(options.windowSize)))
+    analysedAt = (texts, time)
+  }
+
+  /// Failures of each check in the window, and how many texts that is.
+  public var quality: (failures: [Double], count: Double) {
+    var counts = [Double](repeating: 0, count: QualityCheck.allCases.count)
+    let masks = failures.suffix(options.windowSize)
+    for mask in masks {
+      for check in QualityCheck.allCases where mask >> UInt16(check.rawValue) & 1 == 1 {
+        counts[check.rawValue] += 1
+      }
+    }
+    return (counts, Double(masks.count))
+  }
+
+  /// The rate that a check may reach.
+  public func qualityLimit(_ check: QualityCheck) -> Double {
+    options.qualityLimits[check.name]
+      ?? reference.map {
+        QualityThresholds.limit(
+          failures: $0.qualityFailures[check.rawValue], count: Double($0.count))
+      } ?? 1
+  }
+
+  /// The checks whose rate is beyond doubt (Wilson's lower bound at 99.9 %) above their limit.
+  public var qualityAlarms: [QualityCheck] {
+    let (failures, count) = quality
+    guard count >= 50 else { return [] }
+    return QualityCheck.allCases.filter { check in
+      let interval = Statistics.wilsonInterval(
+        successes: failures[check.rawValue], count: count, z: 3.29)
+      return interval.lower > qualityLimit(check)
+    }
+  }
+
+  /// Accuracy of the window as its calibrated confidences have it, with its error; nil without calibration or traffic.
+  public var estimatedAccuracy: (value: Double, interval: Interval)? {
+    guard let labelled = reference?.labelled, !window.isEmpty else { return nil }
+    return AccuracyEstimate.estimate(
+      confidences: window.suffix(options.windowSize).map(\.confidence), labelled: labelled)
+  }
+
+  /// What to do with the model.
+  public var verdict: Verdict {
+    var (heavy, light): ([String], [String]) = ([], [])
+    if let performance, let labelled = reference?.labelled {
+      let limit = labelled.accuracy - options.accuracyMargin
+      let figures = String(
+        format: "accuracy %.1f %% (%.1f–%.1f) on the latest %d labels, %.1f %% on the reference",
+        performance.accuracy * 100, performance.accuracyInterval.lower * 100,
+        performance.accuracyInterval.upper * 100, performance.count, labelled.accuracy * 100)
+      if concept.state.isWorse {
+        heavy.append("errors are more frequent than on the reference, beyond chance: \(figures)")
+      } else if performance.count >= 30, performance.accuracyInterval.upper < limit {
+        heavy.append("the model is right less often: \(figures)")
+      } else if concept.state.agreeing >= 2 {
+        light.append(
+          "\(concept.state.agreeing) of ADWIN, Page–Hinkley and DDM saw the error rate rise: \(figures)"
+        )
+      }
+    }
+    if let estimate = estimatedAccuracy, let labelled = reference?.labelled, window.count >= 200,
+      estimate.interval.upper < labelled.accuracy - options.accuracyMargin
+    {
+      light.append(
+        String(
+          format:
+            "without labels, accuracy is estimated at %.1f %% (%.1f–%.1f), %.1f %% on the reference",
+          estimate.value * 100, estimate.interval.lower * 100, estimate.interval.upper * 100,
+          labelled.accuracy * 100))
+    }
+    if !drifted.isEmpty {
+      let names = drifted.keys.sorted().map(driftText)
+      light.append("drift beyond chance: " + names.joined(separator: "; "))
+    }
+    for check in qualityAlarms {
+      let (failures, count) = quality
+      light.append(
+        String(
+          format: "%@: %.1f %% of texts, limit %.1f %%", check.name,
+          failures[check.rawValue] / count * 100, qualityLimit(check) * 100))
+    }
+    let action: Verdict.Action = !heavy.isEmpty ? .retrain : !light.isEmpty ? .watch : .keep
+    return Verdict(action: action, evidence: heavy + light)
+  }
+
+  private func driftText(_ name: String) -> String {
+    guard let comparison = analysis?.comparisons.first(where: { $0.name == name }) else {
+      return name
+    }
+    let index = String(format: "PSI %.2f", comparison.stabilityIndex)
+    guard let shift = comparison.shift else { return "\(name) (\(index))" }
+    return String(
+      format: "%@ (%@, mean %+.3g)", name, index, shift.meanDifference)
+  }
+}
+
+/// What the pool's counters grew by since the last look.
+public struct PoolDelta: Sendable {
+  /// Answers by the first digit of their status, index 0 for 1xx.
+  public var statuses: [Double] = []
+  /// Events that workers dropped.
+  public var dropped = 0.0
+  /// Cores that the pool used.
+  public var processor = 0.0
+  /// Bytes of memory (PSS).
+  public var memory = 0.0
+
+  /// Nothing.
+  public init() {}
+}

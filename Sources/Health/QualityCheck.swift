@@ -1,0 +1,89 @@
+/// What can be wrong with a text before any model sees it.
+public enum QualityCheck: Int, CaseIterable, Sendable {
+  case missing, empty, tooShort, truncated, duplicate, nearDuplicate, lengthOutlier
+  case embeddingOutlier, nonPrintable, mixedScript, unexpectedLanguage, unknownTokens
+
+  /// The name in files, metrics and options.
+  public var name: String {
+    switch self {
+    case .missing: "missing"
+    case .empty: "empty"
+    case .tooShort: "too_short"
+    case .truncated: "truncated"
+    case .duplicate: "duplicate"
+    case .nearDuplicate: "near_duplicate"
+    case .lengthOutlier: "length_outlier"
+    case .embeddingOutlier: "embedding_outlier"
+    case .nonPrintable: "non_printable"
+    case .mixedScript: "mixed_script"
+    case .unexpectedLanguage: "unexpected_language"
+    case .unknownTokens: "unknown_tokens"
+    }
+  }
+
+  /// What a text must be like to count, for people.
+  public var explanation: String {
+    switch self {
+    case .missing: "no characters at all"
+    case .empty: "white space only"
+    case .tooShort: "fewer than three characters"
+    case .truncated: "longer than the model reads"
+    case .duplicate: "the same words as one of the latest 4,096 texts"
+    case .nearDuplicate: "nearly the same words as one of the latest 4,096 texts"
+    case .lengthOutlier: "longer than all but one in a thousand of the reference"
+    case .embeddingOutlier: "further from the reference's centre than all but one in a thousand"
+    case .nonPrintable: "one character in a hundred is a control or a trace of a wrong encoding"
+    case .mixedScript: "no script has four letters in five"
+    case .unexpectedLanguage: "a language that fewer than one in a hundred of the reference have"
+    case .unknownTokens: "more unknown tokens than all but one in a hundred of the reference"
+    }
+  }
+}
+
+/// Thresholds of the checks, learned from the reference.
+public struct QualityThresholds: Sendable, Equatable {
+  /// Characters above which a text is an outlier.
+  public var characters = Double.infinity
+  /// Distance from the reference's centre above which an embedding is an outlier.
+  public var distance = Double.infinity
+  /// Share of unknown tokens above which a text is remarkable.
+  public var unknownShare = Double.infinity
+  /// Languages that are expected, by raw value.
+  public var languages: Set<Int> = []
+
+  /// Thresholds that nothing passes.
+  public init() {}
+
+  /// The checks that a text fails.
+  public func failures(
+    features: [Double], distance: Double?, isTruncated: Bool, likeness: RecentTexts.Likeness
+  ) -> [QualityCheck] {
+    func value(_ feature: Feature) -> Double { features[feature.rawValue] }
+    let characters = value(.characters)
+    var failures: [QualityCheck] = []
+    func check(_ isFailed: Bool, _ check: QualityCheck) { if isFailed { failures.append(check) } }
+    check(characters == 0, .missing)
+    check(characters > 0 && value(.tokensPerWord) == 0, .empty)
+    check(characters > 0 && characters < 3, .tooShort)
+    check(isTruncated, .truncated)
+    check(likeness == .same, .duplicate)
+    check(likeness == .near, .nearDuplicate)
+    check(characters > self.characters, .lengthOutlier)
+    check((distance ?? 0) > self.distance, .embeddingOutlier)
+    check(value(.nonPrintableShare) >= 0.01, .nonPrintable)
+    check(value(.script) == Double(Script.mixed.rawValue), .mixedScript)
+    let language = Int(value(.language))
+    check(
+      language != Language.unknown.rawValue && !languages.isEmpty && !languages.contains(language),
+      .unexpectedLanguage)
+    check(value(.unknownTokenShare) > unknownShare, .unknownTokens)
+    return failures
+  }
+
+  /// The rate that a check may reach: three times the reference's, and at least what the reference's own size cannot rule
+  /// out (Wilson's upper bound at 99.9 %) plus one in a hundred.
+  public static func limit(failures: Double, count: Double) -> Double {
+    let interval = Statistics.wilsonInterval(successes: failures, count: count, z: 3.2905)
+    return min(1, max(3 * failures / max(count, 1), interval.upper + 0.01))
+  }
+}
