@@ -1,11 +1,16 @@
+import Foundation
 import Health
 import Transformer
 
-/// Counts each prediction for the pool's figures and for the health monitor's.
+/// Counts each prediction for the pool's figures and for the health monitor's, and tells the health process of it.
 struct HealthRecorder: ServingRecorder {
   let counters: any ServingRecorder
   let health: HealthCounters.Recorder
   let versions: VersionCounters.Recorder
+  /// Where events go; nil with `--monitor none`.
+  var events: EventSender?
+  /// Whether events carry the text (`--keep-text`).
+  var keepsText = false
 
   func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int) {
     counters.record(route: route, status: status, nanoseconds: nanoseconds, byteCount: byteCount)
@@ -14,20 +19,59 @@ struct HealthRecorder: ServingRecorder {
   func record(prediction: PredictionEvent) {
     counters.record(prediction: prediction)
     // Drift is watched over the default model's classes: another model's would be counted under the wrong labels.
-    guard prediction.version.isDefault else { return }
+    guard prediction.version.isDefault, let events else { return }
     // Scores, tokens and vectors have no classes.
     guard let answer = prediction.prediction.classification else { return }
+    let features = FeatureValues(
+      text: prediction.text, tokenCount: answer.tokenCount,
+      unknownTokenCount: answer.unknownTokenCount)
     health.record(
-      FeatureValues(
-        text: prediction.text, tokenCount: answer.tokenCount,
-        unknownTokenCount: answer.unknownTokenCount),
-      requestID: prediction.requestID, predicted: answer.labelIndex,
+      features, requestID: prediction.requestID, predicted: answer.labelIndex,
       confidence: Double(answer.probabilities[answer.labelIndex]))
+    var record = PredictionRecord()
+    record.time = Self.now
+    record.requestHash = RequestHash.of(prediction.requestID)
+    record.requestID = prediction.requestID
+    record.latency = UInt32(clamping: prediction.duration / 1000)
+    record.isTruncated = answer.isTruncated
+    record.predicted = answer.labelIndex
+    record.features = features.values.map { Float($0) }
+    record.probabilities = answer.probabilities
+    record.embedding = prediction.prediction.sketch
+    record.fingerprint = features.fingerprint
+    if keepsText { record.text = prediction.text }
+    events.send(.prediction(record))
   }
 
   func record(version: ServedVersion, outcome: VersionOutcome) {
     versions.record(version, outcome)
   }
 
-  func record(queueDepth: Int) { counters.record(queueDepth: queueDepth) }
+  /// Called four times a second, which bounds how long an event waits for company.
+  func record(queueDepth: Int) {
+    counters.record(queueDepth: queueDepth)
+    events?.flush()
+  }
+
+  /// Takes a true label: counted here where the prediction is remembered, by the health process in any case.
+  func feedback(requestID: String, labelIndex: Int) -> FeedbackOutcome {
+    let outcome = health.feedback(requestID: requestID, labelIndex: labelIndex)
+    guard let events else { return outcome }
+    var label = LateLabel(
+      time: Self.now, requestHash: RequestHash.of(requestID), label: labelIndex)
+    switch outcome {
+    case .counted(let wasCorrect):
+      if wasCorrect { label.predicted = labelIndex }
+    case .alreadyCounted: return outcome
+    case .unknownRequest: break
+    }
+    events.send(.label(label))
+    return outcome
+  }
+
+  private static var now: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+  }
 }

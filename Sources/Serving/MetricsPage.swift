@@ -11,6 +11,9 @@ struct MetricsPage: Sendable {
   let health: HealthMonitor
   let versions: VersionMetrics
 
+  /// Health events that workers sent, and dropped.
+  var eventCounts: (sent: Double, dropped: Double) { health.eventCounts }
+
   /// The text of `/metrics`.
   var text: String {
     var text = ""
@@ -83,6 +86,7 @@ struct MetricsPage: Sendable {
       "health": health.json,
       "latency_ms": [
         "p50": milliseconds(0.5), "p90": milliseconds(0.9), "p99": milliseconds(0.99),
+        "p99.9": milliseconds(0.999),
       ],
       "workers": .array(
         scoreboard.liveSlots.map { slot in

@@ -1,4 +1,3 @@
-import Dispatch
 import HTTP
 import Health
 import Logging
@@ -18,29 +17,25 @@ extension ServeProgram {
     let page = MetricsPage(
       scoreboard: scoreboard, counters: counters.pool, labels: labels, health: monitor,
       versions: VersionMetrics(counters: counters.versions, registry: service.registry))
-    let timer = DispatchSource.makeTimerSource(
-      queue: DispatchQueue(label: "martlet.health"))
-    timer.schedule(deadline: .now() + 2, repeating: 2)
-    // The handler keeps its own source: released, a source falls silent.
-    timer.setEventHandler { withExtendedLifetime(timer) { monitor.observe() } }
-    timer.resume()
+    let companion = HealthCompanion(
+      page: page, labels: labels, reference: service.reference,
+      settings: service.settings.monitoring, channel: channel)
     let server: AdminServer
     do {
       server = try AdminServer(
         listeners: context.listeners, token: service.settings.adminToken,
-        pages: [
-          "/metrics": { _ in
-            var response = Response.text(.ok, page.text)
-            response.contentType = "text/plain; version=0.0.4; charset=utf-8"
-            return response
-          },
-          "/monitor": { _ in Response.json(.ok, page.monitor.serializedBytes(pretty: true)) },
-        ])
+        pages: companion.pages)
     } catch {
       Logger(label: "martlet.health").error("\(error.localizedDescription)")
       return 71
     }
+    companion.start()
     server.start()
-    return live(context, nil) { done in server.drain(deadline: 1, completion: done) }
+    return live(context, nil) { done in
+      server.drain(deadline: 1) {
+        companion.finish()
+        done()
+      }
+    }
   }
 }

@@ -22,7 +22,8 @@ extension ServeProgram {
       accessLog = try service.settings.makeAccessLog()
       server = try PredictionServer(
         listeners: context.listeners, catalog: ModelCatalog(service.loaded.map(\.served)),
-        options: service.options, hooks: hooks(slot, context.scoreboard), accessLog: accessLog)
+        options: service.options,
+        hooks: hooks(slot, context.scoreboard, service.settings.monitoring), accessLog: accessLog)
     } catch {
       log.error("\(error.localizedDescription)")
       return 71
@@ -37,13 +38,18 @@ extension ServeProgram {
   }
 
   /// How a worker tells the pool of itself.
-  private func hooks(_ slot: WorkerSlot, _ scoreboard: Scoreboard) -> ServingHooks {
+  private func hooks(
+    _ slot: WorkerSlot, _ scoreboard: Scoreboard, _ monitoring: MonitoringSettings
+  ) -> ServingHooks {
     var hooks = ServingHooks()
-    let health = counters.health.recorder(slot: slot.index)
-    hooks.recorder = HealthRecorder(
-      counters: counters.pool.recorder(slot), health: health,
-      versions: counters.versions.recorder(slot: slot.index))
-    hooks.feedback = health.feedback(requestID:labelIndex:)
+    let sender = channel.map { counters.health.sender(slot: slot.index, channel: $0) }
+    let recorder = HealthRecorder(
+      counters: counters.pool.recorder(slot),
+      health: counters.health.recorder(slot: slot.index),
+      versions: counters.versions.recorder(slot: slot.index),
+      events: monitoring.isOn ? sender : nil, keepsText: monitoring.health.keepsText)
+    hooks.recorder = recorder
+    hooks.feedback = recorder.feedback(requestID:labelIndex:)
     hooks.heartbeat = { seconds in
       slot.beat()
       let now = martlet_monotonic_nanoseconds()

@@ -33,6 +33,9 @@ public final class ServeProgram: PoolProgram {
 
   let counters: Counters
   let scoreboard: Scoreboard
+  /// Between workers and health process; made once, so that events outlive the death of either side. Nil where the kernel
+  /// has no sockets left: serving goes on without.
+  let channel: EventChannel?
   private let readSettings: () throws -> ServeSettings
   private var prepared: Service?
   private(set) var adopted: Service?
@@ -45,6 +48,12 @@ public final class ServeProgram: PoolProgram {
     readSettings = settings
     self.scoreboard = scoreboard
     self.counters = counters
+    do throws(HealthError) {
+      channel = try EventChannel()
+    } catch {
+      Logger(label: "martlet.health").error("\(error.localizedDescription)")
+      channel = nil
+    }
   }
 
   /// Names of the models, the first version of each, once they have been adopted.

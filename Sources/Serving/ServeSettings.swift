@@ -14,6 +14,8 @@ public struct ServeSettings: Sendable {
   public var pool = ArbiterConfiguration()
   /// What the admin listener asks for; nil for nothing.
   public var adminToken: String?
+  /// How the default model's health is watched.
+  public var monitoring = MonitoringSettings()
   /// The file of the access log, `-` for standard output; nil for none.
   public var accessLogPath: String?
   /// How a line of the access log is written.

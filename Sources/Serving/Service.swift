@@ -61,6 +61,7 @@ struct Service {
     guard let model = defaultModel else { return }
     let task = model.model.task
     let hasClasses = task == .classification || task == .multiLabelClassification
+    model.model.makesSketches = settings.monitoring.isOn && hasClasses
     reference =
       hasClasses
       ? Self.loadReference(directory: model.directory.path, labels: model.model.labels) : nil

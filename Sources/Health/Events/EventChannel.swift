@@ -53,6 +53,7 @@ public struct EventChannel: Sendable {
 public final class EventSender: Sendable {
   private let channel: EventChannel
   private let counters: SharedCounters
+  private let first: Int
   private let pending = Mutex<(bytes: [UInt8], count: UInt64)>(([], 0))
 
   /// The counter of records sent.
@@ -62,10 +63,11 @@ public final class EventSender: Sendable {
   /// Counters needed.
   public static let counterCount = 2
 
-  /// - Parameter counters: where what was sent and dropped is counted; `counterCount` cells.
-  public init(channel: EventChannel, counters: SharedCounters) {
-    self.channel = channel
-    self.counters = counters
+  /// - Parameters:
+  ///   - counters: where what was sent and dropped is counted.
+  ///   - first: the place of the first of `counterCount` of them.
+  public init(channel: EventChannel, counters: SharedCounters, at first: Int = 0) {
+    (self.channel, self.counters, self.first) = (channel, counters, first)
   }
 
   /// Takes one record; sends when enough have gathered.
@@ -85,7 +87,7 @@ public final class EventSender: Sendable {
   private func flush(_ pending: inout (bytes: [UInt8], count: UInt64)) {
     let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
     let sent = Glibc.send(channel.sending, pending.bytes, pending.bytes.count, flags)
-    counters.add(pending.count, at: sent >= 0 ? Self.sentIndex : Self.droppedIndex)
+    counters.add(pending.count, at: first + (sent >= 0 ? Self.sentIndex : Self.droppedIndex))
     pending.bytes.removeAll(keepingCapacity: true)
     pending.count = 0
   }

@@ -19,7 +19,8 @@ public struct HealthCounters: Sendable {
     static let labelledAs = classes + classLimit
     static let labelledPredictedAs = labelledAs + classLimit
     static let hits = labelledPredictedAs + classLimit
-    static let count = hits + classLimit
+    static let events = hits + classLimit
+    static let count = events + EventSender.counterCount
   }
 
   private let table: SharedCounterTable
@@ -40,6 +41,19 @@ public struct HealthCounters: Sendable {
   /// The counters of one worker.
   public func recorder(slot: Int) -> Recorder {
     Recorder(row: table[slot], table: feedback)
+  }
+
+  /// The sender of one worker's events.
+  public func sender(slot: Int, channel: EventChannel) -> EventSender {
+    EventSender(channel: channel, counters: table[slot], at: Field.events)
+  }
+
+  /// Events that all workers sent, and those that they dropped.
+  public var eventCounts: (sent: Double, dropped: Double) {
+    (
+      Double(table.sum(at: Field.events + EventSender.sentIndex)),
+      Double(table.sum(at: Field.events + EventSender.droppedIndex))
+    )
   }
 
   /// Everything counted since the pool started, for a model of `classCount` classes.

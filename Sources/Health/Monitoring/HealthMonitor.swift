@@ -22,6 +22,9 @@ public final class HealthMonitor: Sendable {
     self.log = log
   }
 
+  /// Health events that workers sent, and dropped.
+  public var eventCounts: (sent: Double, dropped: Double) { counters.eventCounts }
+
   /// Looks once.
   public func observe(at time: Double = Date().timeIntervalSince1970) {
     let snapshot = counters.snapshot(classCount: labels.count)

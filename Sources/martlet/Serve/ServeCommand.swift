@@ -39,6 +39,7 @@ struct Serve: ParsableCommand {
   @OptionGroup(title: "TLS") var tls: TLSOptions
   @OptionGroup(title: "Proxies") var proxies: ProxyOptions
   @OptionGroup(title: "Admin") var admin: AdminOptions
+  @OptionGroup(title: "Model health") var health: HealthArguments
   @OptionGroup(title: "Logs") var logs: LogOptions
   @Option(
     name: .shortAndLong,
@@ -98,6 +99,7 @@ struct Serve: ParsableCommand {
     connections.apply(to: &settings.options.http)
     try proxies.apply(to: &settings.options.http)
     settings.adminToken = try admin.token()
+    settings.monitoring = health.settings
     try logs.apply(to: &settings)
     return settings
   }

@@ -1,0 +1,67 @@
+import Foundation
+
+/// The rules: what of the pool's health raises an alert.
+public enum AlertRules {
+  /// What the rules see now.
+  /// - Parameters:
+  ///   - burn: how fast the budget of slow and failed requests is spent, over an hour and over five minutes; 1 is on budget.
+  ///   - dropped: events that workers dropped in the last minute.
+  ///   - workers: how many serve, and how many should.
+  public static func signals(
+    _ state: HealthState, burn: (long: Double, short: Double), dropped: Double,
+    workers: (ready: Int, wanted: Int)
+  ) -> [AlertSignal] {
+    let verdict = state.verdict
+    var signals = [
+      AlertSignal(
+        name: "RetrainModel", severity: .critical, isRaised: verdict.action == .retrain,
+        isCleared: verdict.action != .retrain, reason: verdict.evidence.first ?? ""),
+      // Fourteen times the budget in both windows spends two hundredths of a month's in an hour (Beyer 2018, chapter 5).
+      AlertSignal(
+        name: "LatencyBudgetBurn", severity: .critical,
+        isRaised: burn.long > 14.4 && burn.short > 14.4, isCleared: burn.short < 7,
+        reason: String(
+          format:
+            "requests are slow or fail: the budget burns %.1f times too fast over an hour, %.1f over five minutes",
+          burn.long, burn.short)),
+      AlertSignal(
+        name: "EventsDropped", severity: .warning, isRaised: dropped > 0, isCleared: dropped == 0,
+        holdSeconds: 60,
+        reason: "the health process does not keep up: \(Int(dropped)) events dropped in a minute"),
+      AlertSignal(
+        name: "WorkersMissing", severity: .critical, isRaised: workers.ready < workers.wanted,
+        holdSeconds: 10, reason: "\(workers.ready) of \(workers.wanted) workers serve"),
+    ]
+    signals += driftSignals(state)
+    signals += QualityCheck.allCases.map { qualitySignal($0, state) }
+    return signals
+  }
+
+  private static func driftSignals(_ state: HealthState) -> [AlertSignal] {
+    guard let finding = state.finding else { return [] }
+    let names = state.drifted.keys.sorted()
+    let reason =
+      "differs from the reference beyond chance: \(names.joined(separator: ", ")) (log evidence \(String(format: "%.1f", finding.logEvidence)) of \(String(format: "%.1f", finding.logThreshold)))"
+    let predictions: Set<String> = ["class", "confidence", "entropy"]
+    return [
+      AlertSignal(
+        name: "InputDrift", severity: .warning,
+        isRaised: !names.allSatisfy(predictions.contains), reason: "input " + reason),
+      AlertSignal(
+        name: "PredictionDrift", severity: .warning,
+        isRaised: names.contains(where: predictions.contains), reason: "output " + reason),
+    ]
+  }
+
+  private static func qualitySignal(_ check: QualityCheck, _ state: HealthState) -> AlertSignal {
+    let (failures, count) = state.quality
+    let rate = count > 0 ? failures[check.rawValue] / count : 0
+    let limit = state.qualityLimit(check)
+    return AlertSignal(
+      name: "DataQuality", subject: check.name, severity: .warning,
+      isRaised: state.qualityAlarms.contains(check), isCleared: rate < limit,
+      reason: String(
+        format: "%.1f %% of texts are %@ (%@), limit %.1f %%", rate * 100,
+        check.name.replacingOccurrences(of: "_", with: " "), check.explanation, limit * 100))
+  }
+}

@@ -1,0 +1,167 @@
+import Dispatch
+import Foundation
+import HTTP
+import Health
+import JSON
+import Logging
+
+/// The health process: drains the workers' events, looks once a second, and shows what it knows.
+final class HealthCompanion: @unchecked Sendable {
+  // The source and the timer are touched by `start` and `finish` alone, the buffer on `queue`.
+  private let page: MetricsPage
+  private let engine: HealthEngine
+  private let channel: EventChannel?
+  private let queue = DispatchQueue(label: "martlet.health")
+  private var source: (any DispatchSourceRead)?
+  private var timer: (any DispatchSourceTimer)?
+  private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+
+  init(
+    page: MetricsPage, labels: [String], reference: ReferenceProfile?,
+    settings: MonitoringSettings, channel: EventChannel?
+  ) {
+    self.page = page
+    self.channel = channel
+    let log = Logger(label: "martlet.health")
+    var notifiers: [any AlertNotifier] = []
+    if let url = settings.webhook { notifiers.append(WebhookNotifier(url: url, log: log)) }
+    if let url = settings.alertmanager {
+      notifiers.append(AlertmanagerNotifier(url: url, log: log))
+    }
+    engine = HealthEngine(
+      labels: labels, reference: reference, options: settings.health,
+      store: settings.makeHistory?(labels), notifiers: notifiers, log: log)
+  }
+
+  private static var now: Double { Date().timeIntervalSince1970 }
+
+  func start() {
+    queue.async { [engine] in engine.restore(at: Self.now) }
+    if let channel {
+      let source = DispatchSource.makeReadSource(
+        fileDescriptor: channel.receiving, queue: queue)
+      source.setEventHandler { [weak self] in self?.drain() }
+      source.activate()
+      self.source = source
+    }
+    let timer = DispatchSource.makeTimerSource(queue: queue)
+    timer.schedule(deadline: .now() + 1, repeating: 1)
+    timer.setEventHandler { [weak self] in
+      guard let self else { return }
+      engine.tick(reading, at: Self.now)
+    }
+    timer.activate()
+    self.timer = timer
+  }
+
+  /// At most a few hundred datagrams, so that the timer has its turn.
+  private func drain() {
+    guard let channel else { return }
+    for _ in 0..<256 {
+      guard let bytes = channel.receive(into: &buffer) else { return }
+      engine.receive(bytes)
+    }
+  }
+
+  func finish() {
+    queue.sync {
+      drain()
+      engine.finish(at: Self.now)
+    }
+  }
+
+  private var reading: PoolReading {
+    var reading = PoolReading()
+    reading.time = Self.now
+    reading.statuses = page.counters.statusClasses.dropFirst().map { Double($0) }
+    reading.dropped = page.eventCounts.dropped
+    let processes = page.scoreboard.liveSlots.compactMap { ProcessReading($0.processIdentifier) }
+    reading.processorSeconds = processes.reduce(0) { $0 + $1.processorSeconds }
+    reading.memory = processes.reduce(0) { $0 + $1.proportionalBytes }
+    reading.ready = page.scoreboard.readyCount
+    reading.wanted = page.scoreboard.workersWanted
+    return reading
+  }
+
+  // MARK: - Pages
+
+  var pages: [String: AdminServer.Page] {
+    [
+      "/metrics": { [page, engine] _ in
+        var response = Response.text(.ok, page.text + engine.metrics(at: Self.now))
+        response.contentType = "text/plain; version=0.0.4; charset=utf-8"
+        return response
+      },
+      "/monitor": { [self] request in
+        // A browser asks for HTML by name; curl and scripts take anything.
+        if request.field("accept")?.contains("text/html") ?? false {
+          return MonitorPage.response()
+        }
+        return json(request)
+      },
+      "/monitor.json": { [self] in json($0) },
+      "/monitor/silence": { [self] in silence($0) },
+    ]
+  }
+
+  private func json(_ request: Request) -> Response {
+    let seconds = request.queryParameter("range").flatMap { Double($0) } ?? 3600
+    var object = engine.json(at: Self.now, seconds: min(max(seconds, 300), 604_800))
+    object["pool"] = page.monitor
+    object["workers"] = workers
+    object["machine"] = machine
+    var response = Response.json(.ok, JSONValue.object(object).serializedBytes(pretty: true))
+    response.fields.append(("Cache-Control", "no-store"))
+    return response
+  }
+
+  private var workers: JSONValue {
+    .array(
+      page.scoreboard.liveSlots.map { slot in
+        let process = ProcessReading(slot.processIdentifier)
+        func number(_ value: Double?) -> JSONValue { value.map { JSONValue($0) } ?? .null }
+        return [
+          "slot": JSONValue(slot.index), "pid": JSONValue(Int(slot.processIdentifier)),
+          "state": .string("\(slot.state)"), "requests": JSONValue(Int(slot.requests)),
+          "connections": JSONValue(Int(slot.connections)),
+          "queue_depth": JSONValue(Int(slot.queueDepth)),
+          "cpu_seconds": number(process?.processorSeconds),
+          "rss_bytes": number(process?.residentBytes),
+          "pss_bytes": number(process?.proportionalBytes),
+          "threads": JSONValue(process?.threads ?? 0),
+          "files": JSONValue(process?.descriptors ?? 0),
+          "switches": [
+            JSONValue(process?.switches.voluntary ?? 0), JSONValue(process?.switches.forced ?? 0),
+          ],
+        ]
+      })
+  }
+
+  private var machine: JSONValue {
+    let load =
+      (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8))?
+      .split(separator: " ").first.flatMap { Double($0) }
+    let disk =
+      (try? FileManager.default.attributesOfFileSystem(forPath: "."))?[.systemFreeSize] as? NSNumber
+    return [
+      "load": load.map { JSONValue($0) } ?? .null,
+      "disk_free_bytes": disk.map { JSONValue($0.doubleValue) } ?? .null,
+      "events_sent": JSONValue(page.eventCounts.sent),
+      "events_dropped": JSONValue(page.eventCounts.dropped),
+    ]
+  }
+
+  private func silence(_ request: Request) -> Response {
+    guard let name = request.queryParameter("alert"), !name.isEmpty, name.utf8.count < 100,
+      let minutes = request.queryParameter("minutes").flatMap({ Double($0) }),
+      (0...10_080).contains(minutes)
+    else {
+      return Problem(
+        status: .badRequest, detail: "The alert's name or the minutes are missing.",
+        mend: "Ask for /monitor/silence?alert=InputDrift&minutes=60."
+      ).response(requestID: request.id)
+    }
+    engine.silence(name, until: Self.now + minutes * 60)
+    return .text(.ok, "\(name) is silent for \(Int(minutes)) minutes\n")
+  }
+}

@@ -1,0 +1,18 @@
+import Health
+
+/// What the operator set of the health monitoring.
+public struct MonitoringSettings: Sendable {
+  /// Whether there is any.
+  public var isOn = true
+  /// Drift, quality, objectives.
+  public var health = HealthOptions()
+  /// Makes the place for history, in the health process; nil keeps it in memory.
+  public var makeHistory: (@Sendable (_ labels: [String]) -> any HistoryWriter)?
+  /// Where alerts go besides the log: a URL that takes JSON.
+  public var webhook: String?
+  /// The address of an Alertmanager.
+  public var alertmanager: String?
+
+  /// The defaults.
+  public init() {}
+}

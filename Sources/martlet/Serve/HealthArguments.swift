@@ -1,0 +1,70 @@
+import ArgumentParser
+import Foundation
+import Health
+import Serving
+
+/// How the model's health is watched.
+struct HealthArguments: ParsableArguments {
+  @Option(help: "Watch the model's health: full, or none.") var monitor = "full"
+  @Option(help: "Chance of a false drift alarm in 500 texts.") var driftLevel = 0.01
+  @Option(help: "Texts a second that drift is looked for in at most; more are sampled.")
+  var driftIntake = 20.0
+  @Option(
+    help: ArgumentHelp(
+      "Rate that a data check may reach, such as empty=0.05; may be repeated.",
+      valueName: "check=rate"))
+  var qualityLimit: [String] = []
+  @Option(help: "Milliseconds within which a request should be answered.") var latencyObjective =
+    100.0
+  @Option(help: "Share of requests that should be.") var latencyTarget = 0.99
+  @Option(help: "Address that each alert is posted to as JSON.") var alertWebhook: String?
+  @Option(help: "Alertmanager that alerts are sent to, such as http://127.0.0.1:9093.")
+  var alertmanager: String?
+
+  var settings: MonitoringSettings {
+    var settings = MonitoringSettings()
+    settings.isOn = monitor != "none"
+    settings.health.detector.level = driftLevel
+    settings.health.intakePerSecond = driftIntake
+    settings.health.latencyObjective = latencyObjective
+    settings.health.latencyTarget = latencyTarget
+    for (name, rate) in limits { settings.health.qualityLimits[name] = rate }
+    (settings.webhook, settings.alertmanager) = (alertWebhook, alertmanager)
+    return settings
+  }
+
+  private var limits: [(String, Double)] {
+    qualityLimit.compactMap { text in
+      let parts = text.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2, let rate = Double(parts[1]) else { return nil }
+      return (String(parts[0]), rate)
+    }
+  }
+
+  mutating func validate() throws {
+    guard ["full", "none"].contains(monitor) else {
+      throw ValidationError("--monitor \(monitor): use full or none")
+    }
+    guard driftLevel > 0, driftLevel < 1 else {
+      throw ValidationError("--drift-level \(driftLevel): use a chance between 0 and 1")
+    }
+    guard driftIntake > 0 else {
+      throw ValidationError("--drift-intake \(driftIntake): use a number above 0")
+    }
+    guard latencyObjective > 0, latencyTarget > 0, latencyTarget < 1 else {
+      throw ValidationError(
+        "--latency-objective needs a time above 0, --latency-target a share between 0 and 1")
+    }
+    let names = Set(QualityCheck.allCases.map(\.name))
+    for text in qualityLimit {
+      let parts = text.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2, names.contains(String(parts[0])), let rate = Double(parts[1]),
+        (0...1).contains(rate)
+      else {
+        throw ValidationError(
+          "--quality-limit \(text): write CHECK=RATE with a rate from 0 to 1 and a check of: "
+            + names.sorted().joined(separator: ", "))
+      }
+    }
+  }
+}

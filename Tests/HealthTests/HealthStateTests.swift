@@ -1,0 +1,200 @@
+import Foundation
+import Health
+import JSON
+import Logging
+import Prefork
+import Testing
+
+@Suite("Alerts")
+struct AlertBoardTests {
+  private func signal(_ isRaised: Bool, cleared: Bool? = nil, hold: Double = 0) -> AlertSignal {
+    AlertSignal(
+      name: "Rule", severity: .warning, isRaised: isRaised, isCleared: cleared, holdSeconds: hold,
+      reason: "because")
+  }
+
+  @Test("an alert begins once, holds between its two limits, and ends once")
+  func hysteresis() {
+    var board = AlertBoard()
+    #expect(board.observe([signal(true)], at: 10).count == 1)
+    #expect(board.observe([signal(true)], at: 11).isEmpty)
+    #expect(board.observe([signal(false, cleared: false)], at: 12).isEmpty)
+    #expect(board.active.count == 1)
+    let ended = board.observe([signal(false)], at: 13)
+    #expect(ended.first?.endedAt == 13 && ended.first?.startedAt == 10)
+    #expect(board.active.isEmpty && board.history.count == 1)
+  }
+
+  @Test("what does not last is no alert, and a clock that jumps back does not hold one up")
+  func holding() {
+    var board = AlertBoard()
+    #expect(board.observe([signal(true, hold: 30)], at: 100).isEmpty)
+    #expect(board.observe([signal(false, hold: 30)], at: 120).isEmpty)
+    #expect(board.observe([signal(true, hold: 30)], at: 140).isEmpty)
+    #expect(board.observe([signal(true, hold: 30)], at: 50).isEmpty)
+    #expect(board.observe([signal(true, hold: 30)], at: 80).count == 1)
+  }
+
+  @Test("a silenced alert is marked, until the silence is over")
+  func silence() {
+    var board = AlertBoard()
+    board.silence("Rule", until: 100)
+    #expect(board.observe([signal(true)], at: 10).first?.isSilenced == true)
+    _ = board.observe([signal(true)], at: 101)
+    #expect(board.active.first?.isSilenced == false)
+  }
+}
+
+@Suite("Health of a model")
+struct HealthStateTests {
+  private let profile: ReferenceProfile
+
+  init() throws {
+    var builder = ReferenceProfile.Builder(labels: ["ham", "spam"])
+    var generator = SplitMix(state: 1)
+    for _ in 0..<600 {
+      let (text, isSpam) = Self.draw(&generator, spam: 0.13)
+      builder.add(
+        Self.features(text), probabilities: isSpam ? [0.05, 0.95] : [0.95, 0.05],
+        label: generator.uniform() < 0.97 ? (isSpam ? 1 : 0) : (isSpam ? 0 : 1))
+    }
+    profile = try builder.build()
+  }
+
+  private static func draw(_ generator: inout SplitMix, spam: Double) -> (String, Bool) {
+    let isSpam = generator.uniform() < spam
+    let words = 3 + Int(generator.uniform() * 12)
+    return ((0..<words).map { _ in "w\(generator.next() % 5000)" }.joined(separator: " "), isSpam)
+  }
+
+  private static func features(_ text: String) -> FeatureValues {
+    FeatureValues(text: text, tokenCount: text.count / 4, unknownTokenCount: 0)
+  }
+
+  private func record(
+    _ index: Int, _ text: String, _ isSpam: Bool, at time: Double
+  ) -> PredictionRecord {
+    let features = Self.features(text)
+    var record = PredictionRecord()
+    record.time = Int64(time * 1e6)
+    record.requestHash = RequestHash.of("\(index)")
+    record.latency = 1500
+    record.predicted = isSpam ? 1 : 0
+    record.features = features.values.map { Float($0) }
+    record.probabilities = isSpam ? [0.05, 0.95] : [0.95, 0.05]
+    record.fingerprint = features.fingerprint
+    return record
+  }
+
+  private func state(_ count: Int, spam: Double) -> HealthState {
+    var options = HealthOptions()
+    options.intakePerSecond = 1e9
+    var state = HealthState(labels: ["ham", "spam"], reference: profile, options: options)
+    var generator = SplitMix(state: 2)
+    for index in 0..<count {
+      let (text, isSpam) = Self.draw(&generator, spam: spam)
+      state.add(record(index, text, isSpam, at: 1_000_000 + Double(index)))
+    }
+    state.analyse(at: 1_000_000 + Double(count))
+    return state
+  }
+
+  @Test("traffic like the reference says keep, twice the spam says watch and names the class")
+  func verdicts() {
+    let calm = state(600, spam: 0.13)
+    #expect(calm.verdict.action == .keep && calm.verdict.evidence.isEmpty)
+    let moved = state(900, spam: 0.4)
+    #expect(moved.verdict.action == .watch)
+    #expect(moved.drifted["class"] != nil)
+    #expect(moved.verdict.evidence.contains { $0.contains("class") })
+  }
+
+  @Test("labels count once; unknown requests and classes are counted apart; wrong ones say retrain")
+  func labels() {
+    var state = state(600, spam: 0.13)
+    for index in 0..<300 {
+      let predicted = state.window[index].predicted
+      let label = index % 2 == 0 ? predicted : 1 - predicted
+      state.add(
+        LateLabel(time: 1_000_900_000_000, requestHash: RequestHash.of("\(index)"), label: label))
+    }
+    #expect(state.labelOutcomes.counted == 300)
+    let again = LateLabel(time: 0, requestHash: RequestHash.of("7"), label: 1)
+    state.add(again)
+    state.add(LateLabel(time: 0, requestHash: 1, label: 1))
+    state.add(LateLabel(time: 0, requestHash: RequestHash.of("400"), label: 9))
+    #expect(state.labelOutcomes == (300, 1, 2))
+    state.analyse(at: 2_000_000)
+    #expect(state.performance?.accuracy == 0.5)
+    #expect(state.verdict.action == .retrain)
+    state.add(LateLabel(time: 0, requestHash: 2, label: 1)) { _ in
+      LabelledPrediction(label: 0, predicted: 1, probabilities: [0.1, 0.9])
+    }
+    #expect(state.labelOutcomes.counted == 301)
+  }
+
+  @Test("a clock that jumps back keeps the order of minutes, and one that jumps ahead leaves a gap")
+  func clock() {
+    var state = HealthState(
+      labels: ["ham", "spam"], reference: profile, options: HealthOptions())
+    for time in [6000.0, 6030, 60, 6090, 1e9] { state.add(record(1, "a b c", false, at: time)) }
+    #expect(state.minutes.map(\.start) == [6000, 6060, 999_999_960])
+    #expect(state.minutes.map(\.texts) == [3, 1, 1])
+    #expect(state.takeFinishedMinutes(at: 1e9).map(\.start) == [6000, 6060])
+    #expect(state.takeFinishedMinutes(at: 1e9).isEmpty)
+    var later = HealthState(
+      labels: ["ham", "spam"], reference: profile, options: HealthOptions())
+    later.restore(state.minutes.map { Minute(start: $0.start, classCount: 2, json: $0.json) })
+    #expect(later.minutes == state.minutes)
+  }
+
+  @Test("texts repeated, empty and cut are found, and a rate above its limit is an alarm")
+  func quality() {
+    var state = state(300, spam: 0.13)
+    #expect(state.qualityAlarms.isEmpty)
+    for index in 0..<200 {
+      var record = record(
+        1000 + index, index % 2 == 0 ? "the same words" : "", false, at: 1_000_400)
+      record.isTruncated = true
+      state.add(record)
+    }
+    let alarms = Set(state.qualityAlarms)
+    #expect(alarms.isSuperset(of: [.missing, .duplicate, .truncated]))
+    #expect(!alarms.contains(.mixedScript))
+  }
+
+  @Test("/proc of this process is read")
+  func process() throws {
+    let reading = try #require(ProcessReading(getpid()))
+    #expect(reading.residentBytes > 1_000_000 && reading.threads >= 1 && reading.descriptors > 2)
+    #expect(reading.proportionalBytes <= reading.residentBytes * 1.5)
+    #expect(ProcessReading(-5) == nil)
+  }
+}
+
+@Suite("The channel between workers and health process")
+struct EventChannelTests {
+  @Test("a full queue drops and counts, and never waits")
+  func dropping() throws {
+    let channel = try EventChannel()
+    defer { channel.close() }
+    let memory = try SharedMemory(byteCount: HealthCounters.byteCount(slots: 1))
+    let counters = try HealthCounters(in: memory, slots: 1)
+    let sender = counters.sender(slot: 0, channel: channel)
+    var record = PredictionRecord()
+    record.text = String(repeating: "a", count: 8000)
+    for _ in 0..<4000 { sender.send(.prediction(record)) }
+    sender.flush()
+    let counts = counters.eventCounts
+    #expect(counts.sent + counts.dropped == 4000)
+    #expect(counts.sent > 0 && counts.dropped > 0)
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    var received = 0.0
+    while let bytes = channel.receive(into: &buffer) {
+      let parsed = HealthEvent.parse(bytes)
+      #expect(parsed.isWhole)
+      received += Double(parsed.events.count)
+    }
+    #expect(received == counts.sent)
+  }
+}
