@@ -59,6 +59,10 @@ let package = Package(
       name: "benchmark-server", dependencies: ["Serving", "Transformer", "JSON"],
       path: "Benchmarks/server"),
 
+    .executableTarget(
+      name: "drift-benchmark", dependencies: ["Health", "Training", "Transformer"],
+      path: "Benchmarks/drift", exclude: ["run"]),
+
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(
