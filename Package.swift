@@ -28,10 +28,13 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "JSON"),
+    .target(name: "Charts"),
     .target(name: "Tensor", dependencies: ["CKernels"]),
     .target(name: "Tokenization", dependencies: ["JSON"]),
     .target(name: "Transformer", dependencies: ["Tensor", "Tokenization", "JSON"]),
-    .target(name: "Training", dependencies: ["Transformer", "Tokenization", "Tensor", "JSON"]),
+    .target(
+      name: "Training",
+      dependencies: ["Transformer", "Tokenization", "Tensor", "JSON", "Charts"]),
     .target(
       name: "FileJobs", dependencies: ["Transformer", "Tokenization", "Training", "Tensor", "JSON"]),
     .target(name: "Doctor"),
@@ -48,8 +51,8 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Serving", "Settings", "FileJobs", "HTTP", "Training", "Transformer", "Tensor", "Health",
-        "Prefork", "Doctor",
+        "Serving", "Settings", "FileJobs", "HTTP", "Training", "Charts", "Transformer", "Tensor",
+        "Health", "Prefork", "Doctor",
         "JSON", log,
         argumentParser,
       ]),
@@ -72,7 +75,9 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"]),
+      dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"],
+      exclude: ["Fixtures"]),
+    .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
     .testTarget(name: "FileJobsTests", dependencies: ["FileJobs", "Transformer"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .executableTarget(name: "http-verdict", dependencies: ["HTTP"], path: "Tests/HTTPVerdict"),

@@ -15,6 +15,13 @@ static void scale_row(float *row, long n, float factor);
 static float exponentials(float *row, long n, float scale);
 static void dropout(float *x, long n, float p, uint32_t seed, uint32_t index);
 
+// Scores of rows start.. against all keys lose `slope` for each step of distance.
+static void subtract_distance(float *scores, long start, long rows, long length, float slope) {
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < length; j++)
+      scores[i * length + j] -= slope * fabsf((float)(start + i - j));
+}
+
 static void attention(const martlet_attention *a) {
   long length = a->length, size = a->head_size, stride = a->row_stride;
   float *keys = a->scratch;
@@ -27,6 +34,7 @@ static void attention(const martlet_attention *a) {
     float *scores = a->weights ? a->weights + start * length : block;
     martlet_operand queries = {a->query + start * stride, stride, 1};
     matmul_whole(queries, keys, rows, size, length, scores, length);
+    if (a->slope != 0) subtract_distance(scores, start, rows, length, a->slope / a->scale);
     // The sums divide the outputs, which are fewer than the scores.
     float inverse[ATTENTION_ROWS];
     for (long i = 0; i < rows; i++)

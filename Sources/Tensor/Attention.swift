@@ -70,10 +70,12 @@ extension Kernels {
   /// `fused` is [rows, 3 × width]: queries, keys and values side by side, each `heads` blocks wide.
   /// `output` is [rows, width]. With `weights` (heads × `layout.squares` floats) the softmax weights
   /// are kept for `attentionBackward`; without, only a block of them exists at a time.
+  /// `distanceSlopes`, one a head, are taken off the scores for each row of distance.
   public func attention(
     fused: Matrix, layout: RaggedRows, heads: Int, output: Matrix, weights: FloatBuffer? = nil,
-    dropout: Dropout = .none, scratch: AttentionScratch
+    dropout: Dropout = .none, distanceSlopes: [Float] = [], scratch: AttentionScratch
   ) {
+    precondition(distanceSlopes.isEmpty || distanceSlopes.count == heads, "a slope for each head")
     let shape = AttentionShape(
       fused: fused, layout: layout, heads: heads, weights: weights, dropout: dropout)
     precondition(output.rows == layout.rows && output.columns == shape.width, "output")
@@ -84,6 +86,7 @@ extension Kernels {
         min(jobs.lowerBound * pool.threads / (layout.count * heads), pool.threads - 1)]
       for job in jobs {
         var head = shape.head(job, output: output, dropout: dropout, scratch: block)
+        if !distanceSlopes.isEmpty { head.slope = distanceSlopes[job % heads] }
         table.pointee.attention(&head)
       }
     }
@@ -165,7 +168,8 @@ private struct AttentionShape {
       query: base, key: base + width, value: base + 2 * width, row_stride: fused.stride,
       output: output.base + layout.starts[sequence] * output.stride + head * headSize,
       output_stride: output.stride, length: length, head_size: headSize,
-      scale: 1 / Float(headSize).squareRoot(), dropout: dropout.probability, seed: dropout.seed,
+      scale: 1 / Float(headSize).squareRoot(), slope: 0, dropout: dropout.probability,
+      seed: dropout.seed,
       index: UInt32(truncatingIfNeeded: square), weights: weights.map { $0.base + square },
       scratch: scratch.base)
   }

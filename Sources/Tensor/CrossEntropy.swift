@@ -4,12 +4,12 @@ import Foundation
 public enum CrossEntropy {
   /// Mean over rows of −Σ q log softmax(logits), with q = (1 − s)·one-hot + s / classes, each row
   /// weighted by its class; `gradient` (same shape as `logits`, may be the same storage) gets
-  /// ∂loss/∂logits.
+  /// `scale` · ∂loss/∂logits.
   ///
   /// Shapes: logits [m, classes]; labels m values below `classes`; classWeights empty or one a class.
   public static func loss(
     logits: Matrix, labels: [Int], smoothing: Float = 0, classWeights: [Float] = [],
-    gradient: Matrix
+    scale: Double = 1, gradient: Matrix
   ) -> Double {
     let classes = logits.columns
     precondition(labels.count == logits.rows && gradient.count == logits.count, "shapes")
@@ -26,7 +26,7 @@ public enum CrossEntropy {
       for (index, value) in values.enumerated() {
         let target = share + (index == label ? 1 - Double(smoothing) : 0)
         sum -= weight * target * (value - logSum)
-        gradient[row, index] = Float(weight / total * (exp(value - logSum) - target))
+        gradient[row, index] = Float(scale * weight / total * (exp(value - logSum) - target))
       }
     }
     return sum / total

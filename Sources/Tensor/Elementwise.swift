@@ -126,20 +126,22 @@ public struct AdamWStep: Sendable {
   }
 
   var constants: martlet_adam {
-    func correction(_ beta: Float) -> Float {
-      var power = 1.0
-      var base = Double(beta)
-      var exponent = step
-      while exponent > 0 {
-        if exponent & 1 == 1 { power *= base }
-        base *= base
-        exponent >>= 1
-      }
-      return Float(1 - power)
-    }
-    return martlet_adam(
+    martlet_adam(
       learning_rate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
-      weight_decay: weightDecay, correction1: correction(beta1), correction2: correction(beta2),
-      gradient_scale: gradientScale)
+      weight_decay: weightDecay, correction1: Self.correction(beta1, step: step),
+      correction2: Self.correction(beta2, step: step), gradient_scale: gradientScale)
+  }
+
+  /// 1 − beta^step.
+  static func correction(_ beta: Float, step: Int) -> Float {
+    var power = 1.0
+    var base = Double(beta)
+    var exponent = step
+    while exponent > 0 {
+      if exponent & 1 == 1 { power *= base }
+      base *= base
+      exponent >>= 1
+    }
+    return Float(1 - power)
   }
 }

@@ -48,11 +48,15 @@ extension FloatBuffer {
   /// The numbers of `range` as little-endian binary32.
   public func bytes(_ range: Range<Int>) -> Data {
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "range outside the buffer")
-    var data = Data(capacity: range.count * 4)
-    for index in range {
-      withUnsafeBytes(of: base[index].bitPattern.littleEndian) { data.append(contentsOf: $0) }
-    }
-    return data
+    #if _endian(little)
+      return Data(bytes: base + range.lowerBound, count: range.count * 4)
+    #else
+      var data = Data(capacity: range.count * 4)
+      for index in range {
+        withUnsafeBytes(of: base[index].bitPattern.littleEndian) { data.append(contentsOf: $0) }
+      }
+      return data
+    #endif
   }
 
   /// binary16 widened by hand, since not every target has the type.

@@ -3,56 +3,7 @@ import Tensor
 import Tokenization
 import Transformer
 
-/// The size of a model trained from nothing.
-public struct ModelSize: Sendable, Equatable {
-  /// Tokens of the learned vocabulary.
-  public var vocabulary = 8000
-  /// Width of the residual stream.
-  public var width = 128
-  /// Encoder layers.
-  public var layers = 2
-  /// Attention heads.
-  public var heads = 4
-  /// Width inside the feed-forward block.
-  public var feedForward = 256
-  /// Longest input in tokens.
-  public var maximumTokens = 256
-  /// Dropout in training.
-  public var dropout: Float = 0.2
-  /// Where layer norms stand.
-  public var normalization = EncoderConfiguration.Normalization.post
-  /// How order enters.
-  public var positionalEncoding = PositionalEncoding.sinusoidal
-
-  /// The defaults.
-  public init() {}
-
-  /// - Throws: `TrainingError.badOption` for the first value that makes no sense.
-  public func validate() throws {
-    func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-      guard range.contains(value) else {
-        throw TrainingError.badOption(
-          name: name, value: "\(value)", allowed: "from \(range.lowerBound) to \(range.upperBound)")
-      }
-    }
-    try check("--vocabulary", vocabulary, 64...500_000)
-    try check("--width", width, 8...4096)
-    try check("--layers", layers, 1...48)
-    try check("--heads", heads, 1...64)
-    try check("--feed-forward", feedForward, 8...16384)
-    try check("--max-tokens", maximumTokens, 8...4096)
-    guard width % heads == 0 else {
-      throw TrainingError.badOption(
-        name: "--heads", value: "\(heads)", allowed: "a divisor of the width \(width)")
-    }
-    guard dropout >= 0 && dropout < 0.9 else {
-      throw TrainingError.badOption(
-        name: "--dropout", value: "\(dropout)", allowed: "at least 0 and below 0.9")
-    }
-  }
-}
-
-/// From labelled files to a trained model in memory.
+/// From labelled rows to a trained model in memory, from nothing or from another model's weights.
 public struct ClassifierTraining {
   /// Rows to learn from.
   public let training: LabeledDataset
@@ -60,23 +11,26 @@ public struct ClassifierTraining {
   public let validation: LabeledDataset
   /// Class names in order.
   public let labels: [String]
-  /// Learned from the training texts.
+  /// Learned from the training texts, or the other model's.
   public let tokenizer: Tokenizer
   /// The shape.
   public let configuration: EncoderConfiguration
+  /// The directory whose weights are the start; nil for a model from nothing.
+  public let base: String?
+  /// Training rows that hold nothing but unknown tokens.
+  public let unknownRows: Int
+  private let pretrained: PretrainedEncoder?
   private let examples: (training: [TrainingExample], validation: [TrainingExample])
 
-  /// Reads the files, learns the vocabulary, tokenises.
+  /// Learns the vocabulary and tokenises, for a model from nothing.
   ///
   /// - Throws: `TrainingError` naming file and line, or `TokenizationError`.
-  public init(training path: String, validation validationPath: String, size: ModelSize) throws {
+  public init(training: LabeledDataset, validation: LabeledDataset, size: ModelSize) throws {
     try size.validate()
-    training = try LabeledDataset(path: path)
-    validation = try LabeledDataset(path: validationPath)
-    labels = try training.trainingLabels()
+    let labels = try training.trainingLabels()
     var learning = VocabularyLearningOptions(size: size.vocabulary)
     learning.lowercase = true
-    tokenizer = try Tokenizer.learn(corpus: training.rows.map(\.text), options: learning)
+    let tokenizer = try Tokenizer.learn(corpus: training.rows.map(\.text), options: learning)
     var configuration = EncoderConfiguration(
       family: size.normalization == .pre ? .robertaPreLayerNorm : .distilbert,
       vocabularySize: tokenizer.vocabularySize, hiddenSize: size.width, layerCount: size.layers,
@@ -88,11 +42,46 @@ public struct ClassifierTraining {
       configuration.positionOffset = configuration.paddingID + 1
       configuration.tokenTypeCount = 1
     }
-    self.configuration = configuration
+    try self.init(
+      rows: training, validation, labels, tokenizer, configuration, pretrained: nil,
+      maximumTokens: size.maximumTokens)
+  }
+
+  /// Reads the model in `directory` to go on from: its tokenizer, its encoder, and its head where the
+  /// labels are the same.
+  ///
+  /// - Parameters:
+  ///   - maximumTokens: longest input; at most what the model bears.
+  ///   - dropout: nil for the model's own.
+  /// - Throws: `TrainingError`, `ModelError` or `TokenizationError`.
+  public init(
+    training: LabeledDataset, validation: LabeledDataset, from directory: String,
+    maximumTokens: Int, dropout: Float?, freshHead: Bool = false
+  ) throws {
+    let labels = try training.trainingLabels()
+    let pretrained = try PretrainedEncoder(
+      directory: directory, labels: labels, dropout: dropout, freshHead: freshHead)
+    try self.init(
+      rows: training, validation, labels, pretrained.tokenizer, pretrained.configuration,
+      pretrained: pretrained,
+      maximumTokens: min(maximumTokens, pretrained.maximumTokens))
+  }
+
+  private init(
+    rows training: LabeledDataset, _ validation: LabeledDataset, _ labels: [String],
+    _ tokenizer: Tokenizer, _ configuration: EncoderConfiguration, pretrained: PretrainedEncoder?,
+    maximumTokens: Int
+  ) throws {
+    (self.training, self.validation, self.labels) = (training, validation, labels)
+    (self.tokenizer, self.configuration, self.pretrained) = (tokenizer, configuration, pretrained)
+    base = pretrained?.directory
     examples = (
-      try Self.examples(training, labels, tokenizer, size.maximumTokens),
-      try Self.examples(validation, labels, tokenizer, size.maximumTokens)
+      try Self.examples(training, labels, tokenizer, maximumTokens),
+      try Self.examples(validation, labels, tokenizer, maximumTokens)
     )
+    let special = tokenizer.specialTokens
+    let empty = Set([special.classification, special.separator, special.unknown])
+    unknownRows = examples.training.count { $0.ids.allSatisfy(empty.contains) }
   }
 
   /// Tokenised rows of `dataset`.
@@ -107,21 +96,52 @@ public struct ClassifierTraining {
     }
   }
 
+  /// The weights that training starts from.
+  public func startingParameters(seed: UInt64) -> EncoderParameters {
+    if let pretrained { return pretrained.parameters(seed: seed) }
+    let parameters = EncoderParameters(configuration)
+    parameters.initialize(seed: seed)
+    return parameters
+  }
+
+  /// A trainer with the weights to start from.
+  ///
+  /// - Throws: `TrainingError.badOption`.
+  public func trainer(
+    options: TrainingOptions, kernels: Kernels, parameters: EncoderParameters? = nil
+  ) throws -> Trainer {
+    let special = tokenizer.specialTokens
+    let kept = Set([special.classification, special.separator])
+    return try Trainer(
+      parameters: parameters ?? startingParameters(seed: options.seed), options: options,
+      kernels: kernels, maskID: special.unknown, maskable: { !kept.contains($0) })
+  }
+
   /// Trains and returns the weights of the best validation.
   ///
-  /// - Throws: `TrainingError`.
+  /// - Throws: `TrainingError` or `CheckpointError`.
   public func run(
-    options: TrainingOptions, kernels: Kernels, report: (TrainingProgress) -> Void
+    options: TrainingOptions, kernels: Kernels, checkpoints: CheckpointStore? = nil,
+    report: (TrainingProgress) -> Void
   ) throws -> TrainingResult {
-    let parameters = EncoderParameters(configuration)
-    parameters.initialize(seed: options.seed)
-    let special = tokenizer.specialTokens
-    let kept = Set([special.classification, special.separator].compactMap { $0 })
-    let trainer = try Trainer(
-      parameters: parameters, options: options, kernels: kernels,
-      maskID: special.unknown ?? special.mask ?? 0,
-      maskable: { !kept.contains($0) })
+    let trainer = try trainer(options: options, kernels: kernels)
+    trainer.checkpoints = checkpoints
     return try trainer.train(
       examples.training, validation: examples.validation, report: report)
+  }
+
+  /// Tokenised training and validation rows.
+  public var tokenised: (training: [TrainingExample], validation: [TrainingExample]) { examples }
+
+  /// Writes the tokenizer's files to `directory`: those of the other model as they are, or the
+  /// learned ones.
+  ///
+  /// - Throws: `TokenizationError` or `ModelError`.
+  public func writeTokenizer(to directory: String) throws {
+    if let pretrained {
+      try pretrained.copyTokenizer(to: directory)
+    } else {
+      try tokenizer.write(to: directory)
+    }
   }
 }

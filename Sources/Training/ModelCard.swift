@@ -49,7 +49,7 @@ public struct ModelCard: Sendable {
       | validation macro-F1 | \(String(format: "%.4f", figures.macroF1)) |
       | validation loss | \(String(format: "%.4f", figures.loss)) |
       | best epoch | \(result.bestEpoch) of \(result.epochs) |
-      | learning rate | peak \(options.learningRate), warm-up over \(percent(options.warmupShare)) of the steps, \(options.decay) decay |
+      | learning rate | peak \(options.learningRate), warm-up \(options.warmup), schedule \(options.schedule.name) |
       | batch | \(options.batchSize) rows |
       | regularisation | weight decay \(options.weightDecay), word dropout \(options.wordDropout), label smoothing \(options.labelSmoothing), weight average \(options.averageDecay) |
       | seed | \(options.seed) |

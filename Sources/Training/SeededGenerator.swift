@@ -1,7 +1,7 @@
 import Foundation
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): small, fast, the same sequence for a seed everywhere.
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
+public struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equatable {
   private var state: UInt64
 
   /// A sequence of its own for each seed.

@@ -21,6 +21,11 @@ public enum TrainingError: Error, Equatable, LocalizedError {
   /// The loss stopped being a number.
   case diverged(step: Int, learningRate: Double)
 
+  /// Every run of a search failed.
+  case noTrialSucceeded(log: String)
+  /// The model to start from has 8-bit layers.
+  case quantizedBase(path: String)
+
   /// What, where and how to mend it.
   public var errorDescription: String? {
     switch self {
@@ -45,6 +50,12 @@ public enum TrainingError: Error, Equatable, LocalizedError {
         + "Mend the label, or add rows with it to the training file."
     case .badOption(let name, let value, let allowed):
       return "\(name) is \(value); it must be \(allowed)."
+    case .noTrialSucceeded(let log):
+      return "No run of the search succeeded. \(log) holds the first one's words."
+    case .quantizedBase(let path):
+      return
+        "\(path): its layers are in 8 bits, which cannot learn. Start from the model that it was "
+        + "quantised from."
     case .diverged(let step, let rate):
       return "The loss was no longer a number at step \(step) with learning rate \(rate). "
         + "Start again with a tenth of that rate: --learning-rate \(rate / 10)."

@@ -145,6 +145,8 @@ public final class Encoder {
   private let kernels: Kernels
   private let workspace = Workspace()
   private let scratch = AttentionScratch()
+  private let angles: RotaryAngles?
+  private let distanceSlopes: [Float]
   private let quantized = QuantizedRows()
   /// Sees what goes into each layer's products, by the weight's name in `EncoderParameters`; for
   /// measuring activations before quantising.
@@ -154,6 +156,11 @@ public final class Encoder {
   public init(_ weights: Weights, kernels: Kernels) {
     self.weights = weights
     self.kernels = kernels
+    let c = weights.parameters.configuration
+    distanceSlopes = c.distanceSlopes
+    angles =
+      c.positionalEncoding == .rotary
+      ? RotaryAngles(positions: c.maximumTokens, headSize: c.hiddenSize / c.headCount) : nil
   }
 
   /// Hidden states of all tokens, [tokens, d]; valid until the next call.
@@ -233,9 +240,11 @@ public final class Encoder {
     let fused = workspace.matrix(.fused, rows: hidden.rows, columns: 3 * d)
     observe(index, .fused, normed)
     linear(normed, packed.fused, bias: layer.fusedBias, output: fused)
+    if let angles { kernels.rotate(fused, layout, heads: configuration.headCount, angles) }
     var mixed = workspace.matrix(.mixed, rows: hidden.rows, columns: d)
     kernels.attention(
-      fused: fused, layout: layout, heads: configuration.headCount, output: mixed, scratch: scratch)
+      fused: fused, layout: layout, heads: configuration.headCount, output: mixed,
+      distanceSlopes: distanceSlopes, scratch: scratch)
     if firstTokensOnly {
       mixed = firstTokens(mixed, layout)
       hidden = firstTokens(hidden, layout)

@@ -92,6 +92,11 @@ public struct EncoderConfiguration: Sendable, Equatable {
   /// Activation between the head's two layers: DistilBERT has ReLU, the others tanh.
   public var headActivation: Activation { family == .distilbert ? .relu : .tanh }
 
+  /// What ALiBi takes off the scores for each token of distance, by head; empty otherwise.
+  public var distanceSlopes: [Float] {
+    positionalEncoding == .alibi ? PositionalEncoding.distanceSlopes(heads: headCount) : []
+  }
+
   /// Rows of the position table.
   public var positionCount: Int { maximumTokens + positionOffset }
 }

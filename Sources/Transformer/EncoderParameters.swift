@@ -129,7 +129,7 @@ public struct EncoderParameters: Sendable {
       positions = PositionalEncoding.sinusoids(
         positions: configuration.positionCount, width: configuration.hiddenSize)
     case .learned: positions = view("embeddings.positions")
-    case .none: positions = nil
+    case .rotary, .alibi, .none: positions = nil
     }
     tokenTypes = views["embeddings.tokenTypes"]
     (embeddingGain, embeddingShift) = (view("embeddings.norm.gain"), view("embeddings.norm.shift"))

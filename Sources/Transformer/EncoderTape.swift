@@ -21,7 +21,7 @@ public final class EncoderTape {
   private let parameters: EncoderParameters
   private let gradients: EncoderParameters
   private let c: EncoderConfiguration
-  private let arena = Arena()
+  private let arena = TapeArena()
   private let scratch = AttentionScratch()
   private var packed: [PackedLayer] = []
   private var head:
@@ -30,6 +30,9 @@ public final class EncoderTape {
   private var tapes: [LayerTape] = []
   private var batch: TokenBatch?
   private var seeds: UInt32?
+  /// Rows of the batch that are needed behind the last attention.
+  private var selected: [Int] = []
+  private let angles: RotaryAngles?
 
   private var embeddingSum, first, pooledInput, pooled, pooledDropped, finalInput: Matrix?
   private var embeddingStatistics, finalStatistics: LayerNormStatistics?
@@ -40,7 +43,9 @@ public final class EncoderTape {
     self.parameters = parameters
     self.gradients = gradients
     c = parameters.configuration
-    precondition(!c.labels.isEmpty, "training needs a head")
+    angles =
+      c.positionalEncoding == .rotary
+      ? RotaryAngles(positions: c.maximumTokens, headSize: c.hiddenSize / c.headCount) : nil
     packWeights()
   }
 
@@ -89,7 +94,15 @@ public final class EncoderTape {
 
   /// Logits [sequences, labels] of `batch`; `dropoutSeed` nil switches dropout off.
   public func forward(_ batch: TokenBatch, dropoutSeed: UInt32?) -> Matrix {
+    classify(
+      states(batch, rows: Array(batch.layout.starts.dropLast()), dropoutSeed: dropoutSeed))
+  }
+
+  /// Hidden states [rows, d] of the batch's tokens number `rows`, in that order; `dropoutSeed` nil
+  /// switches dropout off. Valid until the next call.
+  public func states(_ batch: TokenBatch, rows: [Int], dropoutSeed: UInt32?) -> Matrix {
     self.batch = batch
+    selected = rows
     seeds = dropoutSeed
     arena.reset()
     if tapes.isEmpty { tapes = parameters.layers.map { _ in LayerTape() } }
@@ -104,7 +117,7 @@ public final class EncoderTape {
       finalStatistics = statistics
       hidden = norm(hidden, gain, shift, statistics)
     }
-    return classify(hidden)
+    return hidden
   }
 
   private func dropout(_ probability: Float, _ place: UInt32) -> Dropout {
@@ -154,17 +167,19 @@ public final class EncoderTape {
     tape.normed = normed
     let fused = arena.matrix(input.rows, 3 * d)
     kernels.linear(normed, packed[index].fused, bias: layer.fusedBias, output: fused)
+    if let angles { kernels.rotate(fused, layout, heads: c.headCount, angles) }
     tape.fused = fused
     let weights = arena.buffer(c.headCount * layout.squares)
     tape.weights = weights
     let mixed = arena.matrix(input.rows, d)
     kernels.attention(
       fused: fused, layout: layout, heads: c.headCount, output: mixed, weights: weights,
-      dropout: dropout(c.attentionDropout, UInt32(index * 8 + 2)), scratch: scratch)
+      dropout: dropout(c.attentionDropout, UInt32(index * 8 + 2)),
+      distanceSlopes: c.distanceSlopes, scratch: scratch)
     // Only first tokens reach the head, so behind the last attention only their rows are needed.
     let last = index == tapes.count - 1
-    let kept = last ? firstRows(mixed, layout) : mixed
-    let residual = last ? firstRows(input, layout) : input
+    let kept = last ? selectedRows(mixed) : mixed
+    let residual = last ? selectedRows(input) : input
     tape.mixed = kept
     let sum = arena.matrix(kept.rows, d)
     kernels.linear(kept, packed[index].output, bias: layer.outputBias, output: sum)
@@ -200,8 +215,8 @@ public final class EncoderTape {
   }
 
   private func classify(_ hidden: Matrix) -> Matrix {
-    guard let head, let batch else { preconditionFailure("training needs a head") }
-    let rows = batch.layout.count
+    guard let head else { preconditionFailure("training needs a head") }
+    let rows = hidden.rows
     let first = hidden
     self.first = first
     let input = arena.matrix(rows, c.hiddenSize)
@@ -216,30 +231,35 @@ public final class EncoderTape {
     return logits
   }
 
-  private func firstRows(_ rows: Matrix, _ layout: RaggedRows) -> Matrix {
-    let first = arena.matrix(layout.count, rows.columns)
-    for sequence in 0..<layout.count {
-      first.setRow(sequence, from: rows, row: layout.starts[sequence])
-    }
-    return first
+  private func selectedRows(_ rows: Matrix) -> Matrix {
+    let chosen = arena.matrix(selected.count, rows.columns)
+    for (target, row) in selected.enumerated() { chosen.setRow(target, from: rows, row: row) }
+    return chosen
   }
 
   // MARK: Backward
 
-  /// Adds ∂loss/∂parameters to the gradients, from ∂loss/∂logits of the last forward pass.
-  public func backward(_ logitsGradient: Matrix) {
+  /// Adds ∂loss/∂parameters to the gradients, from ∂loss/∂logits of the last forward pass, down to
+  /// `depth`: 0 for all, i + 1 for encoder layer i and above, layers + 1 for the head alone.
+  public func backward(_ logitsGradient: Matrix, downTo depth: Int = 0) {
+    let gradient = classifyBackward(logitsGradient)
+    if depth <= c.layerCount { backwardStates(gradient, downTo: depth) }
+  }
+
+  /// The same from ∂loss/∂states of the last call of `states`.
+  public func backwardStates(_ statesGradient: Matrix, downTo depth: Int = 0) {
     guard let batch else { preconditionFailure("backward comes after forward") }
-    var gradient = classifyBackward(logitsGradient)
+    var gradient = statesGradient
     if let gain = parameters.finalGain, let dGain = gradients.finalGain,
       let dShift = gradients.finalShift, let finalInput, let finalStatistics
     {
       gradient = normBackward(gradient, finalInput, gain, finalStatistics, dGain, dShift)
     }
-    for index in tapes.indices.reversed() {
+    for index in tapes.indices.reversed() where index + 1 >= depth {
       gradient = feedForwardBackward(index, gradient)
       gradient = attendBackward(index, gradient, batch.layout)
     }
-    embedBackward(gradient, batch)
+    if depth == 0 { embedBackward(gradient, batch) }
   }
 
   private func linearBackward(
@@ -342,14 +362,17 @@ public final class EncoderTape {
       bias: d.outputBias)
     var residualGradient = sumGradient
     if index == tapes.count - 1 {
-      mixedGradient = firstRowsBackward(mixedGradient, layout)
-      residualGradient = firstRowsBackward(sumGradient, layout)
+      mixedGradient = selectedRowsBackward(mixedGradient, layout)
+      residualGradient = selectedRowsBackward(sumGradient, layout)
     }
     let fusedGradient = arena.matrix(fused.rows, fused.columns)
     kernels.attentionBackward(
       outputGradient: mixedGradient, fused: fused, layout: layout, heads: c.headCount,
       weights: weights, dropout: dropout(c.attentionDropout, UInt32(index * 8 + 2)),
       fusedGradient: fusedGradient, scratch: scratch)
+    if let angles {
+      kernels.rotate(fusedGradient, layout, heads: c.headCount, angles, backwards: true)
+    }
     let normedGradient = linearBackward(
       fusedGradient, input: normed, back: packed[index].fusedBack, weight: d.fusedWeight,
       bias: d.fusedBias)
@@ -362,12 +385,10 @@ public final class EncoderTape {
     return residualGradient
   }
 
-  private func firstRowsBackward(_ gradient: Matrix, _ layout: RaggedRows) -> Matrix {
+  private func selectedRowsBackward(_ gradient: Matrix, _ layout: RaggedRows) -> Matrix {
     let all = arena.matrix(layout.rows, gradient.columns)
     all.zero()
-    for sequence in 0..<layout.count {
-      all.setRow(layout.starts[sequence], from: gradient, row: sequence)
-    }
+    for (source, row) in selected.enumerated() { all.setRow(row, from: gradient, row: source) }
     return all
   }
 
@@ -388,27 +409,5 @@ public final class EncoderTape {
         batch.positions(offset: c.positionOffset), outputGradient: gradient,
         tableGradient: positions)
     }
-  }
-}
-
-/// Hands out the buffers of one training step in order and takes them all back at the next one's
-/// start, so that steps after the first allocate nothing.
-private final class Arena {
-  private var buffers: [FloatBuffer] = []
-  private var next = 0
-
-  func reset() { next = 0 }
-
-  func buffer(_ count: Int) -> FloatBuffer {
-    defer { next += 1 }
-    if next < buffers.count, buffers[next].count >= count { return buffers[next] }
-    // A quarter of headroom, so that slightly larger batches do not allocate again.
-    let fresh = FloatBuffer(count: count + count / 4)
-    if next < buffers.count { buffers[next] = fresh } else { buffers.append(fresh) }
-    return fresh
-  }
-
-  func matrix(_ rows: Int, _ columns: Int) -> Matrix {
-    Matrix(buffer(rows * columns), rows: rows, columns: columns)
   }
 }

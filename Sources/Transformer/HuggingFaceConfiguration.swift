@@ -41,8 +41,13 @@ public enum HuggingFaceConfiguration {
         problem: "(\(configuration.headCount)) does not divide the width "
           + "\(configuration.hiddenSize)")
     }
-    if json["martlet_positional_encoding"]?.stringValue == PositionalEncoding.none.rawValue {
-      configuration.positionalEncoding = .none
+    if let name = json["martlet_positional_encoding"]?.stringValue {
+      guard let encoding = PositionalEncoding(rawValue: name) else {
+        throw ModelError.unsupported(
+          path: path, what: "martlet_positional_encoding \"\(name.prefix(100))\"",
+          supported: PositionalEncoding.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      configuration.positionalEncoding = encoding
     }
     configuration.paddingID = try reader.count(
       "pad_token_id", family == .bert || family == .distilbert ? 0 : 1)
@@ -158,7 +163,9 @@ public enum HuggingFaceConfiguration {
     json["max_position_embeddings"] = JSONValue(c.positionCount)
     json["pad_token_id"] = JSONValue(c.paddingID)
     if c.family == .distilbert { putDistilBERT(c, &json) } else { putBERTLike(c, &json) }
-    if c.positionalEncoding == .none { json["martlet_positional_encoding"] = "none" }
+    if [.none, .rotary, .alibi].contains(c.positionalEncoding) {
+      json["martlet_positional_encoding"] = .string(c.positionalEncoding.rawValue)
+    }
     if !c.labels.isEmpty {
       json["problem_type"] = "single_label_classification"
       var (names, indices) = (JSONObject(), JSONObject())

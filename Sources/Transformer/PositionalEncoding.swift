@@ -8,8 +8,18 @@ public enum PositionalEncoding: String, Sendable, CaseIterable {
   case sinusoidal
   /// A trained vector for each place.
   case learned
+  /// Queries and keys turn by their places (Su et al., 2021).
+  case rotary
+  /// Attention scores fall with distance, in each head at its own rate (Press, Smith and Lewis,
+  /// 2022), here to both sides.
+  case alibi
   /// Nothing: the encoder then sees a bag of tokens. What the others are for can be measured.
   case none
+
+  /// ALiBi's slopes for `heads` heads: 2^(−8·h / heads) for h from 1.
+  public static func distanceSlopes(heads: Int) -> [Float] {
+    (1...max(1, heads)).map { Float(pow(2, -8 * Double($0) / Double(heads))) }
+  }
 
   /// The sinusoidal table, [positions, width], by the formula above.
   public static func sinusoids(positions: Int, width: Int) -> Matrix {

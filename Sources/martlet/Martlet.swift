@@ -17,8 +17,8 @@ struct Martlet: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Serve.self, Train.self, Eval.self, Predict.self, Embed.self, Tokenize.self, Inspect.self,
-      Quantize.self,
+      Serve.self, Train.self, Schedule.self, LRFind.self, Tune.self, Study.self, Eval.self,
+      Predict.self, Embed.self, Tokenize.self, Inspect.self, Quantize.self,
       Profile.self,
       Bench.self, Manual.self, Doctor.self,
     ])

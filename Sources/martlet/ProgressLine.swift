@@ -7,6 +7,9 @@ struct ProgressLine {
   private var lastShown = ContinuousClock.now - .seconds(1)
 
   mutating func show(_ p: TrainingProgress) {
+    if let message = p.message {
+      FileHandle.standardError.write(Data(((isTerminal ? "\r\u{1B}[K" : "") + message + "\n").utf8))
+    }
     let now = ContinuousClock.now
     guard p.validation != nil || (isTerminal && now - lastShown > .milliseconds(200)) else {
       return

@@ -1,5 +1,7 @@
 import ArgumentParser
+import FileJobs
 import Foundation
+import JSON
 import Serving
 import Tensor
 import Training
@@ -9,107 +11,87 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a classifier from labelled text.",
     discussion: """
-      DATA and the validation file hold one `label<TAB>text` a line, UTF-8, without a header. The \
-      vocabulary is learned from DATA. The weights of the best validation are kept.
+      Without a header a file is `label<TAB>text`, UTF-8. The weights of the best validation are kept. \
+      Without --from a model is trained from nothing, with a vocabulary learned from DATA; with it, \
+      another model's weights go on learning, at a lower rate.
 
       Examples:
-        martlet train train.tsv --validation validation.tsv -o my-model
+        martlet train train.tsv -o my-model
         martlet train train.tsv --validation validation.tsv -o my-model \\
-          --learning-rate 5e-4 --epochs 30 --decay cosine
+          --learning-rate 5e-4 --epochs 30 --schedule cosine
+        martlet train train.tsv --validation validation.tsv --from all-MiniLM-L6-v2 -o tuned
+        martlet train reviews.csv --column review --label-column stars -o stars
       """)
 
-  @Argument(help: "Labelled rows to learn from.") var data: String
-  @Option(help: "Labelled rows to stop by.") var validation: String
+  @OptionGroup var source: DataFlags
   @Option(name: .shortAndLong, help: "Folder for the model, made if missing.") var output: String
-
-  @Option(help: "Highest learning rate.") var learningRate = TrainingOptions().learningRate
-  @Option(help: "Multiplies the rate of the embedding tables.")
-  var embeddingRateScale = TrainingOptions().embeddingRateScale
-  @Option(help: "Fall of the rate: \(LearningRateSchedule.Decay.names.joined(separator: ", ")).")
-  var decay = "linear"
-  @Option(help: "Share of the steps that warm up.") var warmup = TrainingOptions().warmupShare
-  @Option(help: "Passes over the data at most.") var epochs = TrainingOptions().epochs
-  @Option(help: "Rows a step.") var batch = TrainingOptions().batchSize
-  @Option(help: "Epochs without a better validation before stopping; 0 never stops.")
-  var patience = TrainingOptions().patience
-  @Option(help: "Decoupled weight decay.") var weightDecay = TrainingOptions().weightDecay
-  @Option(help: "Longest gradient; 0 switches clipping off.") var clip = TrainingOptions().clipNorm
-  @Option(help: "Share of probability spread over all labels.")
-  var labelSmoothing = TrainingOptions().labelSmoothing
-  @Option(help: "Share of tokens hidden at each step.") var wordDropout = TrainingOptions()
-    .wordDropout
-  @Option(help: "Factor of the weights' moving average; 0 for none.")
-  var average = TrainingOptions().averageDecay
-  @Option(help: "Decides initial weights, order and dropout.") var seed = TrainingOptions().seed
-
-  @Option(help: "Tokens of the vocabulary.") var vocabulary = ModelSize().vocabulary
-  @Option(help: "Width of the model.") var width = ModelSize().width
-  @Option(help: "Encoder layers.") var layers = ModelSize().layers
-  @Option(help: "Attention heads.") var heads = ModelSize().heads
-  @Option(help: "Width inside the feed-forward block.") var feedForward = ModelSize().feedForward
-  @Option(help: "Longest input in tokens.") var maxTokens = ModelSize().maximumTokens
-  @Option(help: "Dropout.") var dropout = ModelSize().dropout
-  @Option(help: "Place of the layer norms: post, pre.") var normalization = "post"
-  @Option(help: "Positional encoding: sinusoidal, learned, none.") var positions = "sinusoidal"
-  @Option(help: "Threads; 0 for all cores.") var threads = 0
+  @OptionGroup var tune: FineTuneFlags
+  @OptionGroup var training: TrainingFlags
+  @OptionGroup var model: ModelFlags
+  @Flag(help: "Go on from the checkpoint of a broken run of the same command.") var resume = false
+  @Option(help: "Folder for checkpoints. [default: OUTPUT/checkpoint]") var checkpoint: String?
+  @Option(help: "Seconds between checkpoints inside an epoch; 0 keeps none.")
+  var checkpointEvery = 60.0
+  @Option(help: "Stop behind this many epochs and keep the checkpoint, to go on with --resume.")
+  var stopAfter: Int?
+  @Option(help: "Write the figures to this file as JSON.") var result: String?
+  @Flag(help: "Write no model, only the result and the checkpoint.") var noModel = false
   @Option(help: "Where the data is from and its licence, for the model card.")
   var dataSource = "not stated"
 
   func run() throws {
-    var size = ModelSize()
-    (size.vocabulary, size.width, size.layers) = (vocabulary, width, layers)
-    (size.heads, size.feedForward, size.maximumTokens) = (heads, feedForward, maxTokens)
-    size.dropout = dropout
-    size.normalization = try choice("--normalization", normalization)
-    size.positionalEncoding = try choice("--positions", positions)
-    let options = try trainingOptions()
+    var options = try training.options(tune, width: model.width)
+    options.stopAfterEpochs = stopAfter
     try options.validate()
-    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
-    let kernels = try Kernels.best(threads: cores)
-    let job = try ClassifierTraining(training: data, validation: validation, size: size)
-    let architecture = describe(job.configuration)
+    let kernels = try Kernels.best(threads: training.cores)
+    let job = try TrainingJob.make(source, tune, model, seed: options.seed)
+    print(TrainingJob.summary(job))
+    for warning in TrainingJob.warnings(job) { Self.say(warning) }
+    let architecture = TrainingJob.describe(job.configuration)
     print(
-      "\(job.training.rows.count) training and \(job.validation.rows.count) validation rows, "
-        + "\(job.labels.count) labels, \(job.tokenizer.vocabularySize) tokens")
-    print("\(architecture); kernels \(kernels.name), \(cores) threads, seed \(seed)")
+      "\(architecture); kernels \(kernels.name), \(training.cores) threads, seed \(options.seed)")
     var line = ProgressLine()
-    let result = try job.run(options: options, kernels: kernels) { line.show($0) }
-    try save(job, result, options, architecture)
-  }
-
-  private func trainingOptions() throws -> TrainingOptions {
-    var options = TrainingOptions()
-    guard let fall = LearningRateSchedule.Decay(name: decay) else {
-      throw TrainingError.badOption(
-        name: "--decay", value: decay,
-        allowed: "one of " + LearningRateSchedule.Decay.names.joined(separator: ", "))
+    let store = try checkpoints()
+    let outcome = try job.run(options: options, kernels: kernels, checkpoints: store) {
+      line.show($0)
     }
-    (options.learningRate, options.decay, options.warmupShare) = (learningRate, fall, warmup)
-    (options.epochs, options.batchSize, options.patience) = (epochs, batch, patience)
-    (options.weightDecay, options.clipNorm) = (weightDecay, clip)
-    (options.labelSmoothing, options.wordDropout) = (labelSmoothing, wordDropout)
-    options.embeddingRateScale = embeddingRateScale
-    (options.averageDecay, options.seed) = (average, seed)
-    return options
+    if let result { try write(outcome, options, to: result) }
+    print(figures(outcome))
+    if noModel { return }
+    try save(job, outcome, options, architecture)
+    if stopAfter == nil { store?.remove() }
   }
 
-  private func choice<Value: RawRepresentable & CaseIterable>(
-    _ name: String, _ text: String
-  ) throws -> Value where Value.RawValue == String {
-    guard let value = Value(rawValue: text) else {
-      throw TrainingError.badOption(
-        name: name, value: text,
-        allowed: "one of " + Value.allCases.map(\.rawValue).joined(separator: ", "))
+  private func checkpoints() throws -> CheckpointStore? {
+    guard checkpointEvery > 0 || resume || stopAfter != nil else { return nil }
+    return try CheckpointStore(
+      directory: checkpoint ?? output + "/checkpoint",
+      interval: checkpointEvery > 0 ? checkpointEvery : 60, resumes: resume)
+  }
+
+  private func figures(_ result: TrainingResult) -> String {
+    let v = result.validation
+    return String(
+      format: "best epoch %d: validation accuracy %.2f %%, macro-F1 %.4f, loss %.4f",
+      result.bestEpoch, v.accuracy * 100, v.macroF1, v.loss)
+  }
+
+  private func write(
+    _ result: TrainingResult, _ options: TrainingOptions, to path: String
+  ) throws {
+    let json: JSONValue = [
+      "accuracy": JSONValue(result.validation.accuracy),
+      "macro_f1": JSONValue(result.validation.macroF1), "loss": JSONValue(result.validation.loss),
+      "best_epoch": JSONValue(result.bestEpoch), "epochs": JSONValue(result.epochs),
+      "steps": JSONValue(result.steps), "tokens": JSONValue(result.tokens),
+      "seconds": JSONValue(result.seconds), "learning_rate": JSONValue(options.learningRate),
+    ]
+    do {
+      try Data(json.serializedBytes(pretty: true)).write(
+        to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw CheckpointError.unwritable(path: path, reason: error.localizedDescription)
     }
-    return value
-  }
-
-  private func describe(_ c: EncoderConfiguration) -> String {
-    let count = EncoderParameters(c).entries.reduce(0) { $0 + $1.range.count }
-    return
-      "\(c.layerCount)-layer Transformer encoder, width \(c.hiddenSize), \(c.headCount) heads, "
-      + "\(c.positionalEncoding.rawValue) positions, \(c.normalization.rawValue)-norm, "
-      + "\(count) parameters"
   }
 
   private func save(
@@ -117,7 +99,7 @@ struct Train: ParsableCommand {
     _ architecture: String
   ) throws {
     try ModelDirectory.write(result.parameters, to: output)
-    try job.tokenizer.write(to: output)
+    try job.writeTokenizer(to: output)
     let command = (["martlet"] + CommandLine.arguments.dropFirst()).map { word in
       word.contains(" ") ? "'\(word)'" : word
     }.joined(separator: " ")
@@ -127,17 +109,90 @@ struct Train: ParsableCommand {
       architecture: architecture, options: options, result: result)
     try Data(card.markdown.utf8).write(
       to: URL(fileURLWithPath: output + "/README.md"), options: .atomic)
+    let report = TrainingReport(
+      job, options: options, result: result, kernels: try Kernels.best(threads: training.cores))
+    try Data(
+      report.html(name: card.name, command: command, architecture: architecture).utf8
+    ).write(to: URL(fileURLWithPath: output + "/report.html"), options: .atomic)
+    let extra: JSONValue = [
+      "temperature": JSONValue(report.temperature),
+      "validation_accuracy": JSONValue(result.validation.accuracy),
+    ]
+    try Data(extra.serializedBytes(pretty: true)).write(
+      to: URL(fileURLWithPath: output + "/martlet.json"), options: .atomic)
     try ReferenceMeasurement.write(
       directory: output,
       rows: job.validation.rows.map { .init(text: $0.text, label: $0.label) },
-      threads: max(1, threads))
-    let figures = result.validation
-    print(
-      String(
-        format: "best epoch %d: validation accuracy %.2f %%, macro-F1 %.4f, loss %.4f",
-        result.bestEpoch, figures.accuracy * 100, figures.macroF1, figures.loss))
+      threads: training.cores)
     print(
       "wrote \(output) (\(String(format: "%.0f", result.seconds)) s); "
-        + "try: martlet serve \(output)")
+        + "report: \(output)/report.html; try: martlet serve \(output)")
+  }
+
+  static func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+}
+
+/// What `train`, `tune` and `lr-find` have in common.
+enum TrainingJob {
+  static func make(
+    _ source: DataFlags, _ tune: FineTuneFlags, _ model: ModelFlags, seed: UInt64
+  ) throws -> ClassifierTraining {
+    func read(_ path: String) throws -> LabeledDataset {
+      try LabeledDataset.read(
+        path: path, textColumn: source.column, labelColumn: source.labelColumn)
+    }
+    var training = try read(source.data)
+    var validation: LabeledDataset
+    if let path = source.validation {
+      validation = try read(path)
+    } else {
+      guard source.holdOut > 0 && source.holdOut < 1 else {
+        throw TrainingError.badOption(
+          name: "--hold-out", value: "\(source.holdOut)", allowed: "above 0 and below 1")
+      }
+      (training, validation) = training.split(share: source.holdOut, seed: seed)
+      if validation.rows.isEmpty {
+        throw TrainingError.noRows(path: "what is held out of \(source.data)")
+      }
+    }
+    if let from = tune.from {
+      return try ClassifierTraining(
+        training: training, validation: validation, from: from, maximumTokens: model.maxTokens,
+        dropout: model.dropout, freshHead: tune.newHead)
+    }
+    return try ClassifierTraining(
+      training: training, validation: validation, size: model.size())
+  }
+
+  static func summary(_ job: ClassifierTraining) -> String {
+    "\(job.training.rows.count) training and \(job.validation.rows.count) validation rows, "
+      + "\(job.labels.count) labels, \(job.tokenizer.vocabularySize) tokens"
+      + (job.base.map { "; going on from \($0)" } ?? "")
+  }
+
+  /// What in the data a user should look at, though training goes on.
+  static func warnings(_ job: ClassifierTraining) -> [String] {
+    var warnings: [String] = []
+    let conflicts = job.training.conflicts
+    if let first = conflicts.first {
+      warnings.append(
+        "warning: \(conflicts.count) texts of \(job.training.path) stand there with several labels; "
+          + "the first in lines \(first.lines.prefix(5).map(String.init).joined(separator: ", ")) "
+          + "as \(first.labels.prefix(5).joined(separator: ", ")). At most one of them is right")
+    }
+    if job.unknownRows > 0 {
+      warnings.append(
+        "warning: \(job.unknownRows) training rows hold no token that the vocabulary knows; "
+          + "nothing can be learned from them")
+    }
+    return warnings
+  }
+
+  static func describe(_ c: EncoderConfiguration) -> String {
+    let count = EncoderParameters(c).entries.reduce(0) { $0 + $1.range.count }
+    return
+      "\(c.layerCount)-layer Transformer encoder, width \(c.hiddenSize), \(c.headCount) heads, "
+      + "\(c.positionalEncoding.rawValue) positions, \(c.normalization.rawValue)-norm, "
+      + "\(count) parameters"
   }
 }

@@ -14,7 +14,9 @@ private func rows(_ count: Int, seed: UInt64) -> [TrainingExample] {
   }
 }
 
-private func train(_ options: TrainingOptions, threads: Int) throws -> TrainingResult {
+private func train(
+  _ options: TrainingOptions, threads: Int, checkpoints: CheckpointStore? = nil
+) throws -> TrainingResult {
   var configuration = EncoderConfiguration(
     vocabularySize: 30, hiddenSize: 32, layerCount: 2, headCount: 2, feedForwardSize: 64,
     maximumTokens: 16, labels: ["a", "b"])
@@ -24,6 +26,7 @@ private func train(_ options: TrainingOptions, threads: Int) throws -> TrainingR
   let trainer = try Trainer(
     parameters: parameters, options: options, kernels: Kernels.best(threads: threads), maskID: 1,
     maskable: { $0 > 3 })
+  trainer.checkpoints = checkpoints
   return try trainer.train(rows(200, seed: 1), validation: rows(50, seed: 2)) { _ in }
 }
 
@@ -49,34 +52,171 @@ struct TrainerTests {
     #expect(one.values(0..<one.count) != other.values(0..<other.count))
   }
 
-  @Test("A rate that makes the loss no number is an error with a mend, or the options refuse it")
-  func badRates() throws {
-    for rate in [0, -1, .nan, 1e9] {
+  @Test("Rates that make no sense are refused by name", arguments: [0, -1, .nan, 1e9, .infinity])
+  func badRates(rate: Double) throws {
+    var options = TrainingOptions()
+    options.learningRate = rate
+    let error = #expect(throws: TrainingError.self) { try options.validate() }
+    #expect(error?.localizedDescription.contains("--learning-rate") == true)
+  }
+
+  @Test("A rate 30 times too high still ends within 2 points of the usual")
+  func highRate() throws {
+    var options = TrainingOptions()
+    (options.epochs, options.wordDropout) = (10, 0)
+    let usual = try train(options, threads: 1)
+    options.learningRate *= 30
+    let high = try train(options, threads: 1)
+    #expect(high.validation.accuracy > usual.validation.accuracy - 0.02)
+    #expect(!high.history.events.isEmpty)
+    options.watchesLoss = false
+    let unwatched = try train(options, threads: 1)
+    #expect(unwatched.validation.accuracy < usual.validation.accuracy - 0.02)
+  }
+
+  @Test("A batch larger than the data and a warm-up longer than the run are refused")
+  func outgrown() throws {
+    var options = TrainingOptions()
+    options.batchSize = 201
+    #expect(throws: TrainingError.self) { try train(options, threads: 1) }
+    options = TrainingOptions()
+    (options.epochs, options.warmup) = (1, .steps(7))
+    #expect(throws: TrainingError.self) { try train(options, threads: 1) }
+  }
+
+  @Test("A run that was broken off and resumed has the bits of an unbroken one")
+  func resuming() throws {
+    let folder = NSTemporaryDirectory() + "martlet-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    for kind in [OptimizerOptions.Kind.adamw, .adafactor] {
       var options = TrainingOptions()
-      options.learningRate = rate
-      #expect(throws: TrainingError.self) { try options.validate() }
+      (options.epochs, options.averageDecay, options.optimizer.kind) = (4, 0.9, kind)
+      let whole = try train(options, threads: 1).parameters.buffer
+      options.stopAfterEpochs = 2
+      let part = try train(
+        options, threads: 2, checkpoints: CheckpointStore(directory: folder, resumes: false))
+      #expect(part.epochs == 2)
+      options.stopAfterEpochs = nil
+      let rest = try train(
+        options, threads: 1, checkpoints: CheckpointStore(directory: folder, resumes: true)
+      )
+      #expect(rest.epochs == 4)
+      let buffer = rest.parameters.buffer
+      #expect(whole.values(0..<whole.count) == buffer.values(0..<buffer.count))
     }
   }
-}
 
-@Suite("Learning-rate schedules equal transformers'")
-struct LearningRateScheduleTests {
-  @Test func warmupAndDecays() {
-    func rates(_ decay: LearningRateSchedule.Decay, _ steps: [Int]) -> [Double] {
-      let schedule = LearningRateSchedule(
-        peak: 2, warmupSteps: 10, totalSteps: 110, decay: decay)
-      return steps.map { schedule.rate(at: $0) }
+  @Test(
+    "A checkpoint of other options, or one that was cut, is refused; a folder that cannot be written is named"
+  )
+  func badCheckpoints() throws {
+    let folder = NSTemporaryDirectory() + "martlet-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var options = TrainingOptions()
+    (options.epochs, options.stopAfterEpochs) = (3, 1)
+    let store = try CheckpointStore(directory: folder, resumes: false)
+    _ = try train(options, threads: 1, checkpoints: store)
+    options.weightDecay = 0.5
+    #expect(throws: CheckpointError.otherRun(path: store.path)) {
+      try train(
+        options, threads: 1, checkpoints: CheckpointStore(directory: folder, resumes: true))
     }
-    func close(_ a: [Double], _ b: [Double]) -> Bool {
-      zip(a, b).allSatisfy { abs($0 - $1) < 1e-12 }
+    let data = try Data(contentsOf: URL(fileURLWithPath: store.path))
+    try data.dropLast(100).write(to: URL(fileURLWithPath: store.path))
+    #expect(throws: CheckpointError.self) {
+      try train(
+        options, threads: 1, checkpoints: CheckpointStore(directory: folder, resumes: true))
     }
-    let steps = [0, 5, 10, 60, 110, 200]
-    #expect(close(rates(.linear, steps), [0, 1, 2, 1, 0, 0]))
-    #expect(close(rates(.cosine, steps), [0, 1, 2, 1, 0, 0]))
-    #expect(close(rates(.constant, steps), [0, 1, 2, 2, 2, 2]))
-    #expect(close(rates(.polynomial(power: 2), steps), [0, 1, 2, 0.5, 0, 0]))
-    #expect(close(rates(.exponential(final: 0.01), steps), [0, 1, 2, 0.2, 0.02, 0.02]))
-    #expect(close(rates(.inverseSquareRoot, [0, 5, 10, 40, 90]), [0, 1, 2, 1, 2.0 / 3]))
+    #expect(throws: CheckpointError.self) {
+      try CheckpointStore(directory: "/proc/nowhere", resumes: false)
+    }
+  }
+
+  @Test("Frozen tensors keep their bits, the others learn")
+  func freezing() throws {
+    func changed(_ set: (inout TrainingOptions) -> Void) throws -> Set<String> {
+      var options = TrainingOptions()
+      (options.epochs, options.patience) = (2, 0)
+      set(&options)
+      let result = try train(options, threads: 1)
+      let start = EncoderParameters(result.parameters.configuration)
+      start.initialize(seed: options.seed)
+      return Set(
+        start.entries.filter {
+          start.buffer.values($0.range) != result.parameters.buffer.values($0.range)
+        }.map { $0.name.split(separator: ".").prefix(2).joined(separator: ".") })
+    }
+    let all = try changed { _ in }
+    #expect(all.contains("embeddings.words") && all.contains("layers.0"))
+    #expect(try changed { $0.freezesEmbeddings = true } == all.filter { !$0.hasPrefix("embed") })
+    #expect(
+      try changed { $0.frozenLayers = 1 } == ["layers.1", "head.pool", "head.classifier"])
+    #expect(
+      try changed {
+        $0.headEpochs = 1; $0.stopAfterEpochs = 1
+      } == ["head.pool", "head.classifier"])
+    #expect(
+      try changed { $0.unfreezeEpochs = 5 } == ["layers.1", "head.pool", "head.classifier"])
+  }
+
+  @Test("Lower layers learn at a lower rate under layer-wise decay")
+  func layerDecay() throws {
+    func change(_ decay: Double, _ name: String) throws -> Double {
+      var options = TrainingOptions()
+      (options.epochs, options.layerDecay, options.weightDecay) = (1, decay, 0)
+      let result = try train(options, threads: 1).parameters
+      let start = EncoderParameters(result.configuration)
+      start.initialize(seed: options.seed)
+      let entry = try #require(start.entries.first { $0.name == name })
+      return zip(start.buffer.values(entry.range), result.buffer.values(entry.range))
+        .reduce(0) { $0 + Double(abs($1.0 - $1.1)) }
+    }
+    let name = "layers.0.attention.output.weight"
+    #expect(try change(0.1, name) < 0.05 * change(1, name))
+    let head = "head.classifier.weight"
+    #expect(try change(0.1, head) > 0.5 * change(1, head))
+  }
+
+  @Test("Parts that are accumulated make the gradient of the whole batch")
+  func accumulation() throws {
+    var configuration = EncoderConfiguration(
+      vocabularySize: 30, hiddenSize: 16, layerCount: 1, headCount: 2, feedForwardSize: 32,
+      maximumTokens: 16, labels: ["a", "b"])
+    configuration.dropout = 0
+    let parameters = EncoderParameters(configuration)
+    parameters.initialize(seed: 3)
+    let kernels = try Kernels.best()
+    let examples = rows(9, seed: 4)
+    func gradient(_ parts: [Range<Int>]) -> [Float] {
+      let gradients = EncoderParameters(configuration)
+      let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
+      for part in parts {
+        let batch = examples[part]
+        let logits = tape.forward(TokenBatch(batch.map(\.ids)), dropoutSeed: nil)
+        _ = CrossEntropy.loss(
+          logits: logits, labels: batch.map(\.label), scale: Double(part.count) / 9,
+          gradient: logits)
+        tape.backward(logits)
+      }
+      return gradients.buffer.values(0..<gradients.buffer.count)
+    }
+    for (a, b) in zip(gradient([0..<9]), gradient([0..<4, 4..<8, 8..<9])) {
+      #expect(abs(a - b) < 1e-5)
+    }
+  }
+
+  @Test("Balanced weights are scikit-learn's, and every optimiser learns the task")
+  func optimisers() throws {
+    #expect(ClassWeighting.balanced([0, 0, 0, 1], classes: 3) == [4 / 6.0, 2, 1])
+    for kind in OptimizerOptions.Kind.allCases {
+      var options = TrainingOptions()
+      (options.epochs, options.wordDropout, options.optimizer.kind) = (12, 0, kind)
+      (options.accumulation, options.classWeighting, options.averageDecay) = (2, .balanced, 0.5)
+      options.batchSize = 16
+      options.learningRate = options.defaultRate(width: 32, isFineTuning: false)
+      let accuracy = try train(options, threads: 1).validation.accuracy
+      #expect(accuracy > 0.9, "\(kind): \(accuracy)")
+    }
   }
 }
 
@@ -92,6 +232,25 @@ struct LabeledDatasetTests {
     #expect(data.rows.map(\.label) == ["ham", "spam"] && data.rows.map(\.line) == [1, 3])
     #expect(data.rows[1].text == "buy\tnow" && data.rows[0].text == "hello")
     #expect(try data.trainingLabels() == ["ham", "spam"])
+  }
+
+  @Test("Texts that stand there with several labels are found")
+  func conflicts() throws {
+    let data = try read("a\tx\nb\ty\nb\tx\na\tx\nb\ty\n")
+    #expect(data.conflicts == [.init(text: "x", lines: [1, 3, 4], labels: ["a", "b"])])
+  }
+
+  @Test(
+    "What is held out is a share of each label, the same for a seed, and leaves every label a row")
+  func holdingOut() throws {
+    let text = (0..<100).map { "\($0 % 10 == 0 ? "rare" : "common")\t\($0)\n" }.joined()
+    let data = try read(text + "once\tx\n")
+    let (training, held) = data.split(share: 0.2, seed: 7)
+    #expect(training.rows.count + held.rows.count == 101)
+    #expect(held.rows.count { $0.label == "rare" } == 2 && held.rows.count == 20)
+    #expect(!held.rows.contains { $0.label == "once" })
+    #expect(data.split(share: 0.2, seed: 7).1.rows == held.rows)
+    #expect(data.split(share: 0.2, seed: 8).1.rows != held.rows)
   }
 
   @Test("Each fault names file and line")
@@ -129,5 +288,17 @@ struct ClassificationReportTests {
     #expect(abs(report.f1(1) - 0.8) < 1e-12 && abs(report.f1(2) - 0.8) < 1e-12)
     #expect(abs(report.macroF1 - (0.5 + 0.8 + 0.8) / 3) < 1e-12)
     #expect(report.confusion == [[1, 1, 0], [0, 2, 0], [1, 0, 2]])
+    #expect(report.mistakes(limit: 5).map(\.count) == [1, 1])
+    #expect(report.mistakes(limit: 5)[0].truth == 0 && report.mistakes(limit: 5)[0].predicted == 1)
+  }
+
+  @Test("Ten thousand classes take no table of their square")
+  func manyClasses() {
+    let labels = (0..<10_000).map(String.init)
+    let report = ClassificationReport(
+      labels: labels, truths: Array(0..<10_000), predictions: (0..<10_000).map { $0 / 2 * 2 },
+      loss: 1)
+    #expect(report.accuracy == 0.5 && report.count == 10_000)
+    #expect(report.mistakes(limit: 3).count == 3)
   }
 }

@@ -33,10 +33,13 @@ private let batch = TokenBatch([[2, 7, 9, 3], [2, 3], [2, 11, 4, 40, 49, 8, 3]])
 
 @Suite("Encoder")
 struct EncoderTests {
-  @Test("Training and inference give the same logits", arguments: ["post", "pre"])
-  func tapeEqualsEncoder(normalization: String) throws {
+  @Test(
+    "Training and inference give the same logits", arguments: ["post", "pre"],
+    PositionalEncoding.allCases)
+  func tapeEqualsEncoder(normalization: String, positions: PositionalEncoding) throws {
     let kernels = try Kernels.best()
-    let parameters = smallModel(normalization: normalization == "pre" ? .pre : .post)
+    let parameters = smallModel(
+      normalization: normalization == "pre" ? .pre : .post, positions: positions)
     let tape = EncoderTape(
       parameters: parameters, gradients: EncoderParameters(parameters.configuration),
       kernels: kernels)
@@ -62,11 +65,17 @@ struct EncoderTests {
 
   @Test(
     "The gradient is the slope of the loss along any direction",
-    arguments: [("post", 0), ("pre", 1), ("post", 2)])
-  func gradient(normalization: String, tokenTypes: Int) throws {
+    arguments: [
+      ("post", 0, PositionalEncoding.learned), ("pre", 1, .learned), ("post", 2, .learned),
+      ("post", 0, .sinusoidal), ("post", 0, .rotary), ("pre", 0, .rotary), ("post", 0, .alibi),
+      ("post", 0, .none),
+    ])
+  func gradient(
+    normalization: String, tokenTypes: Int, positions: PositionalEncoding
+  ) throws {
     let kernels = try Kernels.best(threads: 2)
     let parameters = smallModel(
-      normalization: normalization == "pre" ? .pre : .post, positions: .learned,
+      normalization: normalization == "pre" ? .pre : .post, positions: positions,
       tokenTypes: tokenTypes)
     let gradients = EncoderParameters(parameters.configuration)
     let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
@@ -99,6 +108,66 @@ struct EncoderTests {
     }
   }
 
+  @Test("Order matters to a model with any encoding, and to none without")
+  func order() throws {
+    let kernels = try Kernels.best()
+    for positions in PositionalEncoding.allCases {
+      let parameters = smallModel(positions: positions)
+      let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
+      let one = encoder.logits(TokenBatch([[2, 7, 9, 12, 3]])).values
+      let other = encoder.logits(TokenBatch([[2, 12, 9, 7, 3]])).values
+      let change = zip(one, other).map { abs($0 - $1) }.max() ?? 0
+      #expect(positions == .none ? change < 1e-5 : change > 1e-3, "\(positions): \(change)")
+    }
+  }
+
+  @Test("Rotary scores depend on the distance alone, and turning back undoes turning")
+  func rotary() throws {
+    let kernels = try Kernels.best()
+    let angles = RotaryAngles(positions: 40, headSize: 8)
+    let layout = RaggedRows(lengths: [40])
+    let fused = Matrix(rows: 40, columns: 24)
+    for row in 0..<40 {
+      for column in 0..<24 { fused[row, column] = Float(column % 8) * 0.3 - 1 }
+    }
+    let before = fused.values
+    kernels.rotate(fused, layout, heads: 1, angles)
+    func score(_ query: Int, _ key: Int) -> Double {
+      (0..<8).reduce(0) { $0 + Double(fused[query, $1]) * Double(fused[key, 8 + $1]) }
+    }
+    for distance in [0, 1, 7] {
+      #expect(abs(score(3, 3 + distance) - score(30, 30 + distance)) < 1e-4)
+    }
+    #expect(abs(score(3, 4) - score(3, 10)) > 1e-2)
+    // The second pair at place 5 turns by 5 · 10000^(−2/8).
+    let angle = 5 * pow(10000, -0.25)
+    #expect(abs(Double(fused[5, 2]) - (-0.4 * cos(angle) + 0.1 * sin(angle))) < 1e-5)
+    kernels.rotate(fused, layout, heads: 1, angles, backwards: true)
+    for (a, b) in zip(fused.values, before) { #expect(abs(a - b) < 1e-5) }
+  }
+
+  @Test("ALiBi's slopes are a geometric sequence, and scores fall by them")
+  func alibi() throws {
+    #expect(
+      PositionalEncoding.distanceSlopes(heads: 8) == [
+        0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, 0.0078125, 0.00390625,
+      ])
+    for set in InstructionSet.available {
+      let kernels = try #require(Kernels(set))
+      let layout = RaggedRows(lengths: [3])
+      let fused = Matrix(rows: 3, columns: 24)
+      for row in 0..<3 { fused[row, 16] = Float(row) }
+      let output = Matrix(rows: 3, columns: 8)
+      kernels.attention(
+        fused: fused, layout: layout, heads: 1, output: output, distanceSlopes: [0.7],
+        scratch: AttentionScratch())
+      // Scores are 0 but for the distance: the mean of 0, 1, 2 with weights e^(−0.7 · distance).
+      let (a, b) = (exp(-0.7), exp(-1.4))
+      #expect(abs(Double(output[0, 0]) - (a + 2 * b) / (1 + a + b)) < 1e-5)
+      #expect(abs(Double(output[1, 0]) - 1) < 1e-5)
+    }
+  }
+
   @Test("Sinusoids are those of the 2017 paper")
   func sinusoids() {
     let table = PositionalEncoding.sinusoids(positions: 100, width: 16)
@@ -114,11 +183,13 @@ struct EncoderTests {
 
 @Suite("Hugging Face directories")
 struct ModelDirectoryTests {
-  @Test("What is written reads back the same", arguments: ["post", "pre", "bert"])
-  func roundTrip(kind: String) throws {
+  @Test(
+    "What is written reads back the same", arguments: ["post", "pre", "bert"],
+    PositionalEncoding.allCases)
+  func roundTrip(kind: String, positions: PositionalEncoding) throws {
     let parameters = smallModel(
-      normalization: kind == "pre" ? .pre : .post,
-      positions: kind == "bert" ? .learned : .sinusoidal, tokenTypes: kind == "post" ? 0 : 2)
+      normalization: kind == "pre" ? .pre : .post, positions: positions,
+      tokenTypes: kind == "post" ? 0 : 2)
     let directory = NSTemporaryDirectory() + "martlet-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: directory) }
     try ModelDirectory.write(parameters, to: directory)

@@ -1,6 +1,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "Optimizers.h"
+
 /// Instruction sets that have a kernel file of their own, in rising order of preference.
 typedef enum martlet_isa {
   MARTLET_ISA_PORTABLE = 0,
@@ -45,6 +47,8 @@ typedef struct martlet_attention {
   long length;
   long head_size;
   float scale;
+  /// Taken off the scaled scores for each row between query and key (ALiBi); 0 for none.
+  float slope;
   /// Keep-probability bookkeeping for dropout on the weights; probability 0 switches it off.
   float dropout;
   uint32_t seed;

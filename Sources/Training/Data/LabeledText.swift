@@ -8,6 +8,11 @@ public struct LabeledText: Sendable, Equatable {
   public var text: String
   /// Line of the file, from 1.
   public var line: Int
+
+  /// A row.
+  public init(label: String, text: String, line: Int) {
+    (self.label, self.text, self.line) = (label, text, line)
+  }
 }
 
 /// Rows of a `label<TAB>text` file.
@@ -28,6 +33,12 @@ public struct LabeledDataset: Sendable {
       throw TrainingError.unreadable(path: path, reason: Self.reason(path))
     }
     try self.init(path: path, bytes: data)
+  }
+
+  /// Rows that are read already; errors call their file `path`.
+  public init(path: String, rows: [LabeledText]) {
+    self.path = path
+    self.rows = rows
   }
 
   /// Rows of `bytes`, which errors call `path`.

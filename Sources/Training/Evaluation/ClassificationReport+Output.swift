@@ -3,8 +3,17 @@ import JSON
 import Transformer
 
 extension ClassificationReport {
-  /// All figures as one JSON object.
+  /// All figures as one JSON object; the confusion matrix up to 500 labels.
   public var json: JSONValue {
+    var json = figures
+    if labels.count <= 500, case .object(var object) = json {
+      object["confusion"] = .array(confusion.map { .array($0.map { JSONValue($0) }) })
+      json = .object(object)
+    }
+    return json
+  }
+
+  private var figures: JSONValue {
     [
       "rows": JSONValue(count), "accuracy": JSONValue(accuracy), "macro_f1": JSONValue(macroF1),
       "loss": JSONValue(loss), "labels": .array(labels.map { .string($0) }),
@@ -15,7 +24,6 @@ extension ClassificationReport {
             "recall": JSONValue(recall(label)), "f1": JSONValue(f1(label)),
           ]
         }),
-      "confusion": .array(confusion.map { .array($0.map { JSONValue($0) }) }),
     ]
   }
 
@@ -45,11 +53,9 @@ extension ClassificationReport {
       }
     } else {
       lines.append("most confused (truth → predicted)")
-      let pairs = labels.indices.flatMap { truth in
-        labels.indices.filter { $0 != truth }.map { (confusion[truth][$0], truth, $0) }
-      }
-      for (count, truth, predicted) in pairs.sorted(by: >).prefix(10) where count > 0 {
-        lines.append("\(pad("\(count)"))  \(labels[truth]) → \(labels[predicted])")
+      for mistake in mistakes(limit: 10) {
+        lines.append(
+          "\(pad("\(mistake.count)"))  \(labels[mistake.truth]) → \(labels[mistake.predicted])")
       }
     }
     return lines.joined(separator: "\n")

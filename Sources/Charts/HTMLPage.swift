@@ -1,0 +1,49 @@
+/// One page of a report, whole in itself: no script, no file beside it.
+public struct HTMLPage: Sendable {
+  private let title: String
+  private var body = ""
+
+  /// An empty page.
+  public init(title: String) { self.title = title }
+
+  /// A heading.
+  public mutating func heading(_ text: String) { body += "<h2>\(Self.escaped(text))</h2>\n" }
+
+  /// A paragraph.
+  public mutating func paragraph(_ text: String) { body += "<p>\(Self.escaped(text))</p>\n" }
+
+  /// Text with its spaces and line ends kept.
+  public mutating func code(_ text: String) { body += "<pre>\(Self.escaped(text))</pre>\n" }
+
+  /// A chart's SVG document.
+  public mutating func figure(_ svg: String) { body += "<figure>\(svg)</figure>\n" }
+
+  /// A table with a header; the first column to the left, the others to the right.
+  public mutating func table(_ header: [String], _ rows: [[String]]) {
+    func line(_ cells: [String], _ tag: String) -> String {
+      "<tr>" + cells.map { "<\(tag)>\(Self.escaped($0))</\(tag)>" }.joined() + "</tr>\n"
+    }
+    body += "<table>\n" + line(header, "th") + rows.map { line($0, "td") }.joined() + "</table>\n"
+  }
+
+  /// The page.
+  public var document: String {
+    """
+    <!doctype html>
+    <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+    <title>\(Self.escaped(title))</title>
+    <style>
+    body { font: 16px/1.5 sans-serif; color: #222b33; max-width: 62em; margin: 2em auto; padding: 0 1em }
+    pre { background: #f3f5f7; padding: 0.8em; overflow-x: auto; font-size: 13px }
+    table { border-collapse: collapse; font-size: 14px } td, th { padding: 0.2em 0.8em; border-bottom: 1px solid #d8dee4; text-align: right }
+    td:first-child, th:first-child { text-align: left }
+    figure { margin: 1em 0 } svg { max-width: 100%; height: auto }
+    </style></head><body>
+    <h1>\(Self.escaped(title))</h1>
+    \(body)</body></html>
+
+    """
+  }
+
+  private static func escaped(_ text: String) -> String { SVGCanvas.escaped(text) }
+}

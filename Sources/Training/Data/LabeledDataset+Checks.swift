@@ -1,0 +1,49 @@
+extension LabeledDataset {
+  /// Rows whose text stands elsewhere with another label: at best one of them is right.
+  public struct Conflict: Sendable, Equatable {
+    /// The text.
+    public var text: String
+    /// Lines with it, in order.
+    public var lines: [Int]
+    /// The labels that it has, sorted.
+    public var labels: [String]
+  }
+
+  /// All conflicts, in the order of their first line.
+  public var conflicts: [Conflict] {
+    var first: [String: Int] = [:]
+    var groups: [[Int]] = []
+    for (index, row) in rows.enumerated() {
+      if let group = first[row.text] {
+        groups[group].append(index)
+      } else {
+        first[row.text] = groups.count
+        groups.append([index])
+      }
+    }
+    return groups.compactMap { group in
+      let labels = Set(group.map { rows[$0].label })
+      guard labels.count > 1 else { return nil }
+      return Conflict(
+        text: rows[group[0]].text, lines: group.map { rows[$0].line }, labels: labels.sorted())
+    }
+  }
+
+  /// Splits the rows in two: about `share` of each label's rows, at least one where a label has two,
+  /// go to the second. The same seed gives the same split.
+  public func split(share: Double, seed: UInt64) -> (LabeledDataset, LabeledDataset) {
+    var generator = SeededGenerator(seed: seed ^ 0x5EED_0F5B)
+    var held = Set<Int>()
+    for indices in Dictionary(grouping: rows.indices, by: { rows[$0].label })
+      .sorted(by: { $0.key < $1.key }).map(\.value)
+    {
+      let wanted = Int((Double(indices.count) * share).rounded())
+      let count = min(max(wanted, indices.count > 1 ? 1 : 0), indices.count - 1)
+      held.formUnion(indices.shuffled(using: &generator).prefix(count))
+    }
+    return (
+      LabeledDataset(path: path, rows: rows.indices.filter { !held.contains($0) }.map { rows[$0] }),
+      LabeledDataset(path: path, rows: held.sorted().map { rows[$0] })
+    )
+  }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import Transformer
+
+/// Logits of a model on rows whose labels are known: what calibration and hardest examples need.
+public struct ScoredRows: Sendable {
+  /// Logits by row.
+  public let logits: [[Float]]
+  /// The label of each.
+  public let truths: [Int]
+
+  /// Runs `encoder` over `examples`, in batches of similar length; rows come in their own order.
+  public init(_ encoder: Encoder, examples: [TrainingExample], batchSize: Int = 64) {
+    let order = examples.indices.sorted { examples[$0].ids.count < examples[$1].ids.count }
+    var logits = [[Float]](repeating: [], count: examples.count)
+    for start in stride(from: 0, to: order.count, by: batchSize) {
+      let rows = order[start..<min(start + batchSize, order.count)]
+      let output = encoder.logits(TokenBatch(rows.map { examples[$0].ids }))
+      for (index, row) in rows.enumerated() { logits[row] = output.row(index) }
+    }
+    self.logits = logits
+    truths = examples.map(\.label)
+  }
+
+  /// Rows that are scored already.
+  public init(logits: [[Float]], truths: [Int]) {
+    precondition(logits.count == truths.count, "a label for each row")
+    (self.logits, self.truths) = (logits, truths)
+  }
+
+  /// Softmax of a row's logits divided by `temperature`.
+  public func probabilities(_ row: Int, temperature: Double = 1) -> [Double] {
+    let values = logits[row].map { Double($0) / temperature }
+    let top = values.max() ?? 0
+    let powers = values.map { exp($0 - top) }
+    let sum = powers.reduce(0, +)
+    return powers.map { $0 / sum }
+  }
+
+  /// Mean −log p(truth) at `temperature`.
+  public func loss(temperature: Double) -> Double {
+    truths.indices.reduce(0) { sum, row in
+      sum - log(max(probabilities(row, temperature: temperature)[truths[row]], 1e-300))
+    } / Double(max(1, truths.count))
+  }
+
+  /// The temperature at which the loss is lowest (Guo et al., 2017), by golden-section search over its
+  /// logarithm from 1/20 to 20.
+  public func fittedTemperature() -> Double {
+    guard !truths.isEmpty else { return 1 }
+    let ratio = (5.0.squareRoot() - 1) / 2
+    var (low, high) = (-log(20.0), log(20.0))
+    var (a, b) = (high - ratio * (high - low), low + ratio * (high - low))
+    var (fa, fb) = (loss(temperature: exp(a)), loss(temperature: exp(b)))
+    for _ in 0..<40 {
+      if fa < fb {
+        (high, b, fb) = (b, a, fa)
+        a = high - ratio * (high - low)
+        fa = loss(temperature: exp(a))
+      } else {
+        (low, a, fa) = (a, b, fb)
+        b = low + ratio * (high - low)
+        fb = loss(temperature: exp(b))
+      }
+    }
+    return exp((low + high) / 2)
+  }
+
+  /// Rows by the confidence of their prediction, in ten bins: mean confidence, accuracy, rows.
+  public func reliability(
+    temperature: Double = 1
+  ) -> [(confidence: Double, accuracy: Double, rows: Int)] {
+    var bins = [(sum: Double, right: Int, rows: Int)](repeating: (0, 0, 0), count: 10)
+    for row in truths.indices {
+      let p = probabilities(row, temperature: temperature)
+      let top = p.indices.max { p[$0] < p[$1] } ?? 0
+      let bin = min(9, Int(p[top] * 10))
+      bins[bin].sum += p[top]
+      bins[bin].right += top == truths[row] ? 1 : 0
+      bins[bin].rows += 1
+    }
+    return bins.filter { $0.rows > 0 }.map {
+      ($0.sum / Double($0.rows), Double($0.right) / Double($0.rows), $0.rows)
+    }
+  }
+
+  /// Expected calibration error: the mean distance of confidence from accuracy over ten bins, by rows
+  /// (Naeini et al., 2015).
+  public func calibrationError(temperature: Double = 1) -> Double {
+    reliability(temperature: temperature).reduce(0) {
+      $0 + abs($1.confidence - $1.accuracy) * Double($1.rows)
+    } / Double(max(1, truths.count))
+  }
+
+  /// Rows by how little the truth was believed, the hardest first.
+  public func hardest(limit: Int) -> [(row: Int, predicted: Int, probabilityOfTruth: Double)] {
+    truths.indices.map { row -> (row: Int, predicted: Int, probabilityOfTruth: Double) in
+      let p = probabilities(row)
+      return (row, p.indices.max { p[$0] < p[$1] } ?? 0, p[truths[row]])
+    }
+    .sorted { ($0.probabilityOfTruth, $0.row) < ($1.probabilityOfTruth, $1.row) }
+    .prefix(limit).map { $0 }
+  }
+}

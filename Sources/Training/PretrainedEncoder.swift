@@ -1,0 +1,102 @@
+import Foundation
+import Tensor
+import Tokenization
+import Transformer
+
+/// Another model's encoder as the start of a classifier.
+struct PretrainedEncoder {
+  let directory: String
+  let tokenizer: Tokenizer
+  let configuration: EncoderConfiguration
+  /// Longest input that the model bears, in tokens.
+  let maximumTokens: Int
+  /// Whether the model's own head stays, because it has the same labels.
+  let keepsHead: Bool
+  private let encoder: EncoderParameters
+  private let pooler: (weight: Matrix, bias: Matrix)?
+  private let encoderDirectory: String
+
+  init(directory: String, labels: [String], dropout: Float?, freshHead: Bool) throws {
+    let description = try ModelDirectory.describe(directory)
+    encoderDirectory = description.encoderDirectory
+    let checkpoint = try Checkpoint(directory: encoderDirectory)
+    var shape = description.encoder
+    keepsHead =
+      !freshHead && description.task == .classification && description.labels == labels
+    if !keepsHead { shape.labels = [] }
+    encoder = try ModelDirectory.read(shape, checkpoint)
+    guard encoder.quantization == nil else { throw TrainingError.quantizedBase(path: directory) }
+    // The table may have turned out to be learned.
+    shape = encoder.configuration
+    shape.labels = labels
+    if let dropout {
+      (shape.dropout, shape.attentionDropout, shape.classifierDropout) = (dropout, dropout, dropout)
+    }
+    configuration = shape
+    maximumTokens = description.maximumTokens
+    tokenizer = try Tokenizer.load(directory: encoderDirectory)
+    self.directory = directory
+    pooler = keepsHead ? nil : try Self.pooler(checkpoint, shape)
+    guard tokenizer.vocabularySize <= shape.vocabularySize else {
+      throw ModelError.vocabularyMismatch(
+        path: directory, tokens: tokenizer.vocabularySize, rows: shape.vocabularySize)
+    }
+  }
+
+  /// BERT's pooler comes with the encoder and is the head's first layer.
+  private static func pooler(
+    _ checkpoint: Checkpoint, _ shape: EncoderConfiguration
+  ) throws -> (Matrix, Matrix)? {
+    guard shape.family == .bert else { return nil }
+    for prefix in ["", "bert."] where checkpoint["\(prefix)pooler.dense.weight"] != nil {
+      let weight = Matrix(rows: shape.hiddenSize, columns: shape.hiddenSize)
+      let bias = Matrix(rows: 1, columns: shape.hiddenSize)
+      try checkpoint.read("\(prefix)pooler.dense.weight", into: weight)
+      try checkpoint.read("\(prefix)pooler.dense.bias", into: bias)
+      return (weight, bias)
+    }
+    return nil
+  }
+
+  /// The encoder's weights with a head: the model's own, or a new one with deviation 0.02, as
+  /// `transformers` starts it.
+  func parameters(seed: UInt64) -> EncoderParameters {
+    let parameters = EncoderParameters(configuration)
+    let stored = Dictionary(uniqueKeysWithValues: encoder.entries.map { ($0.name, $0) })
+    var generator = SeededGenerator(seed: seed)
+    for entry in parameters.entries {
+      let target = parameters.matrix(entry)
+      if let source = stored[entry.name] {
+        target.copy(from: encoder.matrix(source))
+      } else if entry.name == "head.pool.weight", let pooler {
+        target.copy(from: pooler.weight)
+      } else if entry.name == "head.pool.bias", let pooler {
+        target.copy(from: pooler.bias)
+      } else if entry.decays {
+        parameters.buffer.set(
+          entry.range.map { _ in Float(generator.normal() * 0.02) }, at: entry.offset)
+      }
+    }
+    return parameters
+  }
+
+  /// Every file of a tokenizer that the model's directory has.
+  func copyTokenizer(to target: String) throws {
+    let names = [
+      "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
+      "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "added_tokens.json",
+    ]
+    do {
+      try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
+      for name in names {
+        guard let data = FileManager.default.contents(atPath: "\(encoderDirectory)/\(name)") else {
+          continue
+        }
+        try data.write(to: URL(fileURLWithPath: "\(target)/\(name)"), options: .atomic)
+      }
+    } catch {
+      throw ModelError.unreadable(
+        path: target, reason: "cannot be written (\(error.localizedDescription))")
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/// Tasks that only the order of the tokens decides, made by a generator: a bag of tokens does no better
+/// than chance on any of them.
+public enum OrderTask: String, Sendable, CaseIterable {
+  /// Which of two marks stands first.
+  case first
+  /// Whether the second half is the first one reversed, or the first one again.
+  case reversed
+  /// How far apart two marks stand, in four classes.
+  case distance
+  /// Whether two marks, as far apart as the text allows, stand in the order of their kind: agreement
+  /// over a growing distance.
+  case agreement
+
+  /// What the task asks, for people.
+  public var question: String {
+    switch self {
+    case .first: "which of two marks comes first"
+    case .reversed: "is the second half the first one reversed"
+    case .distance: "how far apart are two marks"
+    case .agreement: "do beginning and end agree, over the whole length"
+    }
+  }
+
+  /// Class names.
+  public var labels: [String] {
+    switch self {
+    case .first: ["left", "right"]
+    case .reversed: ["again", "reversed"]
+    case .distance: ["1", "2-3", "4-6", "7+"]
+    case .agreement: ["differ", "agree"]
+    }
+  }
+
+  /// Ids of all tasks: padding 0, beginning 1, end 2, marks 3 and 4, and `noise` others.
+  public static let noise = 16
+  static let firstNoise: Int32 = 5
+  /// Rows of the embedding table.
+  public static var vocabularySize: Int { Int(firstNoise) + noise }
+
+  /// `count` rows whose texts are `length` tokens long, without beginning and end; classes in equal
+  /// shares. The tokens that occur say nothing about the class.
+  public func examples(
+    count: Int, length: Int, using generator: inout SeededGenerator
+  ) -> [TrainingExample] {
+    (0..<count).map { index in
+      let label = index % labels.count
+      let body = body(label, length, &generator)
+      return TrainingExample(ids: [1] + body + [2], label: label)
+    }
+  }
+
+  private func body(_ label: Int, _ length: Int, _ generator: inout SeededGenerator) -> [Int32] {
+    func noise() -> Int32 {
+      Self.firstNoise + Int32(generator.next() % UInt64(Self.noise))
+    }
+    func below(_ bound: Int) -> Int { Int(generator.next() % UInt64(max(1, bound))) }
+    var body = (0..<length).map { _ in noise() }
+    switch self {
+    case .first:
+      let a = below(length - 1)
+      let b = a + 1 + below(length - a - 1)
+      (body[a], body[b]) = label == 0 ? (3, 4) : (4, 3)
+    case .reversed:
+      // All halves hold different tokens, so that no half reads the same backwards.
+      let half = length / 2
+      var part = Array(body[0..<half])
+      if part.first == part.last { part[half - 1] = part[0] == 5 ? 6 : 5 }
+      body = part + (label == 1 ? part.reversed() : part)
+    case .distance:
+      let gaps = [1...1, 2...3, 4...6, 7...max(7, min(12, length - 1))]
+      let gap = gaps[label].lowerBound + below(gaps[label].count)
+      let a = below(length - gap)
+      (body[a], body[a + gap]) = (3, 4)
+    case .agreement:
+      // The same two marks stand at both ends; whether left and right are alike is a matter of order
+      // among four.
+      let left: (Int32, Int32) = below(2) == 0 ? (3, 4) : (4, 3)
+      let right = label == 1 ? left : (left.1, left.0)
+      (body[0], body[1]) = left
+      (body[length - 2], body[length - 1]) = right
+    }
+    return body
+  }
+}

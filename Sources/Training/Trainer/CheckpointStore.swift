@@ -1,0 +1,122 @@
+import Foundation
+import Tensor
+import Transformer
+
+/// Why a checkpoint cannot be written or resumed.
+public enum CheckpointError: Error, Equatable, LocalizedError {
+  /// The file cannot be written: disk full, no permission.
+  case unwritable(path: String, reason: String)
+  /// The file is no checkpoint, or was cut.
+  case malformed(path: String, problem: String)
+  /// The checkpoint belongs to other data or options.
+  case otherRun(path: String)
+
+  /// What, where and how to mend it.
+  public var errorDescription: String? {
+    switch self {
+    case .unwritable(let path, let reason):
+      return "\(path): the checkpoint cannot be written (\(reason)). Make room or choose another "
+        + "folder, and start again with --resume: the last checkpoint is whole."
+    case .malformed(let path, let problem):
+      return "\(path): not a sound checkpoint: \(problem). Remove it and start without --resume."
+    case .otherRun(let path):
+      return
+        "\(path): the checkpoint is of a run with other data, options or code. Start with those "
+        + "of the broken run, or without --resume."
+    }
+  }
+}
+
+/// Keeps the state of a run in one file, replaced whole, from which the run goes on with the same bits.
+public final class CheckpointStore {
+  /// The file.
+  public let path: String
+  /// Seconds between checkpoints inside an epoch; after each epoch there is one.
+  public let interval: Double
+  private let resumes: Bool
+  var fingerprint = ""
+
+  /// Checkpoints in `directory`, made if missing. With `resumes`, a run starts from the one there.
+  public init(directory: String, interval: Double = 60, resumes: Bool) throws {
+    path = directory + "/checkpoint.safetensors"
+    self.interval = interval
+    self.resumes = resumes
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+    } catch {
+      throw CheckpointError.unwritable(path: directory, reason: error.localizedDescription)
+    }
+  }
+
+  /// Removes the file, once the run is over.
+  public func remove() { try? FileManager.default.removeItem(atPath: path) }
+
+  private func names(_ trainer: Trainer) -> [(String, FloatBuffer)] {
+    trainer.liveBuffers.enumerated().map { ("live.\($0)", $1) } + [("best", trainer.best.buffer)]
+  }
+
+  func write(_ trainer: Trainer) throws {
+    let encoder = JSONEncoder()
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    do {
+      let state = String(decoding: try encoder.encode(trainer.state), as: UTF8.self)
+      let file = SafeTensors.encode(
+        names(trainer).map { name, buffer in
+          (name: name, shape: [buffer.count], bytes: buffer.bytes(0..<buffer.count))
+        }, metadata: ["run": fingerprint, "state": state])
+      try file.write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw CheckpointError.unwritable(path: path, reason: error.localizedDescription)
+    }
+  }
+
+  /// Puts the checkpoint's state into `trainer`; false where there is none or none is wanted.
+  func restore(_ trainer: Trainer) throws -> Bool {
+    guard resumes, FileManager.default.fileExists(atPath: path) else { return false }
+    let file: SafeTensors
+    do { file = try SafeTensors(path: path) } catch {
+      throw CheckpointError.malformed(path: path, problem: error.localizedDescription)
+    }
+    guard let text = file.metadata["state"] else {
+      throw CheckpointError.malformed(path: path, problem: "it holds no state")
+    }
+    guard file.metadata["run"] == fingerprint else { throw CheckpointError.otherRun(path: path) }
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    do {
+      for (name, buffer) in names(trainer) {
+        try file.read(name, into: Matrix(buffer, rows: 1, columns: buffer.count))
+      }
+      trainer.state = try decoder.decode(RunState.self, from: Data(text.utf8))
+    } catch {
+      throw CheckpointError.malformed(path: path, problem: error.localizedDescription)
+    }
+    return true
+  }
+}
+
+/// Tells runs apart by all that decides their bits.
+enum RunFingerprint {
+  static func of(
+    _ options: TrainingOptions, _ configuration: EncoderConfiguration,
+    _ training: [TrainingExample], _ validation: [TrainingExample]
+  ) -> String {
+    var options = options
+    // A run may be resumed to go further.
+    options.stopAfterEpochs = nil
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    func add(_ value: UInt64) {
+      // FNV-1a by words.
+      hash = (hash ^ value) &* 0x0000_0100_0000_01B3
+    }
+    for byte in "\(options) \(configuration)".utf8 { add(UInt64(byte)) }
+    for example in training + validation {
+      add(UInt64(bitPattern: Int64(example.label)))
+      for id in example.ids { add(UInt64(bitPattern: Int64(id))) }
+    }
+    return String(hash, radix: 16)
+  }
+}

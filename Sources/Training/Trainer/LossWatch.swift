@@ -1,0 +1,87 @@
+import Foundation
+
+/// Follows the training loss and says when it goes wrong: no number, a spike, divergence, or a model
+/// that learns nothing.
+package struct LossWatch: Codable, Equatable {
+  /// What a loss means for the run.
+  package enum Verdict: Equatable {
+    /// Nothing is wrong.
+    case fine
+    /// One batch's loss is far outside the usual; its step is left out.
+    case spike(usual: Double)
+    /// The loss has risen for good.
+    case diverged(best: Double)
+    /// The loss is not below what guessing by the labels' shares gives, after a fair number of steps.
+    case stuck
+    /// The loss or the gradient is no number.
+    case notANumber
+  }
+
+  /// The loss of guessing each label by its share: the entropy of the labels.
+  let chance: Double
+  /// Steps without learning after which a run counts as stuck.
+  let patience: Int
+  private var count = 0
+  private var mean = 0.0
+  private var square = 0.0
+  private var recentSpikes = 0
+  private var sinceSpike = 0
+  private(set) var best = Double.greatestFiniteMagnitude
+
+  package init(chance: Double, patience: Int) {
+    self.chance = chance
+    self.patience = patience
+  }
+
+  /// Mean of recent losses, in the units of the loss; weights fall by a twentieth a step.
+  var smoothed: Double { count == 0 ? .nan : mean }
+
+  /// Whether the present state is worth coming back to.
+  var isHealthy: Bool { count < 10 || smoothed <= best * 1.1 + 0.02 * chance }
+
+  /// Takes the loss of the next step into account, before its update is made.
+  package mutating func observe(_ loss: Double) -> Verdict {
+    guard loss.isFinite else { return .notANumber }
+    sinceSpike += 1
+    if sinceSpike > 50 { recentSpikes = 0 }
+    if count >= 20 {
+      let deviation = max(square - mean * mean, 0).squareRoot()
+      if loss > mean + 6 * deviation && loss > 1.5 * mean + 0.5 * chance {
+        recentSpikes += 1
+        sinceSpike = 0
+        return recentSpikes > 3 ? .diverged(best: best) : .spike(usual: mean)
+      }
+    }
+    // A short history follows more closely.
+    let keep = min(0.95, Double(count) / Double(count + 1))
+    mean = keep * mean + (1 - keep) * loss
+    square = keep * square + (1 - keep) * loss * loss
+    count += 1
+    if count >= 20 { best = min(best, mean) }
+    if count >= 40 {
+      let hasRisen = mean > 2 * best + 0.25 * chance
+      let hasCollapsed = best < 0.8 * chance && mean > 0.97 * chance
+      if hasRisen || hasCollapsed { return .diverged(best: best) }
+    }
+    if count >= patience && best > 0.985 * chance { return .stuck }
+    return .fine
+  }
+
+  /// Forgets what was, but for the best: after a return to a good state the loss is to come back there.
+  mutating func restart() {
+    let kept = best
+    self = LossWatch(chance: chance, patience: patience)
+    best = kept
+  }
+
+  /// The entropy of `labels` in nats, with label smoothing as the loss has it.
+  package static func chance(labels: [Int], classes: Int, smoothing: Double) -> Double {
+    var counts = [Double](repeating: 0, count: classes)
+    for label in labels { counts[label] += 1 }
+    return counts.reduce(0) { sum, count in
+      let share = count / Double(max(1, labels.count))
+      let target = (1 - smoothing) * share + smoothing / Double(classes)
+      return sum - (target > 0 ? target * log(max(target, 1e-12)) : 0)
+    }
+  }
+}

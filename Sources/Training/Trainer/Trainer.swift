@@ -1,0 +1,433 @@
+import Foundation
+import Tensor
+import Transformer
+
+/// Trains a classifier: schedule, optimiser, clipping, averaging, early stopping on validation; sees
+/// when the loss goes wrong, returns to the last good state and lowers the rate.
+///
+/// The same seed, data and options give the same bits at any number of threads, and in a run that
+/// was broken off and resumed.
+public final class Trainer {
+  let options: TrainingOptions
+  let kernels: Kernels
+  let parameters: EncoderParameters
+  let gradients: EncoderParameters
+  let optimizer: Optimizer
+  let average: FloatBuffer?
+  let best: EncoderParameters
+  let tape: EncoderTape
+  let plan: FreezePlan
+  private let initial: FloatBuffer
+  private let snapshot: Snapshot?
+  private let maskable: (Int32) -> Bool
+  private let maskID: Int32
+  private var schedule = LearningRateSchedule(
+    peak: 0, warmupSteps: 0, totalSteps: 1, shape: .constant)
+  private var training: [TrainingExample] = []
+  private var classWeights: [Float] = []
+  private var updates: [EntryUpdate] = []
+  var state: RunState
+  private var message: String?
+
+  static let snapshotSteps = 50
+  private static let mostRollbacks = 12
+  private static let mostRestarts = 3
+
+  /// Where to keep checkpoints, and how many seconds apart; nil keeps none.
+  public var checkpoints: CheckpointStore?
+  /// Validation accuracy at which the run is over; nil for none.
+  public var target: Double?
+
+  /// Trains `parameters` in place. Tokens for which `maskable` holds may be replaced by `maskID`.
+  public init(
+    parameters: EncoderParameters, options: TrainingOptions, kernels: Kernels, maskID: Int32,
+    maskable: @escaping (Int32) -> Bool
+  ) throws {
+    try options.validate()
+    self.parameters = parameters
+    self.options = options
+    self.kernels = kernels
+    self.maskID = maskID
+    self.maskable = maskable
+    gradients = EncoderParameters(parameters.configuration)
+    optimizer = Optimizer(parameters, options: options.optimizer, kernels: kernels)
+    let count = parameters.buffer.count
+    average = options.averageDecay > 0 ? FloatBuffer(count: count) : nil
+    average?.copy(from: parameters.buffer)
+    best = EncoderParameters(parameters.configuration)
+    best.buffer.copy(from: parameters.buffer)
+    initial = FloatBuffer(count: options.watchesLoss ? count : 0)
+    if options.watchesLoss { initial.copy(from: parameters.buffer) }
+    tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
+    plan = FreezePlan(parameters, options: options)
+    let generator = SeededGenerator(seed: options.seed &* 0x5851_F42D_4C95_7F2D)
+    state = RunState(
+      generator: generator, orderGenerator: generator, watch: LossWatch(chance: 1, patience: .max))
+    snapshot =
+      options.watchesLoss
+      ? Snapshot(
+        like: [parameters.buffer] + optimizer.buffers + (average.map { [$0] } ?? [])) : nil
+  }
+
+  /// Everything that a step changes.
+  var liveBuffers: [FloatBuffer] {
+    [parameters.buffer] + optimizer.buffers + (average.map { [$0] } ?? [])
+  }
+
+  /// Runs to the end, to early stopping or to `options.stopAfterEpochs`; `report` hears of every step.
+  /// A checkpoint of the same data and options is resumed.
+  ///
+  /// - Throws: `TrainingError.diverged` when no lower rate helps; `.badOption` for a warm-up as long
+  ///   as the run or a batch larger than the data; `CheckpointError`.
+  public func train(
+    _ training: [TrainingExample], validation: [TrainingExample],
+    report: (TrainingProgress) -> Void
+  ) throws -> TrainingResult {
+    self.training = training
+    let sampler = BatchSampler(lengths: training.map(\.ids.count), batchSize: options.batchSize)
+    let perEpoch =
+      (sampler.batchesPerEpoch + options.accumulation - 1) / options.accumulation
+    let total = perEpoch * options.epochs
+    try prepare(total: total)
+    try resume(validation)
+    let clock = ContinuousClock()
+    let start = clock.now
+    let earlier = state.seconds
+    func seconds() -> Double { earlier + (clock.now - start) / .seconds(1) }
+    var lastCheckpoint = clock.now
+
+    while state.epoch <= options.epochs && !isFinished {
+      if state.batch == 0 { state.orderGenerator = state.generator }
+      var order = state.orderGenerator
+      let batches = sampler.epoch(using: &order)
+      if state.batch == 0 { state.generator = order }
+      updates = plan.updates(epoch: state.epoch)
+      while state.batch < batches.count {
+        let parts = batches[
+          state.batch..<min(state.batch + options.accumulation, batches.count)]
+        let rate = schedule.rate(at: state.step + 1) * state.rateScale
+        guard try takeStep(Array(parts), learningRate: rate) else { break }
+        state.batch += parts.count
+        var progress = TrainingProgress(
+          step: state.step, totalSteps: total, epoch: state.epoch, loss: state.watch.smoothed,
+          learningRate: rate, tokensPerSecond: Double(state.tokens) / seconds(),
+          secondsLeft: seconds() / Double(state.step) * Double(total - state.step),
+          validation: nil, isBest: false, message: message)
+        message = nil
+        if state.batch == batches.count {
+          let figures = evaluate(validation)
+          progress.validation = figures
+          progress.isBest = look(figures)
+          if progress.message == nil { (progress.message, message) = (message, nil) }
+        }
+        report(progress)
+        if let checkpoints, state.batch < batches.count, isAtSnapshot,
+          clock.now - lastCheckpoint > .seconds(checkpoints.interval)
+        {
+          state.seconds = seconds()
+          try checkpoints.write(self)
+          lastCheckpoint = clock.now
+        }
+      }
+      guard state.batch == batches.count else { continue }
+      state.epoch += 1
+      state.batch = 0
+      if isStuckAtEnd { restart(); continue }
+      if let checkpoints {
+        state.seconds = seconds()
+        takeSnapshot()
+        try checkpoints.write(self)
+        lastCheckpoint = clock.now
+      }
+    }
+    return result(seconds: seconds())
+  }
+
+  /// Whether patience or the epochs asked for have run out.
+  private var isFinished: Bool {
+    let done = state.epoch - 1
+    if let stop = options.stopAfterEpochs, done >= stop { return true }
+    if let target, let best = state.best, best.accuracy >= target { return true }
+    return options.patience > 0 && state.bestEpoch > 0
+      && done - state.bestEpoch >= options.patience
+  }
+
+  private func prepare(total: Int) throws {
+    guard options.batchSize <= max(training.count, 1) else {
+      throw TrainingError.badOption(
+        name: "--batch", value: "\(options.batchSize)",
+        allowed: "at most the \(training.count) training rows")
+    }
+    try options.warmup.validate(totalSteps: total)
+    let warmupSteps = options.warmup.steps(of: total)
+    schedule = LearningRateSchedule(
+      peak: options.learningRate, warmupSteps: warmupSteps, totalSteps: total,
+      shape: options.schedule, floor: options.scheduleFloor)
+    if case .reduceOnPlateau(let reducer) = options.schedule { state.plateau = reducer }
+    let classes = parameters.configuration.labels.count
+    let labels = training.map(\.label)
+    if options.classWeighting == .balanced {
+      classWeights = ClassWeighting.balanced(labels, classes: classes)
+    }
+    state.watch = LossWatch(
+      chance: options.classWeighting == .balanced
+        ? log(Double(classes))
+        : LossWatch.chance(labels: labels, classes: classes, smoothing: options.labelSmoothing),
+      patience: max(300, warmupSteps + 200))
+    takeSnapshot()
+  }
+
+  private func resume(_ validation: [TrainingExample]) throws {
+    guard let checkpoints else { return }
+    checkpoints.fingerprint = RunFingerprint.of(
+      options, parameters.configuration, training, validation)
+    if try checkpoints.restore(self) {
+      tape.packWeights()
+      takeSnapshot()
+      message = "resumed behind step \(state.step)"
+    }
+  }
+
+  // MARK: Steps
+
+  /// One step over the rows of `parts`. False where the run has begun anew.
+  private func takeStep(_ parts: [[Int]], learningRate: Double) throws -> Bool {
+    state.step += 1
+    state.sinceRollback += 1
+    let rows = parts.reduce(0) { $0 + $1.count }
+    gradients.buffer.zero()
+    var loss = 0.0
+    var verdict: LossWatch.Verdict?
+    for (index, part) in parts.enumerated() {
+      let examples = part.map { training[$0] }
+      state.tokens += examples.reduce(0) { $0 + $1.ids.count }
+      let batch = TokenBatch(examples.map { masked($0.ids) })
+      let logits = tape.forward(
+        batch, dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
+      let share = Double(part.count) / Double(rows)
+      loss +=
+        share
+        * CrossEntropy.loss(
+          logits: logits, labels: examples.map(\.label),
+          smoothing: Float(options.labelSmoothing), classWeights: classWeights, scale: share,
+          gradient: logits)
+      if index == parts.count - 1 { verdict = state.watch.observe(loss) }
+      if verdict == nil || verdict == .fine || !options.watchesLoss && loss.isFinite {
+        tape.backward(logits, downTo: plan.lowestDepth(epoch: state.epoch))
+      }
+    }
+    state.epochLoss += loss.isFinite ? loss : 0
+    state.epochSteps += 1
+    state.history.add(step: state.step, loss: loss, learningRate: learningRate)
+    return try act(on: verdict ?? .fine, loss: loss, learningRate: learningRate)
+  }
+
+  private func act(
+    on verdict: LossWatch.Verdict, loss: Double, learningRate: Double
+  ) throws -> Bool {
+    var verdict = verdict
+    let norm = kernels.squaredNorm(gradients.buffer).squareRoot()
+    if !norm.isFinite { verdict = .notANumber }
+    guard options.watchesLoss || verdict == .notANumber else {
+      update(learningRate, norm)
+      return true
+    }
+    switch verdict {
+    case .fine:
+      update(learningRate, norm)
+      if isAtSnapshot && state.watch.isHealthy { takeSnapshot() }
+      return true
+    case .spike(let usual):
+      note(
+        String(
+          format: "the loss of one batch is %.3g where %.3g is usual: its step is left out", loss,
+          usual))
+      return true
+    case .stuck: return restart()
+    case .diverged(let best):
+      return try rollBack(
+        String(format: "the loss rose from %.3g to %.3g", best, state.watch.smoothed),
+        learningRate)
+    case .notANumber: return try rollBack("the loss is no longer a number", learningRate)
+    }
+  }
+
+  func beginProbe(_ examples: [TrainingExample]) {
+    training = examples
+    updates = plan.updates(epoch: options.epochs)
+    if options.classWeighting == .balanced {
+      classWeights = ClassWeighting.balanced(
+        examples.map(\.label), classes: parameters.configuration.labels.count)
+    }
+  }
+
+  /// One step over `rows`; a loss that is no number changes nothing.
+  func probeStep(_ rows: [Int], learningRate: Double) -> Double {
+    state.step += 1
+    gradients.buffer.zero()
+    let examples = rows.map { training[$0] }
+    let logits = tape.forward(
+      TokenBatch(examples.map { masked($0.ids) }),
+      dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
+    let loss = CrossEntropy.loss(
+      logits: logits, labels: examples.map(\.label), smoothing: Float(options.labelSmoothing),
+      classWeights: classWeights, gradient: logits)
+    guard loss.isFinite else { return loss }
+    tape.backward(logits, downTo: plan.lowestDepth(epoch: options.epochs))
+    let norm = kernels.squaredNorm(gradients.buffer).squareRoot()
+    guard norm.isFinite else { return .nan }
+    update(learningRate, norm)
+    return loss
+  }
+
+  private func update(_ learningRate: Double, _ norm: Double) {
+    let clip = options.clipNorm > 0 && norm > options.clipNorm ? options.clipNorm / norm : 1
+    optimizer.step(
+      gradients: gradients, learningRate: learningRate, weightDecay: options.weightDecay,
+      number: state.step, gradientScale: clip, updates: updates)
+    tape.packWeights()
+    if let average {
+      // The usual correction of a short history: early on the average follows more closely.
+      let keep = min(options.averageDecay, Double(state.step) / Double(state.step + 10))
+      kernels.average(parameters.buffer, into: average, keep: Float(keep))
+    }
+  }
+
+  private func masked(_ ids: [Int32]) -> [Int32] {
+    guard options.wordDropout > 0 else { return ids }
+    return ids.map { id in
+      state.generator.unit() < options.wordDropout && maskable(id) ? maskID : id
+    }
+  }
+
+  // MARK: When the loss goes wrong
+
+  /// Whether this step is one at which a copy is taken. Checkpoints are written there as well, so
+  /// that they need not hold the copy.
+  private var isAtSnapshot: Bool { state.step % Self.snapshotSteps == 0 }
+
+  private func takeSnapshot() { snapshot?.take(liveBuffers, step: state.step) }
+
+  private func note(_ text: String) {
+    state.history.events.append(.init(step: state.step, message: text))
+    message = "step \(state.step): \(text)"
+  }
+
+  private func rollBack(_ reason: String, _ learningRate: Double) throws -> Bool {
+    guard let snapshot, state.rollbacks < Self.mostRollbacks else {
+      throw TrainingError.diverged(step: state.step, learningRate: learningRate)
+    }
+    if snapshot.step == 0 && state.restarts < Self.mostRestarts {
+      return restart(reason)
+    }
+    let factor = state.sinceRollback < 100 && state.rollbacks > 0 ? 0.25 : 0.5
+    snapshot.restore(liveBuffers)
+    tape.packWeights()
+    state.rollbacks += 1
+    state.sinceRollback = 0
+    state.rateScale *= factor
+    state.watch.restart()
+    note(
+      "\(reason): back to the weights of step \(snapshot.step), the rate is multiplied by \(factor)"
+    )
+    return true
+  }
+
+  /// Begins anew with the first weights and a lower rate; false, unless no lower rate is left to try.
+  @discardableResult
+  private func restart(_ reason: String = "the loss is still that of guessing") -> Bool {
+    state.restarts += 1
+    let isLast = state.restarts > Self.mostRestarts
+    // What no rate could teach may be in the data: the last try has the rate that was asked for.
+    let scale = isLast ? 1 : state.rateScale * 0.2
+    note(
+      isLast
+        ? "\(reason) at four rates, so the labels may not follow from the texts; the rest runs at the rate that was asked for"
+        : "\(reason): the run begins anew with the rate multiplied by 0.2")
+    parameters.buffer.copy(from: initial)
+    average?.copy(from: initial)
+    optimizer.buffers.forEach { $0.zero() }
+    tape.packWeights()
+    let watch = LossWatch(
+      chance: state.watch.chance, patience: isLast ? .max : state.watch.patience)
+    var fresh = RunState(
+      generator: state.generator, orderGenerator: state.generator, watch: watch)
+    (fresh.restarts, fresh.rateScale) = (state.restarts, scale)
+    fresh.history.events = state.history.events
+    (fresh.tokens, fresh.plateau) = (state.tokens, state.plateau)
+    if let best = state.best, best.accuracy > 0 { fresh.best = nil }
+    state = fresh
+    takeSnapshot()
+    return false
+  }
+
+  private var isStuckAtEnd: Bool {
+    options.watchesLoss && state.epoch > options.epochs && state.restarts < Self.mostRestarts
+      && state.watch.smoothed > 0.985 * state.watch.chance
+  }
+
+  // MARK: Looks
+
+  /// Takes validation figures into account; true when they are the best so far.
+  private func look(_ figures: ClassificationReport) -> Bool {
+    let isBest = state.best.map { Self.isBetter(figures, than: $0) } ?? true
+    if isBest {
+      (state.best, state.bestEpoch) = (figures, state.epoch)
+      best.buffer.copy(from: evaluated)
+    }
+    let mean = state.epochLoss / Double(max(1, state.epochSteps))
+    (state.epochLoss, state.epochSteps) = (0, 0)
+    state.history.looks.append(
+      .init(
+        epoch: state.epoch, step: state.step, trainingLoss: mean, loss: figures.loss,
+        accuracy: figures.accuracy))
+    if state.plateau?.observe(figures.loss) == true {
+      state.rateScale *= options.plateauFactor
+      note(
+        "the validation loss has stopped falling: the rate is multiplied by \(options.plateauFactor)"
+      )
+    }
+    lowerOnFlatLoss(mean)
+    return isBest
+  }
+
+  /// A training loss that has stopped falling while it is far from 0 means steps too long to settle.
+  private func lowerOnFlatLoss(_ mean: Double) {
+    guard options.watchesLoss, state.step > schedule.warmupSteps else { return }
+    if mean < 0.98 * state.bestEpochLoss {
+      (state.bestEpochLoss, state.flatEpochs) = (mean, 0)
+      return
+    }
+    state.flatEpochs += 1
+    guard state.flatEpochs >= 2, mean > 0.1 * state.watch.chance else { return }
+    state.flatEpochs = 0
+    state.rateScale *= 0.3
+    note("the training loss has stopped falling: the rate is multiplied by 0.3")
+  }
+
+  private static func isBetter(
+    _ a: ClassificationReport, than b: ClassificationReport
+  ) -> Bool {
+    a.accuracy > b.accuracy || (a.accuracy == b.accuracy && a.loss < b.loss)
+  }
+
+  private var evaluated: FloatBuffer { average ?? parameters.buffer }
+
+  private func evaluate(_ examples: [TrainingExample]) -> ClassificationReport {
+    let encoder = Encoder(
+      Encoder.Weights(parameters.over(evaluated), kernels: kernels), kernels: kernels)
+    return Evaluation.report(
+      encoder, labels: parameters.configuration.labels, examples: examples)
+  }
+
+  private func result(seconds: Double) -> TrainingResult {
+    TrainingResult(
+      parameters: best,
+      validation: state.best
+        ?? ClassificationReport(
+          labels: parameters.configuration.labels, truths: [], predictions: [], loss: .nan),
+      bestEpoch: state.bestEpoch, epochs: state.epoch - 1,
+      tokensPerSecond: Double(state.tokens) / seconds, seconds: seconds, steps: state.step,
+      tokens: state.tokens, history: state.history)
+  }
+}

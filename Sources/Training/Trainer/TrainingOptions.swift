@@ -1,0 +1,113 @@
+/// How to train. The defaults are for a small model trained from nothing.
+public struct TrainingOptions: Sendable, Equatable {
+  /// Passes over the training rows.
+  public var epochs = 20
+  /// Rows that pass through the model together.
+  public var batchSize = 32
+  /// Batches whose gradients make up one step.
+  public var accumulation = 1
+  /// Which optimiser.
+  public var optimizer = OptimizerOptions()
+  /// Highest learning rate.
+  public var learningRate = 1e-3
+  /// Multiplies the rate of embedding tables. The 2017 paper scales embeddings by √d, which under Adam
+  /// is a √d longer step for them; here the scale stands in the optimiser, so that the stored tables
+  /// are those that `transformers` reads.
+  public var embeddingRateScale = 10.0
+  /// The linear rise at the start.
+  public var warmup = WarmupLength.share(0.1)
+  /// What the rate does behind the warm-up.
+  public var schedule = ScheduleShape.linear
+  /// Share of the peak that the schedule ends at instead of 0.
+  public var scheduleFloor = 0.0
+  /// Decoupled weight decay; biases and norms are spared.
+  public var weightDecay = 0.01
+  /// Longest gradient, by global norm (Pascanu, Mikolov and Bengio, 2013); 0 switches clipping off.
+  public var clipNorm = 1.0
+  /// Share of probability spread over all classes (Szegedy et al., 2016).
+  public var labelSmoothing = 0.0
+  /// How much each class counts in the loss.
+  public var classWeighting = ClassWeighting.none
+  /// What each layer's rate is of that of the layer above it; 1 for all alike.
+  public var layerDecay = 1.0
+  /// Lowest encoder layers that do not learn; the embeddings then do not either.
+  public var frozenLayers = 0
+  /// Whether the embeddings do not learn.
+  public var freezesEmbeddings = false
+  /// With n above 0, the head and the last layer learn first, and every n epochs one more layer.
+  public var unfreezeEpochs = 0
+  /// Epochs at the start in which the head alone learns.
+  public var headEpochs = 0
+  /// What the rate is multiplied by when a `plateau` schedule falls.
+  public var plateauFactor = 0.1
+  /// Whether the trainer returns to the last good state and lowers the rate when the loss goes wrong.
+  public var watchesLoss = true
+  /// Epochs after which to stop for now, for a search that goes on with the best; nil for none.
+  public var stopAfterEpochs: Int?
+  /// Share of ordinary tokens replaced by the unknown token at each step (Iyyer et al., 2015).
+  public var wordDropout = 0.1
+  /// Weights that are evaluated and kept are an exponential moving average with this factor; 0
+  /// takes the weights themselves.
+  public var averageDecay = 0.0
+  /// Stop after this many epochs without a better validation accuracy; 0 never stops.
+  public var patience = 6
+  /// Decides initial weights, order, dropout.
+  public var seed: UInt64 = 1
+
+  /// The defaults of training from nothing.
+  public init() {}
+
+  /// The defaults of going on from another model's weights.
+  public static var fineTuning: TrainingOptions {
+    var options = TrainingOptions()
+    options.epochs = 4
+    options.embeddingRateScale = 1
+    options.wordDropout = 0
+    options.layerDecay = 0.9
+    return options
+  }
+
+  /// The rate where none is given: AdamW's usual one, by the optimiser's own step length.
+  public func defaultRate(width: Int, isFineTuning: Bool) -> Double {
+    (isFineTuning ? 1e-4 : 1e-3) * optimizer.rateScale
+  }
+
+  /// - Throws: `TrainingError.badOption` for the first value that makes no sense.
+  public func validate() throws {
+    func check(_ name: String, _ value: Double, _ allowed: String, _ good: Bool) throws {
+      if !good { throw TrainingError.badOption(name: name, value: "\(value)", allowed: allowed) }
+    }
+    try check(
+      "--learning-rate", learningRate, "above 0 and at most 10",
+      learningRate > 0 && learningRate <= 10)
+    try check(
+      "--embedding-rate-scale", embeddingRateScale, "from 0 to 100",
+      embeddingRateScale >= 0 && embeddingRateScale <= 100)
+    try check("--epochs", Double(epochs), "from 1 to 10000", (1...10000).contains(epochs))
+    try check("--batch", Double(batchSize), "from 1 to 4096", (1...4096).contains(batchSize))
+    try warmup.validate()
+    try optimizer.validate()
+    try check(
+      "--accumulate", Double(accumulation), "from 1 to 1024", (1...1024).contains(accumulation))
+    try check(
+      "--layer-decay", layerDecay, "above 0 and at most 1", layerDecay > 0 && layerDecay <= 1)
+    try check("--freeze-layers", Double(frozenLayers), "0 or above", frozenLayers >= 0)
+    try check("--unfreeze-every", Double(unfreezeEpochs), "0 or above", unfreezeEpochs >= 0)
+    try check(
+      "--head-epochs", Double(headEpochs), "0 or more, below the epochs",
+      headEpochs >= 0 && (headEpochs == 0 || headEpochs < epochs))
+    if let stopAfterEpochs {
+      try check("--stop-after", Double(stopAfterEpochs), "1 or above", stopAfterEpochs >= 1)
+    }
+    try check("--weight-decay", weightDecay, "from 0 to 1", weightDecay >= 0 && weightDecay <= 1)
+    try check("--clip", clipNorm, "0 or above", clipNorm >= 0 && clipNorm.isFinite)
+    try check(
+      "--label-smoothing", labelSmoothing, "from 0 to 0.5",
+      labelSmoothing >= 0 && labelSmoothing <= 0.5)
+    try check(
+      "--word-dropout", wordDropout, "from 0 to 0.9", wordDropout >= 0 && wordDropout <= 0.9)
+    try check(
+      "--average", averageDecay, "at least 0 and below 1", averageDecay >= 0 && averageDecay < 1)
+    try check("--patience", Double(patience), "0 or above", patience >= 0)
+  }
+}

@@ -1,0 +1,61 @@
+import Transformer
+
+/// One row as the model sees it.
+public struct TrainingExample: Sendable, Equatable {
+  /// Token ids, special tokens included.
+  public var ids: [Int32]
+  /// Index of the label.
+  public var label: Int
+
+  /// A row.
+  public init(ids: [Int32], label: Int) {
+    self.ids = ids
+    self.label = label
+  }
+}
+
+/// What the trainer tells while it works.
+public struct TrainingProgress: Sendable {
+  /// Steps done, from 1.
+  public var step: Int
+  /// Steps of the whole run.
+  public var totalSteps: Int
+  /// Epoch, from 1.
+  public var epoch: Int
+  /// Smoothed training loss.
+  public var loss: Double
+  /// Learning rate of this step.
+  public var learningRate: Double
+  /// Tokens a second since the start.
+  public var tokensPerSecond: Double
+  /// Seconds that the rest will take at this speed.
+  public var secondsLeft: Double
+  /// The validation figures, after an epoch's last step.
+  public var validation: ClassificationReport?
+  /// Whether that validation is the best so far.
+  public var isBest: Bool
+  /// What the trainer just did by itself, and why.
+  public var message: String?
+}
+
+/// What a run leaves behind.
+public struct TrainingResult: Sendable {
+  /// Weights of the best validation.
+  public var parameters: EncoderParameters
+  /// Its figures.
+  public var validation: ClassificationReport
+  /// Epoch of the best validation, from 1.
+  public var bestEpoch: Int
+  /// Epochs run.
+  public var epochs: Int
+  /// Tokens a second over the run.
+  public var tokensPerSecond: Double
+  /// Wall-clock seconds.
+  public var seconds: Double
+  /// Steps taken.
+  public var steps: Int
+  /// Tokens read.
+  public var tokens: Int
+  /// Losses, rates, looks and what the trainer did by itself.
+  public var history: TrainingHistory
+}

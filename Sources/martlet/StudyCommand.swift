@@ -1,0 +1,119 @@
+import ArgumentParser
+import Charts
+import Foundation
+import Tensor
+import Training
+import Transformer
+
+struct Study: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure what parts of a model are for.", subcommands: [StudyPositions.self])
+}
+
+struct StudyPositions: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "positions",
+    abstract: "Compare positional encodings on tasks that only order decides.",
+    discussion: """
+      Each encoding is trained on generated tasks (which mark comes first, is the second half \
+      reversed, how far apart are two marks, do beginning and end agree) and measured at the trained \
+      lengths and beyond. Without any encoding a model sees a bag of tokens, and stays at chance.
+
+      Examples:
+        martlet study positions -o positions
+        martlet study positions -o positions --data train.tsv --validation validation.tsv
+        martlet study positions -o quick --encodings sinusoidal,none --tasks first --rows 2000
+      """)
+
+  @Option(name: .shortAndLong, help: "Folder for report.html, report.md and the pictures.")
+  var output: String
+  @Option(help: "Encodings, by comma.")
+  var encodings = PositionalEncoding.allCases.map(\.rawValue).joined(separator: ",")
+  @Option(help: "Tasks, by comma.")
+  var tasks = OrderTask.allCases.map(\.rawValue).joined(separator: ",")
+  @Option(help: "Rows to train on.") var rows = PositionStudy().rows
+  @Option(help: "Epochs at most.") var epochs = PositionStudy().epochs
+  @Option(help: "Width of the models.") var width = PositionStudy().width
+  @Option(help: "Encoder layers.") var layers = PositionStudy().layers
+  @Option(help: "Decides data and weights.") var seed = PositionStudy().seed
+  @Option(help: "Threads; 0 for all cores.") var threads = 0
+  @Option(help: "Labelled rows to train each encoding on as well.") var data: String?
+  @Option(help: "Labelled rows to measure them on.") var validation: String?
+  @Option(help: "Epochs on these rows.") var dataEpochs = 6
+
+  func run() throws {
+    var study = PositionStudy()
+    (study.rows, study.epochs, study.width) = (rows, epochs, width)
+    (study.layers, study.seed) = (layers, seed)
+    study.encodings = try encodings.split(separator: ",").map {
+      try Choice.of("--encodings", String($0))
+    }
+    study.tasks = try tasks.split(separator: ",").map { try Choice.of("--tasks", String($0)) }
+    try study.validate()
+    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    let kernels = try Kernels.best(threads: cores)
+    do {
+      try FileManager.default.createDirectory(
+        atPath: output, withIntermediateDirectories: true)
+    } catch {
+      throw ChartError.unwritable(path: output, reason: error.localizedDescription)
+    }
+    var measurements: [PositionStudy.Measurement] = []
+    let total = study.tasks.count * study.encodings.count
+    for task in study.tasks {
+      for encoding in study.encodings {
+        let found = try study.measure(encoding, task, kernels: kernels)
+        measurements += found
+        let trained = found.filter(\.isTrained).map(\.accuracy)
+        Train.say(
+          String(
+            format: "%d of %d  %@, %@: %.1f %%", measurements.count / max(1, found.count), total,
+            task.rawValue, encoding.rawValue,
+            trained.reduce(0, +) / Double(max(1, trained.count)) * 100))
+      }
+    }
+    var report = PositionReport(study, measurements)
+    report.dataSet = try onDataSet(study, kernels)
+    try write(report, study)
+  }
+
+  private func onDataSet(
+    _ study: PositionStudy, _ kernels: Kernels
+  ) throws -> (name: String, accuracies: [(PositionalEncoding, Double)])? {
+    guard let data else { return nil }
+    let source = try DataFlags.parse([data] + (validation.map { ["--validation", $0] } ?? []))
+    var accuracies: [(PositionalEncoding, Double)] = []
+    for encoding in study.encodings {
+      let job = try TrainingJob.make(
+        source, .parse([]), .parse(["--positions", encoding.rawValue]), seed: seed)
+      var options = TrainingOptions()
+      (options.epochs, options.seed) = (dataEpochs, seed)
+      let result = try job.run(options: options, kernels: kernels) { _ in }
+      accuracies.append((encoding, result.validation.accuracy))
+      Train.say(
+        String(
+          format: "%@, %@: %.2f %%", data, encoding.rawValue, result.validation.accuracy * 100))
+    }
+    return (data, accuracies)
+  }
+
+  private func write(_ report: PositionReport, _ study: PositionStudy) throws {
+    let command = (["martlet"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
+    let files =
+      [
+        ("report.html", report.html(command: command)), ("report.md", report.markdown),
+        ("sinusoids.svg", report.table.svg), ("similarity.svg", report.similarity.svg),
+      ] + study.tasks.map { ("\($0.rawValue).svg", report.lengthChart($0).svg) }
+    for (name, text) in files {
+      do {
+        try Data(text.utf8).write(
+          to: URL(fileURLWithPath: "\(output)/\(name)"), options: .atomic)
+      } catch {
+        throw ChartError.unwritable(
+          path: "\(output)/\(name)", reason: error.localizedDescription)
+      }
+    }
+    print(report.markdown)
+    print("wrote \(output)/report.html")
+  }
+}

@@ -1,0 +1,174 @@
+import ArgumentParser
+import Foundation
+import Tensor
+import Training
+import Transformer
+
+/// Where labelled rows are and how they are read.
+struct DataFlags: ParsableArguments {
+  @Argument(help: "Labelled rows to learn from: TSV, CSV or JSONL.") var data: String
+  @Option(help: "Labelled rows to stop by; without, a tenth of DATA is held out.")
+  var validation: String?
+  @Option(help: "Column of the text, by name or by number from 1.") var column: String?
+  @Option(help: "Column of the label.") var labelColumn: String?
+  @Option(help: "Share of DATA to hold out when there is no validation file.")
+  var holdOut = 0.1
+}
+
+/// The shape of a model trained from nothing.
+struct ModelFlags: ParsableArguments {
+  @Option(help: "Tokens of the vocabulary.") var vocabulary = ModelSize().vocabulary
+  @Option(help: "Width of the model.") var width = ModelSize().width
+  @Option(help: "Encoder layers.") var layers = ModelSize().layers
+  @Option(help: "Attention heads.") var heads = ModelSize().heads
+  @Option(help: "Width inside the feed-forward block.") var feedForward: Int?
+  @Option(help: "Longest input in tokens.") var maxTokens = ModelSize().maximumTokens
+  @Option(help: "Dropout. [default: \(ModelSize().dropout), fine-tuning: the model's own]")
+  var dropout: Float?
+  @Option(help: "Place of the layer norms: post, pre.") var normalization = "post"
+  @Option(
+    help:
+      "Positional encoding: \(PositionalEncoding.allCases.map(\.rawValue).joined(separator: ", "))."
+  ) var positions = "sinusoidal"
+
+  func size() throws -> ModelSize {
+    var size = ModelSize()
+    (size.vocabulary, size.width, size.layers) = (vocabulary, width, layers)
+    (size.heads, size.maximumTokens) = (heads, maxTokens)
+    size.feedForward = feedForward ?? 2 * width
+    size.dropout = dropout ?? size.dropout
+    size.normalization = try Choice.of("--normalization", normalization)
+    size.positionalEncoding = try Choice.of("--positions", positions)
+    try size.validate()
+    return size
+  }
+}
+
+/// The optimiser and its constants.
+struct OptimizerFlags: ParsableArguments {
+  @Option(
+    help: "Optimiser: \(OptimizerOptions.Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var optimizer = "adamw"
+  @Option(help: "Momentum of sgd and rmsprop.") var momentum = OptimizerOptions().momentum
+  @Flag(help: "sgd: Nesterov's momentum.") var nesterov = false
+  @Option(help: "Decay of the first moment.") var beta1 = OptimizerOptions().beta1
+  @Option(help: "Decay of the second moment. [default: 0.999; lion and rmsprop 0.99]")
+  var beta2: Double?
+  @Option(help: "Keeps quotients finite.") var epsilon = OptimizerOptions().epsilon
+
+  func options() throws -> OptimizerOptions {
+    var options = OptimizerOptions()
+    options.kind = try Choice.of("--optimizer", optimizer)
+    (options.momentum, options.nesterov) = (momentum, nesterov)
+    (options.beta1, options.beta2, options.epsilon) = (beta1, beta2, epsilon)
+    try options.validate()
+    return options
+  }
+}
+
+/// What of another model's weights learns, and how fast.
+struct FineTuneFlags: ParsableArguments {
+  @Option(help: "Model directory whose weights to go on from.") var from: String?
+  @Flag(help: "Begin with a new head even where the labels are the same.") var newHead = false
+  @Option(help: "Rate of each layer by that of the layer above. [default: 1, fine-tuning: 0.9]")
+  var layerDecay: Double?
+  @Option(help: "Lowest layers that do not learn (and the embeddings).") var freezeLayers = 0
+  @Flag(help: "The embeddings do not learn.") var freezeEmbeddings = false
+  @Option(
+    help: "Gradual unfreezing: one more layer learns every so many epochs; 0 for all at once.")
+  var unfreezeEvery = 0
+  @Option(help: "Epochs at the start in which the head alone learns.") var headEpochs = 0
+}
+
+/// How the weights change.
+struct TrainingFlags: ParsableArguments {
+  @Option(help: "Highest learning rate, or `auto` for a range test. [default: by model and batch]")
+  var learningRate: String?
+  @Option(help: "Multiplies the rate of the embedding tables. [default: 10, fine-tuning: 1]")
+  var embeddingRateScale: Double?
+  @Option(
+    name: [.long, .customLong("decay")],
+    help: "The rate's way: \(ScheduleShape.names.joined(separator: ", ")).")
+  var schedule = "linear"
+  @OptionGroup var scheduleOptions: ScheduleOptions
+  @Option(help: "Linear warm-up: steps, or a share such as 0.1 or 10%.")
+  var warmup = "\(TrainingOptions().warmup)"
+  @Option(help: "Passes over the data at most. [default: 20, fine-tuning: 4]") var epochs: Int?
+  @Option(help: "Rows that pass through the model together. [default: 32]") var batch: Int?
+  @Option(help: "Batches that make up one step.") var accumulate = TrainingOptions().accumulation
+  @Option(help: "Epochs without a better validation before stopping; 0 never stops.")
+  var patience = TrainingOptions().patience
+  @OptionGroup var optimizer: OptimizerFlags
+  @Option(help: "Weight decay, not for biases and norms.") var weightDecay = TrainingOptions()
+    .weightDecay
+  @Option(help: "Longest gradient; 0 switches clipping off.") var clip = TrainingOptions().clipNorm
+  @Option(help: "Share of probability spread over all labels.")
+  var labelSmoothing = TrainingOptions().labelSmoothing
+  @Option(help: "Weights of the classes in the loss: none, balanced.") var classWeights = "none"
+  @Option(help: "Share of tokens hidden at each step. [default: 0.1, fine-tuning: 0]")
+  var wordDropout: Double?
+  @Option(help: "Factor of the weights' moving average; 0 for none.")
+  var average = TrainingOptions().averageDecay
+  @Option(help: "Decides initial weights, order and dropout.") var seed = TrainingOptions().seed
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Return to the last good state and lower the rate when the loss goes wrong.")
+  var watch = true
+  @Option(help: "Threads; 0 for all cores.") var threads = 0
+
+  var cores: Int { threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount }
+
+  /// The rate that was asked for as a number; nil where none was.
+  func rate() throws -> Double? {
+    guard let learningRate, learningRate != "auto" else { return nil }
+    guard let rate = Double(learningRate) else {
+      throw TrainingError.badOption(
+        name: "--learning-rate", value: learningRate, allowed: "a number, or auto")
+    }
+    return rate
+  }
+
+  /// All options, with the defaults of training from nothing or of fine-tuning.
+  func options(_ tune: FineTuneFlags, width: Int) throws -> TrainingOptions {
+    var options = tune.from == nil ? TrainingOptions() : TrainingOptions.fineTuning
+    guard let warmupLength = WarmupLength(warmup) else {
+      throw TrainingError.badOption(
+        name: "--warmup", value: warmup, allowed: "whole steps, or a share such as 0.1 or 10%")
+    }
+    options.warmup = warmupLength
+    options.schedule = try scheduleOptions.shape(schedule, flag: "--schedule")
+    options.scheduleFloor = scheduleOptions.floor
+    options.plateauFactor = scheduleOptions.factor
+    options.optimizer = try optimizer.options()
+    options.epochs = epochs ?? options.epochs
+    options.batchSize = batch ?? options.batchSize
+    (options.accumulation, options.patience) = (accumulate, patience)
+    (options.weightDecay, options.clipNorm) = (weightDecay, clip)
+    options.labelSmoothing = labelSmoothing
+    options.classWeighting = try Choice.of("--class-weights", classWeights)
+    options.wordDropout = wordDropout ?? options.wordDropout
+    options.embeddingRateScale = embeddingRateScale ?? options.embeddingRateScale
+    (options.averageDecay, options.seed, options.watchesLoss) = (average, seed, watch)
+    options.layerDecay = tune.layerDecay ?? options.layerDecay
+    (options.frozenLayers, options.freezesEmbeddings) = (tune.freezeLayers, tune.freezeEmbeddings)
+    (options.unfreezeEpochs, options.headEpochs) = (tune.unfreezeEvery, tune.headEpochs)
+    options.learningRate =
+      try rate() ?? options.defaultRate(width: width, isFineTuning: tune.from != nil)
+    try options.validate()
+    return options
+  }
+}
+
+/// A word on the command line that stands for one of several values.
+enum Choice {
+  static func of<Value: RawRepresentable & CaseIterable>(
+    _ name: String, _ text: String
+  ) throws -> Value where Value.RawValue == String {
+    guard let value = Value(rawValue: text) else {
+      throw TrainingError.badOption(
+        name: name, value: text,
+        allowed: "one of " + Value.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return value
+  }
+}

@@ -1,0 +1,193 @@
+import ArgumentParser
+import Charts
+import Dispatch
+import Foundation
+import JSON
+import Synchronization
+import Tensor
+import Training
+
+struct Tune: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Search for a learning rate and other options.",
+    discussion: """
+      Each trial is a `martlet train` of its own; what is known is kept in OUTPUT/journal.jsonl, and \
+      the same command goes on where it was broken off. A range such as 1e-4..1e-2 is drawn from \
+      (rates and decays over their logarithm), a list such as 16,32,64 is chosen from.
+
+      Examples:
+        martlet tune train.tsv --validation validation.tsv -o search \\
+          --learning-rate 1e-4..1e-2 --batch 16,32,64
+        martlet tune train.tsv --validation validation.tsv -o search --search grid --grid-points 5 \\
+          --learning-rate 1e-4..1e-2 --width 64,128 --parallel 2
+        martlet tune train.tsv -o search --learning-rate 1e-5..1e-3 -- --from all-MiniLM-L6-v2
+      """)
+
+  @OptionGroup var source: DataFlags
+  @Option(name: .shortAndLong, help: "Folder for journal, logs and report, made if missing.")
+  var output: String
+  @Option(help: "grid, random, sobol or asha.") var search = "asha"
+  @Option(help: "Trials; a grid tries all of its own. [default: 20, or what --budget allows]")
+  var trials: Int?
+  @Option(help: "Values of each range in a grid.") var gridPoints = 5
+  @Option(help: "Epochs of a whole run.") var epochs = 9
+  @Option(help: "asha: epochs after which runs are first compared.") var firstRung = 1
+  @Option(help: "asha: one in so many goes on, so many times further.") var keep = 3
+  @Option(help: "Epochs of all runs together, at which no more begin; 0 for no limit.")
+  var budget = 0
+  @Option(help: "Processes at the same time.") var parallel = 1
+  @Option(help: "Threads; shared among the processes; 0 for all cores.") var threads = 0
+  @Option(help: "Command that runs a trial elsewhere and waits, such as 'srun -c 2 {}'.")
+  var executor: String?
+  @Option(help: "Decides the draws and the runs.") var seed: UInt64 = 1
+
+  @Option(help: "Learning rates.") var learningRate = "1e-4..1e-2"
+  @Option(help: "Batch sizes.") var batch: String?
+  @Option(help: "Schedules.") var schedule: String?
+  @Option(help: "Warm-ups.") var warmup: String?
+  @Option(help: "Weight decays.") var weightDecay: String?
+  @Option(help: "Dropouts.") var dropout: String?
+  @Option(help: "Widths.") var width: String?
+  @Option(help: "Numbers of layers.") var layers: String?
+  @Option(help: "Optimisers.") var optimizer: String?
+  @Argument(parsing: .postTerminator, help: "Further options of `martlet train`, for every trial.")
+  var further: [String] = []
+
+  func run() throws {
+    let space = try makeSpace()
+    let kind: SearchStrategy.Kind = try Choice.of("--search", search)
+    try check()
+    do {
+      try FileManager.default.createDirectory(
+        atPath: output + "/trials", withIntermediateDirectories: true)
+    } catch {
+      throw JournalError.unusable(path: output, reason: error.localizedDescription)
+    }
+    let strategy = SearchStrategy(
+      kind, space: space, trials: trials ?? defaultTrials(kind), points: gridPoints,
+      epochs: epochs, firstRung: firstRung, keep: keep, budget: budget, seed: seed)
+    let journal = try TuningJournal(path: output + "/journal.jsonl", description: description(kind))
+    Train.say(
+      "\(kind.rawValue) search over \(space.dimensions.map(\.option).joined(separator: ", ")): "
+        + "at most \(strategy.trialCount) trials of \(epochs) epochs, seed \(seed)")
+    if !journal.outcomes.isEmpty {
+      Train.say("\(journal.outcomes.count) outcomes are in the journal already")
+    }
+    let (spent, outcomes) = try TrialPool(
+      strategy: strategy, journal: journal, executor: ProcessExecutor(template: executor),
+      parallel: parallel
+    ) { job in command(job) }.run()
+    try conclude(TuningReport(outcomes, space: space), spent: spent)
+  }
+
+  private func check() throws {
+    func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
+      guard range.contains(value) else {
+        throw TrainingError.badOption(
+          name: name, value: "\(value)", allowed: "from \(range.lowerBound) to \(range.upperBound)")
+      }
+    }
+    try check("--epochs", epochs, 1...10000)
+    try check("--grid-points", gridPoints, 1...1000)
+    try check("--first-rung", firstRung, 1...10000)
+    try check("--keep", keep, 2...100)
+    try check("--parallel", parallel, 1...256)
+    try check("--budget", budget, 0...10_000_000)
+    if let trials { try check("--trials", trials, 1...100_000) }
+    // Faults of the data are better found before the first trial than by each of them.
+    _ = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed)
+  }
+
+  private func makeSpace() throws -> SearchSpace {
+    let given: [(String, String?)] = [
+      ("learning-rate", learningRate), ("batch", batch), ("schedule", schedule),
+      ("warmup", warmup), ("weight-decay", weightDecay), ("dropout", dropout), ("width", width),
+      ("layers", layers), ("optimizer", optimizer),
+    ]
+    return SearchSpace(
+      try given.compactMap { option, text in
+        try text.map { try SearchDimension(option: option, text: $0) }
+      })
+  }
+
+  private func defaultTrials(_ kind: SearchStrategy.Kind) -> Int {
+    guard budget > 0 else { return 20 }
+    guard kind == .asha else { return max(1, budget / epochs) }
+    // What one trial costs on average, when one in `keep` goes on from each rung.
+    var (cost, rung, share) = (0.0, min(firstRung, epochs), 1.0)
+    var before = 0
+    while true {
+      cost += share * Double(rung - before)
+      if rung >= epochs { break }
+      before = rung
+      rung = min(rung * keep, epochs)
+      share /= Double(keep)
+    }
+    return max(1, Int(Double(budget) / cost))
+  }
+
+  private func description(_ kind: SearchStrategy.Kind) -> String {
+    let space = [
+      learningRate, batch ?? "", schedule ?? "", warmup ?? "", weightDecay ?? "", dropout ?? "",
+      width ?? "", layers ?? "", optimizer ?? "",
+    ]
+    return
+      ([kind.rawValue, source.data, source.validation ?? "", "\(epochs)", "\(gridPoints)"]
+      + ["\(firstRung)", "\(keep)", "\(seed)"] + space + further).joined(separator: "|")
+  }
+
+  private var dataWords: [String] {
+    var words = [source.data]
+    if let path = source.validation { words += ["--validation", path] }
+    if let column = source.column { words += ["--column", column] }
+    if let column = source.labelColumn { words += ["--label-column", column] }
+    return words
+  }
+
+  private func optionWords(_ trial: SearchTrial) -> [String] {
+    trial.values.sorted { $0.key < $1.key }.flatMap { ["--\($0.key)", $0.value] } + further
+  }
+
+  private func command(_ job: SearchJob) -> TrialPool.Command {
+    let folder = "\(output)/trials/\(job.trial.number)"
+    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    let arguments =
+      ["train"] + dataWords + ["-o", folder] + optionWords(job.trial)
+      + ["--epochs", "\(epochs)", "--patience", "0", "--seed", "\(seed)"]
+      + ["--stop-after", "\(job.epochs)", "--resume", "--checkpoint", folder, "--no-model"]
+      + ["--threads", "\(max(1, cores / parallel))", "--result", "\(folder)/result.json"]
+    return TrialPool.Command(
+      arguments: arguments, folder: folder, isLast: job.epochs >= epochs)
+  }
+
+  private func conclude(_ report: TuningReport, spent: Int) throws {
+    print(report.table())
+    for option in ["batch", "width", "layers"] {
+      for row in report.bestRates(by: option) {
+        print(
+          String(
+            format: "%@ %@: best rate %.3g (%.2f %%)", option, row.value, row.rate,
+            row.accuracy * 100))
+      }
+      if let map = report.heatMap(by: option) {
+        try ChartFile.write(to: "\(output)/rate-by-\(option).svg", svg: map.svg, png: map.png)
+      }
+    }
+    guard let best = report.best else {
+      throw TrainingError.noTrialSucceeded(log: output + "/trials/0/log.txt")
+    }
+    let words =
+      ["martlet", "train"] + dataWords + optionWords(best.trial)
+      + ["--epochs", "\(epochs)", "--seed", "\(seed)", "-o", "my-model"]
+    let copy = words.joined(separator: " ")
+    let page = report.html(title: "Search over \(source.data)", command: copy)
+    try Data(page.utf8).write(
+      to: URL(fileURLWithPath: output + "/report.html"), options: .atomic)
+    print("")
+    print("\(spent) epochs, \(report.tokens) tokens in all; report: \(output)/report.html")
+    print(
+      String(
+        format: "the best, %.2f %% on the validation rows:\n  %@", (best.accuracy ?? 0) * 100, copy)
+    )
+  }
+}

@@ -1,0 +1,37 @@
+import Foundation
+import Testing
+import Training
+
+@Suite("Calibration")
+struct CalibrationTests {
+  /// Rows that say 0.9 and are right in 0.7 of the cases.
+  private var rows: ScoredRows {
+    let logit = Float(log(9.0))
+    return ScoredRows(
+      logits: (0..<100).map { _ in [logit, 0] }, truths: (0..<100).map { $0 < 70 ? 0 : 1 })
+  }
+
+  @Test("The temperature makes confidence accuracy")
+  func temperature() {
+    // softmax(ln 9 / T) = 0.7 at T = ln 9 / ln (7/3).
+    let want = log(9.0) / log(7.0 / 3)
+    let found = rows.fittedTemperature()
+    #expect(abs(found - want) < 1e-3)
+    #expect(abs(rows.calibrationError() - 0.2) < 1e-6)
+    #expect(rows.calibrationError(temperature: found) < 1e-3)
+    #expect(rows.loss(temperature: found) < rows.loss(temperature: 1))
+  }
+
+  @Test("The hardest rows are those whose truth was believed least")
+  func hardest() {
+    let scored = ScoredRows(logits: [[2, 0], [0, 3], [1, 0]], truths: [0, 0, 0])
+    let hard = scored.hardest(limit: 2)
+    #expect(hard.map(\.row) == [1, 2] && hard[0].predicted == 1)
+    #expect(abs(hard[0].probabilityOfTruth - 1 / (1 + exp(3.0))) < 1e-9)
+  }
+
+  @Test("Nothing to fit leaves the temperature at 1")
+  func empty() {
+    #expect(ScoredRows(logits: [], truths: []).fittedTemperature() == 1)
+  }
+}
