@@ -32,7 +32,7 @@ struct OrderTaskTests {
     var generator = SeededGenerator(seed: 6)
     for example in OrderTask.first.examples(count: 50, length: 9, using: &generator) {
       let (a, b) = (example.ids.firstIndex(of: 3), example.ids.firstIndex(of: 4))
-      #expect((a ?? 0) < (b ?? 0) == (example.label == 0))
+      #expect(((a ?? 0) < (b ?? 0)) == (example.label == 0))
     }
     for example in OrderTask.reversed.examples(count: 50, length: 8, using: &generator) {
       let (left, right) = (Array(example.ids[1...4]), Array(example.ids[5...8]))
