@@ -78,7 +78,7 @@ let package = Package(
       dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"],
       exclude: ["Fixtures"]),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
-    .testTarget(name: "FileJobsTests", dependencies: ["FileJobs", "Transformer"]),
+    .testTarget(name: "FileJobsTests", dependencies: ["FileJobs", "Transformer", "Training"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .executableTarget(name: "http-verdict", dependencies: ["HTTP"], path: "Tests/HTTPVerdict"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),

@@ -117,14 +117,24 @@ public struct ClassifierTraining {
       kernels: kernels, maskID: special.unknown, maskable: { !kept.contains($0) })
   }
 
-  /// Trains and returns the weights of the best validation.
+  /// Trains and returns the weights of the best validation; with `pretraining`, the encoder first
+  /// learns from the texts alone, and `pretrained` hears of each of its epochs' loss.
   ///
   /// - Throws: `TrainingError` or `CheckpointError`.
   public func run(
     options: TrainingOptions, kernels: Kernels, checkpoints: CheckpointStore? = nil,
+    pretraining: Pretraining? = nil, pretrained told: (Int, Double) -> Void = { _, _ in },
     report: (TrainingProgress) -> Void
   ) throws -> TrainingResult {
-    let trainer = try trainer(options: options, kernels: kernels)
+    let parameters = startingParameters(seed: options.seed)
+    if let pretraining, pretraining.epochs > 0 {
+      let special = tokenizer.specialTokens
+      pretraining.run(
+        parameters, examples: examples.training, maskID: special.mask ?? special.unknown,
+        special: Set([special.classification, special.separator, special.unknown]),
+        kernels: kernels, report: told)
+    }
+    let trainer = try trainer(options: options, kernels: kernels, parameters: parameters)
     trainer.checkpoints = checkpoints
     return try trainer.train(
       examples.training, validation: examples.validation, report: report)

@@ -50,16 +50,38 @@ struct Train: ParsableCommand {
     let architecture = TrainingJob.describe(job.configuration)
     print(
       "\(architecture); kernels \(kernels.name), \(training.cores) threads, seed \(options.seed)")
+    if training.learningRate == "auto" {
+      options.learningRate = try rangeTest(job, options, kernels)
+    }
+    let before = Pretraining(epochs: try training.pretraining(), seed: options.seed)
     var line = ProgressLine()
     let store = try checkpoints()
-    let outcome = try job.run(options: options, kernels: kernels, checkpoints: store) {
-      line.show($0)
-    }
+    let outcome = try job.run(
+      options: options, kernels: kernels, checkpoints: store, pretraining: before,
+      pretrained: { Self.say(String(format: "masked words, epoch %d: loss %.4f", $0, $1)) },
+      report: { line.show($0) })
     if let result { try write(outcome, options, to: result) }
     print(figures(outcome))
     if noModel { return }
     try save(job, outcome, options, architecture)
     if stopAfter == nil { store?.remove() }
+  }
+
+  /// The rate that a range test proposes; the default where the test says nothing.
+  private func rangeTest(
+    _ job: ClassifierTraining, _ options: TrainingOptions, _ kernels: Kernels
+  ) throws -> Double {
+    let finding = RangeTest.find(
+      try RangeTest(steps: 150).run(job, options: options, kernels: kernels))
+    guard finding.isConclusive else {
+      print(String(format: "range test inconclusive: the default rate, %.2e", options.learningRate))
+      return options.learningRate
+    }
+    print(
+      String(
+        format: "range test: steepest at %.2e, breaks at %.2e, chosen %.2e", finding.steepest,
+        finding.divergence, finding.choice))
+    return finding.choice
   }
 
   private func checkpoints() throws -> CheckpointStore? {

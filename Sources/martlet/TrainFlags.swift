@@ -109,6 +109,8 @@ struct TrainingFlags: ParsableArguments {
   var wordDropout: Double?
   @Option(help: "Factor of the weights' moving average; 0 for none.")
   var average = TrainingOptions().averageDecay
+  @Option(help: "Epochs of masked-word training on the texts alone, before the labels are used.")
+  var pretrainEpochs = 0
   @Option(help: "Decides initial weights, order and dropout.") var seed = TrainingOptions().seed
   @Flag(
     inversion: .prefixedNo,
@@ -117,6 +119,14 @@ struct TrainingFlags: ParsableArguments {
   @Option(help: "Threads; 0 for all cores.") var threads = 0
 
   var cores: Int { threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount }
+
+  func pretraining() throws -> Int {
+    guard (0...10_000).contains(pretrainEpochs) else {
+      throw TrainingError.badOption(
+        name: "--pretrain-epochs", value: "\(pretrainEpochs)", allowed: "from 0 to 10000")
+    }
+    return pretrainEpochs
+  }
 
   /// The rate that was asked for as a number; nil where none was.
   func rate() throws -> Double? {

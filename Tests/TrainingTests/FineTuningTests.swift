@@ -1,0 +1,121 @@
+import Foundation
+import Tensor
+import Testing
+import Tokenization
+import Training
+import Transformer
+
+private func dataset(_ labels: [String], count: Int = 40) -> LabeledDataset {
+  let words = ["alpha", "beta", "gamma", "delta"]
+  return LabeledDataset(
+    path: "d.tsv",
+    rows: (0..<count).map { index in
+      LabeledText(
+        label: labels[index % labels.count],
+        text: "\(words[index % labels.count]) and \(words[index / 2 % 4])", line: index + 1)
+    })
+}
+
+/// A small model of `family` in a folder of its own.
+private func model(
+  _ family: EncoderConfiguration.Family, labels: [String]
+) throws -> String {
+  let folder = NSTemporaryDirectory() + "martlet-base-\(UUID().uuidString)"
+  let tokenizer = try Tokenizer.learn(corpus: dataset(["a"]).rows.map(\.text))
+  var shape = EncoderConfiguration(
+    family: family, vocabularySize: tokenizer.vocabularySize, hiddenSize: 16, layerCount: 2,
+    headCount: 2, feedForwardSize: 32, maximumTokens: 24, labels: labels,
+    normalization: family == .robertaPreLayerNorm ? .pre : .post,
+    positionalEncoding: .learned)
+  if family != .distilbert { shape.tokenTypeCount = family == .bert ? 2 : 1 }
+  if family != .distilbert && family != .bert {
+    (shape.paddingID, shape.positionOffset) = (1, 2)
+  }
+  let parameters = EncoderParameters(shape)
+  parameters.initialize(seed: 9)
+  try ModelDirectory.write(parameters, to: folder)
+  try tokenizer.write(to: folder)
+  return folder
+}
+
+@Suite("Going on from another model")
+struct FineTuningTests {
+  @Test(
+    "Every family learns a new head, keeps its encoder's bits at the start, and loads again",
+    arguments: EncoderConfiguration.Family.allCases)
+  func families(family: EncoderConfiguration.Family) throws {
+    let base = try model(family, labels: ["x", "y", "z"])
+    let target = base + "-tuned"
+    defer {
+      try? FileManager.default.removeItem(atPath: base)
+      try? FileManager.default.removeItem(atPath: target)
+    }
+    let job = try ClassifierTraining(
+      training: dataset(["a", "b"]), validation: dataset(["a", "b"], count: 10), from: base,
+      maximumTokens: 256, dropout: nil)
+    let stored = try ModelDirectory.read(base)
+    let start = job.startingParameters(seed: 1)
+    for entry in start.entries where !entry.name.hasPrefix("head.") {
+      let old = try #require(stored.entries.first { $0.name == entry.name })
+      #expect(start.matrix(entry).values == stored.matrix(old).values, "\(entry.name)")
+    }
+    #expect(start.classifierWeight?.rows == 2)
+    // BERT's pooler belongs to its encoder; the others' first layer is new.
+    let kept = start.poolWeight?.values == stored.poolWeight?.values
+    #expect(kept == (family == .bert))
+    var options = TrainingOptions.fineTuning
+    (options.epochs, options.learningRate, options.batchSize) = (12, 3e-3, 8)
+    let result = try job.run(options: options, kernels: Kernels.best()) { _ in }
+    #expect(result.validation.accuracy == 1)
+    try ModelDirectory.write(result.parameters, to: target)
+    try job.writeTokenizer(to: target)
+    let loaded = try TextClassifier.load(directory: target)
+    #expect(loaded.labels == ["a", "b"])
+    let answers = loaded.classify(["alpha and beta", "beta and beta"])
+    #expect(answers.map(\.labelIndex) == [0, 1])
+  }
+
+  @Test("A head with the same labels stays, unless a new one is asked for")
+  func sameLabels() throws {
+    let base = try model(.bert, labels: ["a", "b"])
+    defer { try? FileManager.default.removeItem(atPath: base) }
+    func start(fresh: Bool) throws -> [Float] {
+      try ClassifierTraining(
+        training: dataset(["a", "b"]), validation: dataset(["a", "b"]), from: base,
+        maximumTokens: 16, dropout: nil, freshHead: fresh
+      ).startingParameters(seed: 1).classifierWeight?.values ?? []
+    }
+    let stored = try ModelDirectory.read(base).classifierWeight?.values
+    #expect(try start(fresh: false) == stored)
+    #expect(try start(fresh: true) != stored)
+  }
+
+  @Test("Masked-word training lowers its loss, leaves the head alone and is the same for a seed")
+  func pretraining() throws {
+    let job = try ClassifierTraining(
+      training: dataset(["a", "b"], count: 64), validation: dataset(["a", "b"], count: 10),
+      size: {
+        var size = ModelSize()
+        (size.width, size.layers, size.heads, size.feedForward) = (32, 1, 2, 64)
+        return size
+      }())
+    let special = job.tokenizer.specialTokens
+    func run() throws -> (EncoderParameters, [Double]) {
+      let parameters = job.startingParameters(seed: 1)
+      var losses: [Double] = []
+      Pretraining(epochs: 12, seed: 1).run(
+        parameters, examples: job.tokenised.training, maskID: special.mask ?? 0,
+        special: [special.classification, special.separator], kernels: try Kernels.best()
+      ) { losses.append($1) }
+      return (parameters, losses)
+    }
+    let (one, losses) = try run()
+    #expect(losses.count == 12)
+    #expect((losses.last ?? 9) < 0.7 * (losses.first ?? 0), "\(losses)")
+    let start = job.startingParameters(seed: 1)
+    #expect(one.poolWeight?.values == start.poolWeight?.values)
+    #expect(one.words.values != start.words.values)
+    let (two, _) = try run()
+    #expect(one.buffer.values(0..<one.buffer.count) == two.buffer.values(0..<two.buffer.count))
+  }
+}
