@@ -2,15 +2,17 @@ import Foundation
 import JSON
 import Testing
 
-/// Trains with the real binary.
-@Suite("martlet train", .enabled(if: TrainTests.isThere))
-struct TrainTests {
+private enum TrainBinary {
   /// The tests are built beside the binary.
-  private static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
+  static let url = URL(fileURLWithPath: CommandLine.arguments[0])
     .deletingLastPathComponent().appendingPathComponent("martlet")
 
-  fileprivate static var isThere: Bool { FileManager.default.isExecutableFile(atPath: binary.path) }
+  static var isThere: Bool { FileManager.default.isExecutableFile(atPath: url.path) }
+}
 
+/// Trains with the real binary.
+@Suite("martlet train", .enabled(if: TrainBinary.isThere))
+struct TrainTests {
   private let folder = NSTemporaryDirectory() + "martlet-train-\(UUID().uuidString)"
 
   /// Rows that their second word decides, so that training takes a few steps.
@@ -29,7 +31,7 @@ struct TrainTests {
 
   private func start(_ arguments: [String], output: Pipe? = nil) throws -> Process {
     let process = Process()
-    process.executableURL = Self.binary
+    process.executableURL = TrainBinary.url
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output ?? FileHandle.nullDevice
