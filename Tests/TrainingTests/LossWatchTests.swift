@@ -38,6 +38,12 @@ struct LossWatchTests {
     #expect(many.contains { hasDiverged($0) })
   }
 
+  @Test("One hard batch of a loss near 0 is no spike")
+  func hardBatch() {
+    let low = (0..<200).map { 0.02 + 0.005 * sin(Double($0)) }
+    #expect(verdicts(low + [1.2] + low).allSatisfy { $0 == .fine })
+  }
+
   @Test("A loss that climbs, or falls back to guessing, has diverged")
   func divergence() {
     let climb = falling(200) + (0..<200).map { 0.2 + 0.02 * Double($0) }

@@ -46,7 +46,8 @@ package struct LossWatch: Codable, Equatable {
     if sinceSpike > 50 { recentSpikes = 0 }
     if count >= 20 {
       let deviation = max(square - mean * mean, 0).squareRoot()
-      if loss > mean + 6 * deviation && loss > 1.5 * mean + 0.5 * chance {
+      // A hard row in a small batch is no spike: what is far above guessing is.
+      if loss > mean + 6 * deviation && loss > 0.5 * mean + 1.5 * chance {
         recentSpikes += 1
         sinceSpike = 0
         return recentSpikes > 3 ? .diverged(best: best) : .spike(usual: mean)
