@@ -1,19 +1,18 @@
 import Foundation
 import Training
 
-/// Shows training as it goes: on a terminal one line that is written over, elsewhere a line an epoch.
+/// Shows training as it goes: on a terminal one line that is written over, elsewhere a line an epoch and a minute.
 struct ProgressLine {
   private let isTerminal = isatty(STDERR_FILENO) == 1
-  private var lastShown = ContinuousClock.now - .seconds(1)
+  private var lastShown = ContinuousClock.now
 
   mutating func show(_ p: TrainingProgress) {
     if let message = p.message {
       FileHandle.standardError.write(Data(((isTerminal ? "\r\u{1B}[K" : "") + message + "\n").utf8))
     }
     let now = ContinuousClock.now
-    guard p.validation != nil || (isTerminal && now - lastShown > .milliseconds(200)) else {
-      return
-    }
+    let pause = isTerminal ? Duration.milliseconds(200) : .seconds(60)
+    guard p.validation != nil || now - lastShown > pause else { return }
     lastShown = now
     var text = String(
       format: "epoch %d  step %d/%d  loss %.4f  rate %.2e  %.0f tokens/s  %.0f s left", p.epoch,
