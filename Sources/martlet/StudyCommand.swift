@@ -15,7 +15,7 @@ struct StudyPositions: ParsableCommand {
     commandName: "positions",
     abstract: "Compare positional encodings on tasks that only order decides.",
     discussion: """
-      Each encoding is trained on generated tasks (which mark comes first, is the second half \
+      Each encoding is trained on generated tasks (which mark comes first, are letters in order or \
       reversed, how far apart are two marks, do beginning and end agree) and measured at the trained \
       lengths and beyond. Without any encoding a model sees a bag of tokens, and stays at chance.
 

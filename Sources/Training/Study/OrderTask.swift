@@ -3,7 +3,7 @@
 public enum OrderTask: String, Sendable, CaseIterable {
   /// Which of two marks stands first.
   case first
-  /// Whether the second half is the first one reversed, or the first one again.
+  /// Whether an alphabet's letters stand in their order or reversed.
   case reversed
   /// How far apart two marks stand, in four classes.
   case distance
@@ -15,7 +15,7 @@ public enum OrderTask: String, Sendable, CaseIterable {
   public var question: String {
     switch self {
     case .first: "which of two marks comes first"
-    case .reversed: "is the second half the first one reversed"
+    case .reversed: "are the letters of an alphabet in their order, or reversed"
     case .distance: "how far apart are two marks"
     case .agreement: "do beginning and end agree, over the whole length"
     }
@@ -25,7 +25,7 @@ public enum OrderTask: String, Sendable, CaseIterable {
   public var labels: [String] {
     switch self {
     case .first: ["left", "right"]
-    case .reversed: ["again", "reversed"]
+    case .reversed: ["in order", "reversed"]
     case .distance: ["1", "2-3", "4-6", "7+"]
     case .agreement: ["differ", "agree"]
     }
@@ -61,11 +61,10 @@ public enum OrderTask: String, Sendable, CaseIterable {
       let b = a + 1 + below(length - a - 1)
       (body[a], body[b]) = label == 0 ? (3, 4) : (4, 3)
     case .reversed:
-      // All halves hold different tokens, so that no half reads the same backwards.
-      let half = length / 2
-      var part = Array(body[0..<half])
-      if part.first == part.last { part[half - 1] = part[0] == 5 ? 6 : 5 }
-      body = part + (label == 1 ? part.reversed() : part)
+      body.sort()
+      if body.first == body.last { body[length - 1] = body[0] == 5 ? 6 : 5 }
+      body.sort()
+      if label == 1 { body.reverse() }
     case .distance:
       let gaps = [1...1, 2...3, 4...6, 7...max(7, min(12, length - 1))]
       let gap = gaps[label].lowerBound + below(gaps[label].count)
