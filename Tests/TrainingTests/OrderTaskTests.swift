@@ -44,7 +44,8 @@ struct OrderTaskTests {
       #expect([1...1, 2...3, 4...6, 7...12][example.label].contains(gap))
     }
     for example in OrderTask.agreement.examples(count: 50, length: 10, using: &generator) {
-      #expect((example.ids[1] == example.ids[9]) == (example.label == 1))
+      #expect((example.ids[1] == example.ids[10]) == (example.label == 1))
+      #expect(example.ids.count { $0 == 3 } == 2 && example.ids.count { $0 == 4 } == 2)
     }
   }
 }

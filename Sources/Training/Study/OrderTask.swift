@@ -7,8 +7,7 @@ public enum OrderTask: String, Sendable, CaseIterable {
   case reversed
   /// How far apart two marks stand, in four classes.
   case distance
-  /// Whether two marks, as far apart as the text allows, stand in the order of their kind: agreement
-  /// over a growing distance.
+  /// Whether the marks at both ends are of the same kind: agreement over the whole length.
   case agreement
 
   /// What the task asks, for people.
@@ -71,12 +70,13 @@ public enum OrderTask: String, Sendable, CaseIterable {
       let a = below(length - gap)
       (body[a], body[a + gap]) = (3, 4)
     case .agreement:
-      // The same two marks stand at both ends; whether left and right are alike is a matter of order
-      // among four.
-      let left: (Int32, Int32) = below(2) == 0 ? (3, 4) : (4, 3)
-      let right = label == 1 ? left : (left.1, left.0)
-      (body[0], body[1]) = left
-      (body[length - 2], body[length - 1]) = right
+      // Each mark occurs twice; those that are not at the ends stand somewhere between.
+      let left: Int32 = below(2) == 0 ? 3 : 4
+      let right = label == 1 ? left : 7 - left
+      let a = 1 + below(length - 3)
+      let b = a + 1 + below(length - 2 - a)
+      (body[0], body[length - 1]) = (left, right)
+      (body[a], body[b]) = (7 - left, 7 - right)
     }
     return body
   }
