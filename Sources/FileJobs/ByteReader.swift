@@ -1,12 +1,14 @@
 import Foundation
 
-/// A file or pipe, read in pieces: what is held is one piece and one line.
+/// A file or pipe, read in pieces: what is held is one piece and one line. A file named .gz is unpacked
+/// on the way by the system's gzip.
 final class ByteReader {
   /// As messages name it.
   let path: String
   /// Bytes handed out.
   private(set) var consumed = 0
   private let handle: FileHandle
+  private let unpacker: Process?
   private var buffer: [UInt8] = []
   private var next = 0
   private static let pieceSize = 1 << 16
@@ -16,7 +18,7 @@ final class ByteReader {
   /// - Parameter path: `-` for standard input.
   init(path: String) throws(RecordError) {
     if path == "-" {
-      (self.path, handle) = ("standard input", .standardInput)
+      (self.path, handle, unpacker) = ("standard input", .standardInput, nil)
       return
     }
     var isDirectory: ObjCBool = false
@@ -27,7 +29,20 @@ final class ByteReader {
     guard let handle = FileHandle(forReadingAtPath: path) else {
       throw .unreadable(path: path, reason: "permission denied")
     }
-    (self.path, self.handle) = (path, handle)
+    guard path.hasSuffix(".gz") else {
+      (self.path, self.handle, unpacker) = (path, handle, nil)
+      return
+    }
+    let (process, pipe) = (Process(), Pipe())
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["gzip", "-dcq"]
+    (process.standardInput, process.standardOutput) = (handle, pipe)
+    process.standardError = FileHandle.nullDevice
+    do { try process.run() } catch {
+      throw .unreadable(
+        path: path, reason: "gzip cannot be started (\(error.localizedDescription))")
+    }
+    (self.path, self.handle, unpacker) = (path, pipe.fileHandleForReading, process)
   }
 
   /// The next byte; nil at the end.
@@ -73,7 +88,13 @@ final class ByteReader {
     do { piece = try handle.read(upToCount: Self.pieceSize) } catch {
       throw .unreadable(path: path, reason: "cannot be read")
     }
-    guard let piece, !piece.isEmpty else { return false }
+    guard let piece, !piece.isEmpty else {
+      unpacker?.waitUntilExit()
+      if let unpacker, unpacker.terminationStatus != 0 {
+        throw .unreadable(path: path, reason: "is not a whole gzip file")
+      }
+      return false
+    }
     buffer = Array(piece)
     next = 0
     return true

@@ -12,7 +12,9 @@ extension LabeledDataset {
   ) throws -> LabeledDataset {
     var kind = format ?? RecordFormat(path: path)
     if kind == .text { kind = .tsv }
-    if kind == .tsv && textColumn == nil && labelColumn == nil && !hasHeader(path) {
+    if kind == .tsv && textColumn == nil && labelColumn == nil && !path.hasSuffix(".gz")
+      && !hasHeader(path)
+    {
       return try LabeledDataset(path: path)
     }
     var reader = try RecordReader(

@@ -13,7 +13,8 @@ public enum RecordFormat: String, Sendable, CaseIterable {
 
   /// The format that a file's name tells; text where it tells none.
   public init(path: String) {
-    switch URL(fileURLWithPath: path).pathExtension.lowercased() {
+    let name = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
+    switch URL(fileURLWithPath: name).pathExtension.lowercased() {
     case "tsv", "tab": self = .tsv
     case "csv": self = .csv
     case "jsonl", "ndjson": self = .jsonl

@@ -6,7 +6,8 @@ import Transformer
 
 /// Where labelled rows are and how they are read.
 struct DataFlags: ParsableArguments {
-  @Argument(help: "Labelled rows to learn from: TSV, CSV or JSONL.") var data: String
+  @Argument(help: "Labelled rows to learn from: TSV, CSV or JSONL, also packed as .gz.") var data:
+    String
   @Option(help: "Labelled rows to stop by; without, a tenth of DATA is held out.")
   var validation: String?
   @Option(help: "Column of the text, by name or by number from 1.") var column: String?

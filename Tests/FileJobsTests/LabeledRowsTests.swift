@@ -38,6 +38,23 @@ struct LabeledRowsTests {
     #expect(rows.map(\.text) == ["y", "z"])
   }
 
+  @Test("What gzip packed reads the same; a cut file is refused")
+  func packed() throws {
+    let path = NSTemporaryDirectory() + "rows-\(UUID().uuidString).csv.gz"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    // gzip -n of "label,text\nham,hello\n".
+    let packed: [UInt8] = [
+      0x1F, 0x8B, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xCB, 0x49, 0x4C, 0x4A, 0xCD,
+      0xD1, 0x29, 0x49, 0xAD, 0x28, 0xE1, 0xCA, 0x48, 0xCC, 0xD5, 0xC9, 0x48, 0xCD, 0xC9, 0xC9,
+      0xE7, 0x02, 0x00, 0xAB, 0x7C, 0xC5, 0xF9, 0x15, 0x00, 0x00, 0x00,
+    ]
+    try Data(packed).write(to: URL(fileURLWithPath: path))
+    let rows = try LabeledDataset.read(path: path).rows
+    #expect(rows == [LabeledText(label: "ham", text: "hello", line: 2)])
+    try Data(packed.dropLast(6)).write(to: URL(fileURLWithPath: path))
+    #expect(throws: (any Error).self) { try LabeledDataset.read(path: path) }
+  }
+
   @Test("A fault names file and line")
   func faults() {
     for (text, ending) in [
