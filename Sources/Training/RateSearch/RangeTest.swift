@@ -24,7 +24,7 @@ public struct RangeTest: Sendable {
   public struct Finding: Sendable, Equatable {
     /// Where the smoothed loss falls fastest by the logarithm of the rate.
     public var steepest: Double
-    /// Where it has risen by a tenth of its fall above its lowest, or the end of the test.
+    /// Where it has risen by a quarter of its fall above its lowest for good, or the end of the test.
     public var divergence: Double
     /// Whether the loss broke within the test.
     public var diverged: Bool
@@ -109,11 +109,12 @@ public struct RangeTest: Sendable {
     let lowIndex = points.indices.dropFirst(from).min { points[$0].smoothed < points[$1].smoothed }
     let lowest = lowIndex ?? points.count - 1
     let fall = start - points[lowest].smoothed
-    let margin = max(0.1 * fall, 0.01 * abs(start))
-    let broken = points.indices.dropFirst(lowest).first {
-      points[$0].smoothed > points[lowest].smoothed + margin
-    }
-    let width = max(2, points.count / 25)
+    // One bad batch is no break: the loss is broken from where it stays up to the end.
+    let limit = points[lowest].smoothed + max(0.25 * fall, 0.02 * abs(start))
+    var end = points.count
+    while end > lowest + 1 && points[end - 1].smoothed > limit { end -= 1 }
+    let broken = end < points.count ? end : nil
+    let width = max(2, points.count / 10)
     var steepest = lowest
     var slope = 0.0
     for index in from..<max(from + 1, lowest - width) where index + width < points.count {

@@ -8,13 +8,15 @@ extension Trainer {
     _ examples: [TrainingExample], steps: Int, rate: (Int) -> Double,
     report: (Int, Double) -> Bool
   ) throws {
-    let sampler = BatchSampler(lengths: examples.map(\.ids.count), batchSize: options.batchSize)
     beginProbe(examples)
     var step = 0
     while step < steps {
-      let batches = sampler.epoch(using: &state.generator)
-      for rows in batches where step < steps {
-        let loss = probeStep(rows, learningRate: rate(step))
+      // Rows of all lengths in each batch: the length often tells the label, and losses that follow it
+      // would hide the rate's effect.
+      let order = examples.indices.shuffled(using: &state.generator)
+      for start in stride(from: 0, to: order.count, by: options.batchSize) where step < steps {
+        let rows = order[start..<min(start + options.batchSize, order.count)]
+        let loss = probeStep(Array(rows), learningRate: rate(step))
         if !report(step, loss) { return }
         step += 1
       }
