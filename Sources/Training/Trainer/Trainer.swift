@@ -148,8 +148,8 @@ public final class Trainer {
     let done = state.epoch - 1
     if let stop = options.stopAfterEpochs, done >= stop { return true }
     if let target, let best = state.best, best.accuracy >= target { return true }
-    return options.patience > 0 && state.bestEpoch > 0
-      && done - state.bestEpoch >= options.patience
+    return options.patience > 0 && state.lastImprovement > 0
+      && done - state.lastImprovement >= options.patience
   }
 
   private func prepare(total: Int) throws {
@@ -355,7 +355,7 @@ public final class Trainer {
     (fresh.restarts, fresh.rateScale) = (state.restarts, scale)
     fresh.history.events = state.history.events
     (fresh.tokens, fresh.plateau) = (state.tokens, state.plateau)
-    if let best = state.best, best.accuracy > 0 { fresh.best = nil }
+    (fresh.best, fresh.bestEpoch) = (state.best, state.bestEpoch)
     state = fresh
     takeSnapshot()
     return false
@@ -373,6 +373,7 @@ public final class Trainer {
     let isBest = state.best.map { Self.isBetter(figures, than: $0) } ?? true
     if isBest {
       (state.best, state.bestEpoch) = (figures, state.epoch)
+      state.lastImprovement = state.epoch
       best.buffer.copy(from: evaluated)
     }
     let mean = state.epochLoss / Double(max(1, state.epochSteps))
