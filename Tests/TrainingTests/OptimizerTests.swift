@@ -44,9 +44,8 @@ struct OptimizerTests {
         let gradient = FloatBuffer(count: weights.count)
         let target = try numbers(json["target"], tensor)
         let slope = try numbers(json["slope"], tensor)
-        let states = (0..<(options.rule?.states ?? 1)).map { _ in
-          FloatBuffer(count: max(weights.count, rows + columns))
-        }
+        let size = options.rule == nil ? max(weights.count, rows + columns) : weights.count
+        let states = (0..<(options.rule?.states ?? 1)).map { _ in FloatBuffer(count: size) }
         for number in 1...100 {
           for index in 0..<weights.count {
             let w = Double(weights[index])
