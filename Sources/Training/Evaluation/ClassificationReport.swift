@@ -53,6 +53,11 @@ public struct ClassificationReport: Sendable, Equatable, Codable {
     count == 0 ? 0 : Double(right.reduce(0, +)) / Double(count)
   }
 
+  /// Share of the most frequent truth: the accuracy of always guessing it.
+  public var largestShare: Double {
+    count == 0 ? 0 : Double(truths.max() ?? 0) / Double(count)
+  }
+
   /// Of the rows predicted as `label`, the share that are.
   public func precision(_ label: Int) -> Double {
     predictions[label] == 0 ? 0 : Double(right[label]) / Double(predictions[label])

@@ -33,7 +33,7 @@ package struct LossWatch: Codable, Equatable {
     self.patience = patience
   }
 
-  /// Mean of recent losses, in the units of the loss; weights fall by a twentieth a step.
+  /// Mean of recent losses, in the units of the loss; weights fall by a fiftieth a step.
   var smoothed: Double { count == 0 ? .nan : mean }
 
   /// Whether the present state is worth coming back to.
@@ -54,7 +54,7 @@ package struct LossWatch: Codable, Equatable {
       }
     }
     // A short history follows more closely.
-    let keep = min(0.95, Double(count) / Double(count + 1))
+    let keep = min(0.98, Double(count) / Double(count + 1))
     mean = keep * mean + (1 - keep) * loss
     square = keep * square + (1 - keep) * loss * loss
     count += 1

@@ -21,6 +21,8 @@ struct RunState: Codable, Equatable {
   /// Lowest mean loss of an epoch, and epochs since it fell by a fiftieth.
   var bestEpochLoss = Double.greatestFiniteMagnitude
   var flatEpochs = 0
+  /// Epochs in a row that ended no better than guessing.
+  var guessingEpochs = 0
   /// The best look.
   var best: ClassificationReport?
   var bestEpoch = 0

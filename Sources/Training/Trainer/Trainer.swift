@@ -132,7 +132,7 @@ public final class Trainer {
       guard state.batch == batches.count else { continue }
       state.epoch += 1
       state.batch = 0
-      if isStuckAtEnd { restart(); continue }
+      if isGuessing || isStuckAtEnd { restart(); continue }
       if let checkpoints {
         state.seconds = seconds()
         takeSnapshot()
@@ -361,6 +361,12 @@ public final class Trainer {
     return false
   }
 
+  /// Whether an epoch of some length, or two short ones, ended at what guessing gives.
+  private var isGuessing: Bool {
+    options.watchesLoss && state.restarts < Self.mostRestarts
+      && state.guessingEpochs >= (state.step / max(1, state.epoch - 1) >= 200 ? 1 : 2)
+  }
+
   private var isStuckAtEnd: Bool {
     options.watchesLoss && state.epoch > options.epochs && state.restarts < Self.mostRestarts
       && state.watch.smoothed > 0.985 * state.watch.chance
@@ -388,6 +394,9 @@ public final class Trainer {
         "the validation loss has stopped falling: the rate is multiplied by \(options.plateauFactor)"
       )
     }
+    let guesses =
+      figures.accuracy <= figures.largestShare + 0.005 && mean > 0.9 * state.watch.chance
+    state.guessingEpochs = guesses ? state.guessingEpochs + 1 : 0
     lowerOnFlatLoss(mean)
     return isBest
   }
