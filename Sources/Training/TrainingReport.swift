@@ -9,6 +9,8 @@ public struct TrainingReport {
   private let options: TrainingOptions
   private let result: TrainingResult
   private let scored: ScoredRows
+  /// Validation rows that were scored.
+  private let rows: [Int]
   /// What the logits are to be divided by, so that confidence is accuracy: fitted on the validation
   /// rows.
   public let temperature: Double
@@ -19,10 +21,17 @@ public struct TrainingReport {
   ) {
     let encoder = Encoder(
       Encoder.Weights(result.parameters, kernels: kernels), kernels: kernels)
-    scored = ScoredRows(encoder, examples: job.tokenised.validation)
+    // Logits of all classes are held: with thousands of classes, of some rows only.
+    let examples = job.tokenised.validation
+    let most = max(100, Self.mostLogits / max(1, job.labels.count))
+    let step = max(1, (examples.count + most - 1) / most)
+    rows = Array(stride(from: 0, to: examples.count, by: step))
+    scored = ScoredRows(encoder, examples: rows.map { examples[$0] })
     temperature = scored.fittedTemperature()
     (self.job, self.options, self.result) = (job, options, result)
   }
+
+  private static let mostLogits = 4_000_000
 
   /// Loss of each step (thinned) and of the looks.
   public var lossChart: LineChart {
@@ -119,7 +128,7 @@ public struct TrainingReport {
     page.table(
       ["text", "truth", "predicted", "probability of the truth"],
       scored.hardest(limit: 20).map { hard in
-        let row = job.validation.rows[hard.row]
+        let row = job.validation.rows[rows[hard.row]]
         return [
           String(row.text.prefix(200)), row.label, job.labels[hard.predicted],
           String(format: "%.4f", hard.probabilityOfTruth),
@@ -144,7 +153,7 @@ public struct TrainingReport {
     }
     page.table(
       ["label", "precision", "recall", "F1"],
-      v.labels.indices.map { label in
+      v.labels.indices.prefix(1000).map { label in
         [v.labels[label]]
           + [v.precision(label), v.recall(label), v.f1(label)].map { String(format: "%.4f", $0) }
       })
