@@ -134,7 +134,7 @@ struct TrainTests {
     #expect(doubled.code == 0 && doubled.text.contains("several labels"), "\(doubled.text)")
     let strangers = try train(unknown, ["--validation", good])
     #expect(strangers.code == 0 && strangers.text.contains("no token"), "\(strangers.text)")
-    let classes = try train(many, ["--validation", many, "--batch", "512"])
+    let classes = try train(many, ["--validation", many, "--batch", "512", "--no-watch"])
     #expect(classes.code == 0, "\(classes.text.suffix(300))")
   }
 
