@@ -214,14 +214,16 @@ static double dot(const float *x, const float *y, long n) {
 static void adamw(float *weights, const float *gradient, float *moment1, float *moment2, long n,
                   const martlet_adam *s) {
   vf rate = SPLAT(s->learning_rate / s->correction1);
-  vf shrink = SPLAT(1.0f - s->learning_rate * s->weight_decay);
+  // Not w (1 - decay): the rounding of 1 - decay would add up over the steps.
+  vf decay = SPLAT(-s->learning_rate * s->weight_decay);
   vf inverse = SPLAT(1.0f / s->correction2);
   for (long i = 0; i < n; i += WIDTH) {
     long k = n - i < WIDTH ? n - i : WIDTH;
     vf g = load_part(gradient + i, k) * s->gradient_scale;
     vf m = FMA(SPLAT(1.0f - s->beta1), g, load_part(moment1 + i, k) * s->beta1);
     vf v = FMA(SPLAT(1.0f - s->beta2) * g, g, load_part(moment2 + i, k) * s->beta2);
-    vf w = load_part(weights + i, k) * shrink;
+    vf w = load_part(weights + i, k);
+    w = FMA(decay, w, w);
     w -= rate * m / (__builtin_elementwise_sqrt(v * inverse) + s->epsilon);
     store_part(moment1 + i, m, k);
     store_part(moment2 + i, v, k);

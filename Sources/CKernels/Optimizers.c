@@ -31,12 +31,13 @@ void martlet_adam_coupled(float *weights, const float *gradient, float *moment1,
 
 void martlet_lion(float *weights, const float *gradient, float *moment, long n,
                   const martlet_update *s) {
-  float shrink = 1.0f - s->learning_rate * s->weight_decay;
+  // Not w (1 - decay): the rounding of 1 - decay would add up over the steps.
+  float decay = s->learning_rate * s->weight_decay;
   for (long i = 0; i < n; i++) {
     float g = gradient[i] * s->gradient_scale;
     float c = s->beta1 * moment[i] + (1.0f - s->beta1) * g;
     float sign = (float)(c > 0) - (float)(c < 0);
-    weights[i] = weights[i] * shrink - s->learning_rate * sign;
+    weights[i] -= s->learning_rate * sign + decay * weights[i];
     moment[i] = s->beta2 * moment[i] + (1.0f - s->beta2) * g;
   }
 }

@@ -60,8 +60,8 @@ print(json.dumps({
     "nesterov": run(lambda p: o.SGD(p, lr=0.01, momentum=0.9, nesterov=True)),
     "adam": run(lambda p: o.Adam(p, lr=0.01)),
     "adamw": run(lambda p: o.AdamW(p, lr=0.01)),
-    "lion": run(lambda p: Lion(p, lr=0.001, betas=(0.9, 0.99), weight_decay=0)),
-    "rmsprop": run(lambda p: o.RMSprop(p, lr=0.01, alpha=0.99)),
-    "rmsprop-momentum": run(lambda p: o.RMSprop(p, lr=0.003, alpha=0.99, momentum=0.9)),
+    "lion": run(lambda p: Lion(p, lr=2**-10, betas=(0.9, 0.99), weight_decay=0)),
+    "rmsprop": run(lambda p: o.RMSprop(p, lr=0.002, alpha=0.99)),
+    "rmsprop-momentum": run(lambda p: o.RMSprop(p, lr=0.0003, alpha=0.99, momentum=0.9)),
     "adafactor": run(lambda p: o.Adafactor(p, lr=0.05, eps=(torch.finfo(torch.float32).eps, 1e-3))),
 }))
