@@ -63,5 +63,5 @@ print(json.dumps({
     "lion": run(lambda p: Lion(p, lr=2**-10, betas=(0.9, 0.99), weight_decay=0)),
     "rmsprop": run(lambda p: o.RMSprop(p, lr=0.002, alpha=0.99)),
     "rmsprop-momentum": run(lambda p: o.RMSprop(p, lr=0.0003, alpha=0.99, momentum=0.9)),
-    "adafactor": run(lambda p: o.Adafactor(p, lr=0.05, eps=(torch.finfo(torch.float32).eps, 1e-3))),
+    "adafactor": run(lambda p: o.Adafactor(p, lr=0.002, eps=(torch.finfo(torch.float32).eps, 1e-3))),
 }))

@@ -31,7 +31,7 @@ struct OptimizerTests {
     ("adam", options(.adam), 0.01), ("adamw", options(.adamw), 0.01),
     ("lion", options(.lion), 0x1p-10), ("rmsprop", options(.rmsprop), 0.002),
     ("rmsprop-momentum", options(.rmsprop, momentum: 0.9), 0.0003),
-    ("adafactor", options(.adafactor), 0.05),
+    ("adafactor", options(.adafactor), 0.002),
   ]
 
   @Test(arguments: cases)
