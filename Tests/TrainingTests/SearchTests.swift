@@ -102,7 +102,8 @@ struct SearchTests {
         .asha, space: try space(), trials: 27, points: 1, epochs: 9, keep: 3, seed: 3),
       accuracy: quality)
     let at = { (epochs: Int) in run.filter { $0.epochs == epochs } }
-    #expect(at(1).count == 27 && at(3).count == 9 && at(9).count == 3)
+    // Asynchronous: one that led when it went on may be overtaken, so that some more go on.
+    #expect(at(1).count == 27 && (9...14).contains(at(3).count) && (3...6).contains(at(9).count))
     let best = try #require(at(1).max { ($0.accuracy ?? 0) < ($1.accuracy ?? 0) })
     #expect(at(9).contains { $0.trial == best.trial })
     let bounded = search(
