@@ -55,7 +55,7 @@ format: ## format the Swift sources
 bench: ## run every benchmark (each is also one command of its own under Benchmarks/)
 	@deploy/deps.sh bench
 	@found=0; for script in Benchmarks/*/run; do \
-	  case $$script in *peers/run|*training/run) continue;; esac; \
+	  case $$script in *peers/run|*tokenizers/run|*training/run) continue;; esac; \
 	  [ -x "$$script" ] || continue; found=1; echo "== $$script"; "$$script" || exit 1; \
 	done; [ $$found = 1 ] || echo "no benchmark yet"
 
@@ -63,6 +63,7 @@ bench-peers: ## time Martlet against OpenVINO, onnxruntime, CTranslate2, PyTorch
 	@deploy/deps.sh bench
 	@Benchmarks/peers/run
 	@Benchmarks/server-peers/run
+	@Benchmarks/tokenizers/run
 	@Benchmarks/training/run
 
 check-clients: ## drive the API with tritonclient, openai and schemathesis (installs them in .build-clients)

@@ -80,7 +80,8 @@ public struct ClassifierTraining {
       try Self.examples(validation, labels, tokenizer, maximumTokens)
     )
     let special = tokenizer.specialTokens
-    let empty = Set([special.classification, special.separator, special.unknown])
+    let empty = Set(
+      [special.classification, special.separator, special.unknown].compactMap { $0 })
     unknownRows = examples.training.count { $0.ids.allSatisfy(empty.contains) }
   }
 
@@ -111,10 +112,11 @@ public struct ClassifierTraining {
     options: TrainingOptions, kernels: Kernels, parameters: EncoderParameters? = nil
   ) throws -> Trainer {
     let special = tokenizer.specialTokens
-    let kept = Set([special.classification, special.separator])
+    let kept = Set([special.classification, special.separator].compactMap { $0 })
     return try Trainer(
       parameters: parameters ?? startingParameters(seed: options.seed), options: options,
-      kernels: kernels, maskID: special.unknown, maskable: { !kept.contains($0) })
+      kernels: kernels, maskID: special.unknown ?? special.mask ?? 0,
+      maskable: { !kept.contains($0) })
   }
 
   /// Trains and returns the weights of the best validation; with `pretraining`, the encoder first
@@ -130,8 +132,9 @@ public struct ClassifierTraining {
     if let pretraining, pretraining.epochs > 0 {
       let special = tokenizer.specialTokens
       pretraining.run(
-        parameters, examples: examples.training, maskID: special.mask ?? special.unknown,
-        special: Set([special.classification, special.separator, special.unknown]),
+        parameters, examples: examples.training, maskID: special.mask ?? special.unknown ?? 0,
+        special: Set(
+          [special.classification, special.separator, special.unknown].compactMap { $0 }),
         kernels: kernels, report: told)
     }
     let trainer = try trainer(options: options, kernels: kernels, parameters: parameters)

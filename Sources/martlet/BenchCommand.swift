@@ -6,7 +6,7 @@ import Tensor
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure how fast a model runs on this machine.",
-    subcommands: [BenchForward.self, BenchTraining.self])
+    subcommands: [BenchForward.self, BenchTokenizer.self, BenchTraining.self])
 }
 
 struct BenchForward: ParsableCommand {

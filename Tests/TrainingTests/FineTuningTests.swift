@@ -105,7 +105,8 @@ struct FineTuningTests {
       var losses: [Double] = []
       Pretraining(epochs: 12, seed: 1).run(
         parameters, examples: job.tokenised.training, maskID: special.mask ?? 0,
-        special: [special.classification, special.separator], kernels: try Kernels.best()
+        special: Set([special.classification, special.separator].compactMap { $0 }),
+        kernels: try Kernels.best()
       ) { losses.append($1) }
       return (parameters, losses)
     }
