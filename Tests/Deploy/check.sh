@@ -27,7 +27,10 @@ rolls_back() {
   [[ ! -e "$root/usr/local/bin/martlet" && ! -e "$root/var/lib/martlet/model/config.json" ]]
 }
 https_plan() {
-  deploy/enable-https.sh -d api.example.org --staging --dry-run | grep -q -- '--nginx.*--staging.*-d api.example.org' || return 1
+  # Not through a pipe: grep -q would close it while the script still writes.
+  local plan
+  plan="$(deploy/enable-https.sh -d api.example.org --staging --dry-run)" || return 1
+  grep -q -- '--nginx.*--staging.*-d api.example.org' <<<"$plan" || return 1
   ! deploy/enable-https.sh --dry-run && ! deploy/enable-https.sh -d 'a;b' --dry-run
 }
 unit_verifies() {
