@@ -46,6 +46,9 @@ struct MetricsPage: Sendable {
     text += "martlet_http_request_duration_seconds_count \(latency.count)\n"
     family("workers", "gauge", "Workers that serve now.", [("", "\(scoreboard.readyCount)")])
     family(
+      "queue_depth", "gauge", "Texts that wait for the model, over all workers.",
+      [("", "\(scoreboard.liveSlots.reduce(0) { $0 + $1.queueDepth })")])
+    family(
       "worker_deaths_total", "counter", "Workers that died unasked.",
       [("", "\(scoreboard.crashes)")])
     family(

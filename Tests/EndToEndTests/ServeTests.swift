@@ -26,6 +26,17 @@ struct ServeTests {
     #expect(try prediction("Are you coming home for dinner tonight?") == "ham")
   }
 
+  @Test func metricsSayHowManyTextsWait() throws {
+    let listener = LoopbackListener()
+    close(listener.descriptor)
+    let daemon = try Daemon(workers: 1, admin: listener.port)
+    defer { daemon.stop() }
+    let client = LoopbackClient(port: listener.port)
+    client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+    let text = try #require(client.readAnswer()).body
+    #expect(text.contains("# TYPE martlet_queue_depth gauge\nmartlet_queue_depth 0\n"))
+  }
+
   /// Sends one request after the other on four connections, and obeys `Connection: close`.
   private func load(
     _ daemon: Daemon, while action: () -> Void
@@ -145,7 +156,8 @@ private final class Daemon: Sendable {
       && FileManager.default.fileExists(atPath: model.path + "/config.json")
   }
 
-  init(workers: Int) throws {
+  /// - Parameter admin: the port of the admin listener; none where it is nil.
+  init(workers: Int, admin: UInt16? = nil) throws {
     let listener = LoopbackListener()
     port = listener.port
     close(listener.descriptor)
@@ -153,7 +165,7 @@ private final class Daemon: Sendable {
     process.executableURL = Self.binary
     process.arguments = [
       "serve", Self.model.path, "-w", "\(workers)", "-b", "127.0.0.1:\(port)", "--admin-bind",
-      "none",
+      admin.map { "127.0.0.1:\($0)" } ?? "none",
     ]
     let output = Pipe()
     process.standardOutput = output
