@@ -25,7 +25,7 @@ start_server() {
   shift
   $pin_server "$@" >/dev/null 2>&1 &
   server=$!
-  trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null' EXIT
+  trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true' EXIT
   for _ in $(seq 100); do
     curl -sf -o /dev/null "http://127.0.0.1:$port/healthz" && return
     sleep 0.1
