@@ -36,7 +36,8 @@ test: deps-test ## build and run every test
 	$(SWIFT) test -c release --skip-build
 
 # A build of its own, because the whole program is compiled anew for the static library.
-deb: deps ## build martlet_VERSION_ARCHITECTURE.deb, which runs on a machine without Swift
+deb: ## build martlet_VERSION_ARCHITECTURE.deb, which runs on a machine without Swift
+	@deploy/deps.sh deb
 	$(SWIFT) build -c release --product martlet --static-swift-stdlib --scratch-path .build-static
 	deploy/debian/build.sh "$$($(SWIFT) build -c release --static-swift-stdlib --scratch-path .build-static --show-bin-path)/martlet"
 

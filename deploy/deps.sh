@@ -3,6 +3,7 @@
 #
 #   deploy/deps.sh run     what building and serving needs
 #   deploy/deps.sh test    what the whole test suite needs as well
+#   deploy/deps.sh deb     what making the Debian package needs as well
 #   deploy/deps.sh deploy-test   what the long tests of deploying need as well
 #   deploy/deps.sh bench   what the benchmarks need as well
 #   deploy/deps.sh --list GROUP   print the packages, install nothing
@@ -11,10 +12,12 @@ set -eu
 run_packages="ca-certificates curl git libc6-dev libssl-dev libstdc++-12-dev zlib1g-dev"
 test_packages="nginx shellcheck systemd certbot python3-certbot-nginx prometheus procps openssl python3 python3-h11 sslscan slowhttptest mandoc iproute2"
 bench_packages="wrk"
-deploy_test_packages="mmdebstrap systemd-container pebble lintian fakeroot binutils dpkg-dev logrotate"
+# The static Foundation leaves its HTTP client to the system's libcurl.
+deb_packages="libcurl4-openssl-dev fakeroot binutils dpkg-dev"
+deploy_test_packages="$deb_packages mmdebstrap systemd-container pebble lintian logrotate slurm-wlm munge"
 
 usage() {
-  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
   exit 64
 }
 
@@ -27,6 +30,7 @@ fi
 case "${1:-run}" in
   run) wanted="$run_packages" ;;
   test) wanted="$run_packages $test_packages" ;;
+  deb) wanted="$run_packages $deb_packages" ;;
   deploy-test) wanted="$run_packages $test_packages $deploy_test_packages" ;;
   bench) wanted="$run_packages $bench_packages" ;;
   *) usage ;;

@@ -41,7 +41,16 @@ final class TrialPool: Sendable {
 
   /// Runs until nothing is left, and gives the epochs that were spent and all outcomes.
   func run() throws -> (epochs: Int, outcomes: [SearchOutcome]) {
-    DispatchQueue.concurrentPerform(iterations: parallel) { _ in work() }
+    // Threads of their own, because each waits for a process elsewhere, however few cores are here.
+    let group = DispatchGroup()
+    for _ in 0..<parallel {
+      group.enter()
+      Thread.detachNewThread { [self] in
+        work()
+        group.leave()
+      }
+    }
+    group.wait()
     let spent = try state.withLock { state in
       if let failure = state.failure { throw failure }
       return state.strategy.spentEpochs

@@ -21,6 +21,8 @@ struct Tune: ParsableCommand {
         martlet tune train.tsv --validation validation.tsv -o search --search grid --grid-points 5 \\
           --learning-rate 1e-4..1e-2 --width 64,128 --parallel 2
         martlet tune train.tsv -o search --learning-rate 1e-5..1e-3 -- --from all-MiniLM-L6-v2
+        martlet tune train.tsv -o search --executor slurm --parallel 16 --threads 4 \
+          --slurm-options '--partition=cpu --time=60'
       """)
 
   @OptionGroup var source: DataFlags
@@ -37,8 +39,18 @@ struct Tune: ParsableCommand {
   var budget = 0
   @Option(help: "Processes at the same time.") var parallel = 1
   @Option(help: "Threads; shared among the processes; 0 for all cores.") var threads = 0
-  @Option(help: "Command that runs a trial elsewhere and waits, such as 'srun -c 2 {}'.")
+  @Option(
+    help: ArgumentHelp(
+      "'slurm' for job arrays, or a command that runs a trial elsewhere and waits.",
+      discussion: """
+        With slurm, --parallel is how many trials are in its queue at once, --threads the cores of \
+        each, and the output folder one that all nodes see. A command is such as 'ssh host {}'.
+        """))
   var executor: String?
+  @Option(
+    parsing: .unconditional,
+    help: "slurm: further options of sbatch, such as '--partition=cpu --time=60'.")
+  var slurmOptions: String?
   @Option(help: "Decides the draws and the runs.") var seed: UInt64 = 1
 
   @Option(help: "Learning rates.") var learningRate = "1e-4..1e-2"
@@ -74,10 +86,29 @@ struct Tune: ParsableCommand {
       Train.say("\(journal.outcomes.count) outcomes are in the journal already")
     }
     let (spent, outcomes) = try TrialPool(
-      strategy: strategy, journal: journal, executor: ProcessExecutor(template: executor),
+      strategy: strategy, journal: journal, executor: makeExecutor(),
       parallel: parallel
     ) { job in command(job) }.run()
     try conclude(TuningReport(outcomes, space: space), spent: spent)
+  }
+
+  private var usesSlurm: Bool { executor == "slurm" }
+
+  /// Cores of one trial.
+  private var trialThreads: Int {
+    if usesSlurm { return threads > 0 ? threads : 2 }
+    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    return max(1, cores / parallel)
+  }
+
+  private func makeExecutor() -> any TrialExecutor {
+    guard usesSlurm else { return ProcessExecutor(template: executor) }
+    let options = slurmOptions?.split(separator: " ").map(String.init) ?? []
+    let slurm = SlurmExecutor(folder: output + "/slurm", options: options, threads: trialThreads) {
+      Train.say($0)
+    }
+    Interruption.onEnd { slurm.cancel() }
+    return slurm
   }
 
   private func check() throws {
@@ -150,12 +181,11 @@ struct Tune: ParsableCommand {
 
   private func command(_ job: SearchJob) -> TrialPool.Command {
     let folder = "\(output)/trials/\(job.trial.number)"
-    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
     let arguments =
       ["train"] + dataWords + ["-o", folder] + optionWords(job.trial)
       + ["--epochs", "\(epochs)", "--patience", "0", "--seed", "\(seed)"]
       + ["--stop-after", "\(job.epochs)", "--resume", "--checkpoint", folder, "--no-model"]
-      + ["--threads", "\(max(1, cores / parallel))", "--result", "\(folder)/result.json"]
+      + ["--threads", "\(trialThreads)", "--result", "\(folder)/result.json"]
     return TrialPool.Command(
       arguments: arguments, folder: folder, isLast: job.epochs >= epochs)
   }

@@ -1,23 +1,26 @@
 import Foundation
-import Training
 
 /// Runs one training run of a search in a process of its own.
-protocol TrialExecutor: Sendable {
-  /// Runs `martlet` with `arguments`, its output to the file `log`, and gives its exit code.
+public protocol TrialExecutor: Sendable {
+  /// Runs `martlet` with `arguments`, its output to the file `log`, waits, and gives its exit code.
   func run(arguments: [String], log: String) throws -> Int32
 }
 
 /// Starts the process here, or by a command of the user's that starts it elsewhere and waits.
-struct ProcessExecutor: TrialExecutor {
+public struct ProcessExecutor: TrialExecutor {
   /// Words put before the program, such as `srun -c 2`; `{}` stands for the program and its arguments
   /// where it is not the last word.
-  let template: [String]
+  public let template: [String]
 
-  init(template: String?) {
+  /// - Parameter template: the words, parted by spaces; nil to start the program itself.
+  public init(template: String?) {
     self.template = template?.split(separator: " ").map(String.init) ?? []
   }
 
-  func run(arguments: [String], log: String) throws -> Int32 {
+  /// Starts the process and waits for its end.
+  ///
+  /// - Throws: what `Process.run` throws when the program cannot be started.
+  public func run(arguments: [String], log: String) throws -> Int32 {
     let program = [Self.binary] + arguments
     var words = template
     if let place = words.firstIndex(of: "{}") {
@@ -39,7 +42,7 @@ struct ProcessExecutor: TrialExecutor {
   }
 
   /// This program, wherever it was started from.
-  private static var binary: String {
+  static var binary: String {
     (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
       ?? CommandLine.arguments[0]
   }
