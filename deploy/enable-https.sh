@@ -158,8 +158,6 @@ if [[ "$own_files" = 0 ]]; then
     if ! grep -q 'managed by enable-https' "$site"; then
       write_site
       reload_nginx
-      # Nginx takes a moment until only workers with the new configuration accept.
-      sleep 0.5
     fi
     for name in "${names[@]}"; do
       # Names of before are proved by the authority anyway, and a site with TLS may not know a new one yet.
@@ -167,7 +165,6 @@ if [[ "$own_files" = 0 ]]; then
         sed -i "s/\(server_name [^;]*\);/\1 $name;/" "$site"
         changes=$((changes + 1))
         reload_nginx
-        sleep 0.5
       fi
       reaches_us "$name"
     done

@@ -133,15 +133,15 @@ binary="${binary:-$here/.build/release/martlet}"
 [[ -x "$binary" ]] || fail "no program at $binary: run 'make build' first, or give --binary FILE"
 [[ -f "$model/config.json" ]] || fail "no model in $model (config.json is missing): give --model DIR"
 model="$(cd "$model" && pwd)"
-if [[ -z "$root" ]] && ! "$binary" --version >/dev/null 2>&1; then
-  fail "$binary does not run here ($("$binary" --version 2>&1 | head -n 1))"
-fi
-
 begin_transaction
 
 if [[ -z "$root" ]]; then
   step="installing packages"
+  # curl also brings libcurl, which the program needs.
   add_packages nginx curl
+  if [[ "$dry_run" = 0 ]] && ! "$binary" --version >/dev/null 2>&1; then
+    fail "$binary does not run here ($("$binary" --version 2>&1 | head -n 1))"
+  fi
 fi
 
 step="making the user martlet"

@@ -113,13 +113,37 @@ restart_daemon_by_hand() {
 
 nginx_is_up() { [[ -s /run/nginx.pid ]] && kill -0 "$(cat /run/nginx.pid)" 2>/dev/null; }
 
+# accepting_workers: Nginx's workers that accept; those of an older configuration say that they are shutting down.
+accepting_workers() {
+  local master child children=()
+  master="$(cat /run/nginx.pid 2>/dev/null)" || return 0
+  read -ra children 2>/dev/null <"/proc/$master/task/$master/children" || true
+  for child in "${children[@]+"${children[@]}"}"; do
+    if grep -aq 'worker process' "/proc/$child/cmdline" 2>/dev/null && ! grep -aq 'shutting down' "/proc/$child/cmdline" 2>/dev/null; then
+      echo "$child"
+    fi
+  done
+}
+
+# await_new_workers OLD: until none of the workers in OLD accepts, so that what is asked next is answered by the new configuration.
+await_new_workers() {
+  local old="$1" attempt
+  for attempt in {1..100}; do
+    if [[ -n "$(accepting_workers)" ]] && ! grep -qxF "${old:-none}" <(accepting_workers); then return 0; fi
+    sleep 0.1
+  done
+}
+
 # reload_nginx: checks the configuration, then reloads Nginx or starts it; on failure its old configuration is loaded again.
 reload_nginx() {
   if [[ "$dry_run" = 0 ]]; then nginx -t -q; fi
   if [[ "$changes" = 0 ]] && nginx_is_up; then return 0; fi
   if nginx_is_up; then
     [[ "$dry_run" = 1 ]] || undo=("nginx -t -q && nginx -s reload" "${undo[@]+"${undo[@]}"}")
+    local old
+    old="$(accepting_workers)"
     if have_systemd; then change systemctl reload nginx; else change nginx -s reload 2>/dev/null; fi
+    if [[ "$dry_run" = 0 ]]; then await_new_workers "$old"; fi
   else
     [[ "$dry_run" = 1 ]] || remember stop_nginx
     if have_systemd; then change systemctl start nginx; else change nginx; fi
