@@ -17,9 +17,10 @@ umoci new --image "$output:$tag"
 umoci unpack --image "$output:$tag" "$work/bundle"
 rmdir "$work/bundle/rootfs" 2>/dev/null || true
 # Neither apt nor a shell's comforts: what the program's libraries need, and the program.
-mmdebstrap --variant=extract --include=libc6,libgcc-s1,libstdc++6,base-files,coreutils,libselinux1,libacl1,libattr1,libpcre2-8-0,libgmp10,libssl3,ca-certificates,tzdata \
+mmdebstrap --variant=extract --include=libc6,libgcc-s1,libstdc++6,base-files,coreutils,libselinux1,libacl1,libattr1,libpcre2-8-0,libgmp10,libssl3,libcurl4,ca-certificates,tzdata \
   --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "${MARTLET_SUITE:-bookworm}" "$work/root" >&2
-dpkg-deb -x "$package" "$work/root"
+# `dpkg-deb -x` would put a folder in the place of the link /lib, and the loader would not be found.
+dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$work/root"
 # Nothing of Nginx, systemd or scripts is run in a container.
 rm -rf "$work/root/etc/nginx" "$work/root/etc/logrotate.d" "$work/root/lib/systemd" "$work/root/usr/sbin/martlet-"* "$work/root/usr/share/martlet/"{deploy,nginx} \
   "$work/root/usr/share/"{man,locale,lintian} "$work/root/var/cache/apt" "$work/root/var/lib/apt/lists"
