@@ -27,22 +27,22 @@ struct ModelsTests {
     let process = Process()
 
     init(_ arguments: [String]) throws {
-      let listener = LoopbackListener()
-      port = listener.port
-      close(listener.descriptor)
       process.executableURL = Built.binary
       process.arguments =
-        ["serve"] + arguments + ["-w", "2", "-b", "127.0.0.1:\(port)", "--admin-bind", "none"]
+        ["serve"] + arguments + ["-w", "2", "-b", "127.0.0.1:0", "--admin-bind", "none"]
       let output = Pipe()
       process.standardOutput = output
       process.standardError = output
       try process.run()
       var text = ""
-      while !text.contains("ready:") {
+      // "try: curl -s http://127.0.0.1:PORT/predict"
+      while !text.contains("/predict") {
         let data = output.fileHandleForReading.availableData
         try #require(!data.isEmpty, "\(text)")
         text += String(decoding: data, as: UTF8.self)
       }
+      let rest = text.components(separatedBy: "http://127.0.0.1:").last ?? ""
+      port = try #require(UInt16(rest.prefix { $0.isNumber }), "\(text)")
       output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
     }
 
@@ -62,11 +62,11 @@ struct ModelsTests {
       return try #require(client.readAnswer())
     }
 
-    /// Asks until the answer is as wanted, ten seconds at most.
+    /// Asks until the answer is as wanted, a minute at most.
     func waits(_ fields: String = "", until isWanted: (LoopbackClient.Answer) -> Bool) throws
       -> Bool
     {
-      for _ in 0..<200 {
+      for _ in 0..<1200 {
         if isWanted(try predict(fields)) { return true }
         usleep(50_000)
       }

@@ -142,7 +142,6 @@ import Testing
     let running = try Running {
       $0.headTimeout = 0.3
       $0.bodyTimeout = 0.3
-      $0.keepAliveTimeout = 0.3
     }
     let head = running.client
     head.send("GET / HTT")
@@ -150,7 +149,8 @@ import Testing
     let body = running.client
     body.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
     #expect(body.readToEnd().hasPrefix("HTTP/1.1 408 "))
-    #expect(running.client.readToEnd() == "")
+    let impatient = try Running { $0.keepAliveTimeout = 0.3 }
+    #expect(impatient.client.readToEnd() == "")
   }
 
   @Test func drainingAnswersWhatIsInFlightAndThenCallsBack() throws {
@@ -159,13 +159,13 @@ import Testing
     client.send(get("/now") + get("/later200"))
     #expect(client.readAnswer()?.status == 200)
     let done = DispatchSemaphore(value: 0)
-    running.server.drain(deadline: 5) { done.signal() }
+    running.server.drain(deadline: 60) { done.signal() }
     let last = try #require(client.readAnswer())
     #expect(last.fields["connection"] == "close")
     #expect(client.readToEnd() == "")
     client.finish()
     _ = consume client
-    #expect(done.wait(timeout: .now() + 8) == .success)
+    #expect(done.wait(timeout: .now() + 60) == .success)
   }
 
   @Test func beyondTheCapConnectionsWaitUntilOthersClose() throws {

@@ -40,7 +40,7 @@ final class ServerFixture: Sendable {
 func run(_ command: [String], input: String = "") throws -> (status: Int32, output: String) {
   let process = Process()
   process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-  process.arguments = ["timeout", "20"] + command
+  process.arguments = ["timeout", "120"] + command
   let (stdin, stdout) = (Pipe(), Pipe())
   process.standardInput = stdin
   process.standardOutput = stdout

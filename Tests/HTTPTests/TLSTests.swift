@@ -35,8 +35,12 @@ private final class Certificates: Sendable {
   }
 
   func context(_ keys: TicketKeys? = nil) throws -> TLSContext {
-    try TLSContext(configuration(), tickets: keys ?? TicketKeys(now: 0))
+    try TLSContext(configuration(), tickets: keys ?? Self.keys())
   }
+
+  /// Keys of the present period, so that servers that share them here, as workers do after the fork, have nothing to turn at
+  /// the same time.
+  static func keys() throws -> TicketKeys { try TicketKeys(now: Int(Date().timeIntervalSince1970)) }
 }
 
 @Suite struct TLSTests {
@@ -81,7 +85,7 @@ private final class Certificates: Sendable {
   @Test func theMinimumVersionHoldsOnBothSides() throws {
     var configuration = certificates.configuration()
     configuration.minimumVersion = .tls13
-    let context = try TLSContext(configuration, tickets: TicketKeys(now: 0))
+    let context = try TLSContext(configuration, tickets: Certificates.keys())
     let server = try ServerFixture { $0.tls = context }
     #expect(try curl(server, ["--tlsv1.3"]).0 == 0)
     #expect(try curl(server, ["--tls-max", "1.2"]).0 == 35)
@@ -108,7 +112,7 @@ private final class Certificates: Sendable {
 
   @Test(arguments: ["-tls1_2", "-tls1_3"])
   func ticketsOfOneWorkerAreTakenByAnother(_ version: String) throws {
-    let keys = try TicketKeys(now: 0)
+    let keys = try Certificates.keys()
     let first = try fixture(keys: keys)
     let second = try fixture(keys: keys)
     let stranger = try fixture()

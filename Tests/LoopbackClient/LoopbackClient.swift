@@ -26,7 +26,7 @@ public struct LoopbackListener: Sendable {
   }
 }
 
-/// A client that sends exactly the bytes it is told to. Reads give up after ten seconds.
+/// A client that sends exactly the bytes it is told to. Reads give up after a minute.
 /// One thread may send while another reads.
 public final class LoopbackClient: @unchecked Sendable {
   private let descriptor: Int32
@@ -35,7 +35,7 @@ public final class LoopbackClient: @unchecked Sendable {
   /// Connects.
   public init(port: UInt16) {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var patience = timeval(tv_sec: 10, tv_usec: 0)
+    var patience = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     var address = sockaddr_in()

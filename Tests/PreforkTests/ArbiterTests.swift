@@ -31,15 +31,13 @@ struct ArbiterTests {
     #expect(pool.workers().count == 1)
   }
 
-  @Test func aKilledWorkerIsReplacedWithinASecondAndTheOtherStays() throws {
+  @Test func aKilledWorkerIsReplacedAndTheOtherStays() throws {
     let pool = try start()
     let before = pool.workers()
     let victim = try #require(before.first)
     pool.signal(SIGKILL, to: victim)
-    usleep(1_000_000)
-    let after = pool.workers()
-    #expect(after.count == 2)
-    #expect(after.intersection(before) == before.subtracting([victim]))
+    #expect(pool.wait { pool.workers().count == 2 && !pool.workers().contains(victim) })
+    #expect(pool.workers().intersection(before) == before.subtracting([victim]))
   }
 
   @Test(arguments: ["silent", "stuck"])
@@ -63,7 +61,11 @@ struct ArbiterTests {
     try pool.set(["workers": "3"])
     pool.signal(SIGHUP)
     var refused = 0
-    while pool.said("reloaded") == 0 && refused == 0 { refused += pool.ask() == nil ? 1 : 0 }
+    #expect(
+      pool.wait {
+        refused += pool.ask() == nil ? 1 : 0
+        return refused > 0 || pool.said("reloaded") == 1
+      })
     #expect(refused == 0)
     #expect(pool.wait { pool.workers().count == 3 && pool.workers().isDisjoint(with: before) })
     #expect(pool.ask()?[2] == "2")
@@ -83,11 +85,15 @@ struct ArbiterTests {
   @Test func aReloadWhoseWorkersDieLeavesTheOldOnesServing() throws {
     let pool = try start()
     let before = pool.workers()
+    let start = ContinuousClock.now
     try pool.set(["worker": "exit"])
     pool.signal(SIGHUP)
     #expect(pool.wait { pool.said("worker died") >= 5 })
-    // Five deaths in a row take 0.2 + 0.4 s of waiting at least, and the sixth waits 0.8 s more.
-    #expect(pool.said("worker died") <= 6)
+    // From the third death in a row on, the next fork waits: 0.2 s, 0.4 s, 0.8 s and so on. So many deaths took so long at
+    // least, but for the last, which waits for nothing.
+    let deaths = pool.said("worker died")
+    let waited = (3..<max(3, deaths)).reduce(0.0) { $0 + 0.2 * Double(1 << min($1 - 3, 8)) }
+    #expect(ContinuousClock.now - start >= .seconds(waited))
     #expect(before.isSubset(of: pool.workers()))
     #expect(pool.ask()?[2] == "1")
     try pool.set([:])
@@ -120,9 +126,20 @@ struct ArbiterTests {
 
   @Test func workersAreReplacedAfterTheirShareOfRequestsAndNobodyIsRefused() throws {
     let pool = try start(["max": "20"])
-    let before = pool.workers()
-    for _ in 0..<400 { try #require(pool.ask() != nil) }
-    #expect(pool.wait { pool.workers().isDisjoint(with: before) })
+    // Which worker the kernel wakes is its own affair: one of the two may answer all, and its successors after it.
+    var answers: [String: Int] = [:]
+    var refused = 0
+    #expect(
+      pool.wait {
+        for _ in 0..<20 {
+          if let worker = pool.ask()?[1] { answers[worker, default: 0] += 1 } else { refused += 1 }
+        }
+        return refused > 0 || answers.count >= 6
+      })
+    #expect(refused == 0)
+    let spent = Set(answers.filter { $0.value >= 20 }.keys.compactMap { Int32($0) })
+    #expect(!spent.isEmpty)
+    #expect(pool.wait { pool.workers().isDisjoint(with: spent) && pool.workers().count == 2 })
     #expect(pool.said("died") == 0)
   }
 
@@ -133,7 +150,7 @@ struct ArbiterTests {
   }
 
   @Test(arguments: [SIGINT, SIGQUIT]) func quickSignalsEndEvenDeafWorkers(_ signal: Int32) throws {
-    let pool = try start(["worker": "deaf", "graceful": "30"])
+    let pool = try start(["worker": "deaf", "graceful": "3600"])
     pool.signal(signal)
     #expect(pool.exitCode() == 0)
   }
@@ -162,7 +179,7 @@ struct ArbiterTests {
     let pool = try start()
     let workers = pool.workers()
     pool.signal(SIGKILL)
-    #expect(pool.wait { workers.allSatisfy { kill($0, 0) != 0 } })
+    #expect(pool.wait { workers.allSatisfy(Pool.hasEnded) })
   }
 
   @Test(.enabled(if: geteuid() == 0, "needs root"))

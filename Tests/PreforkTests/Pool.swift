@@ -5,8 +5,15 @@ import Synchronization
 final class Pool: Sendable {
   let folder: String
   private let process: Mutex<Process>
-  private let lines = Mutex<[String]>([])
+  private let pipe = Pipe()
+  private let heard = Mutex(Heard())
   let processIdentifier: Int32
+
+  /// What came through the pipe: whole lines, and the beginning of the next.
+  private struct Heard {
+    var lines: [String] = []
+    var rest: [UInt8] = []
+  }
 
   /// The tests are built beside the probe.
   private static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
@@ -28,26 +35,14 @@ final class Pool: Sendable {
     process.executableURL = URL(fileURLWithPath: words[0])
     process.arguments = Array(words.dropFirst())
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
+    process.standardOutput = pipe
+    process.standardError = pipe
     process.standardInput = FileHandle.nullDevice
     try process.run()
     processIdentifier = process.processIdentifier
     self.process = Mutex(process)
-    Thread.detachNewThread { [weak self] in
-      var text = ""
-      while true {
-        let data = output.fileHandleForReading.availableData
-        if data.isEmpty { return }
-        text += String(decoding: data, as: UTF8.self)
-        while let end = text.firstIndex(of: "\n") {
-          let line = String(text[..<end])
-          self?.lines.withLock { $0.append(line) }
-          text = String(text[text.index(after: end)...])
-        }
-      }
-    }
+    let descriptor = pipe.fileHandleForReading.fileDescriptor
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
   }
 
   deinit {
@@ -68,8 +63,23 @@ final class Pool: Sendable {
     kill(process ?? processIdentifier, number)
   }
 
-  /// Everything that arbiters and workers have said.
-  var output: [String] { lines.withLock { $0 } }
+  /// Everything that arbiters and workers have said until now. Read here and by no other thread, so that nothing that a
+  /// process said before it ended is missing.
+  var output: [String] {
+    heard.withLock { heard in
+      var bytes = [UInt8](repeating: 0, count: 65536)
+      while case let count = read(pipe.fileHandleForReading.fileDescriptor, &bytes, bytes.count),
+        count > 0
+      {
+        heard.rest += bytes[..<count]
+      }
+      while let end = heard.rest.firstIndex(of: 10) {
+        heard.lines.append(String(decoding: heard.rest[..<end], as: UTF8.self))
+        heard.rest.removeSubrange(...end)
+      }
+      return heard.lines
+    }
+  }
   func said(_ text: String) -> Int { output.count { $0.contains(text) } }
 
   private var ready: [[Substring]] {
@@ -84,13 +94,14 @@ final class Pool: Sendable {
     ready.last.flatMap { $0.last?.split(separator: ",").first }.map(String.init) ?? ""
   }
 
-  /// Waits until something holds, at most ten seconds.
+  /// Waits until something holds, at most a minute.
   func wait(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<1000 {
+    let end = ContinuousClock.now + .seconds(60)
+    repeat {
       if condition() { return true }
       usleep(10000)
-    }
-    return false
+    } while ContinuousClock.now < end
+    return condition()
   }
 
   func waitUntilReady() -> Bool { wait { !ready.isEmpty } }
@@ -98,11 +109,6 @@ final class Pool: Sendable {
   /// What a worker answered: `worker PID GENERATION UID`; nil if nobody did.
   func ask(_ other: String? = nil) -> [String]? {
     connectAndRead(other ?? address)?.split(whereSeparator: \.isWhitespace).map(String.init)
-  }
-
-  /// The workers that answer a number of connections.
-  func answering(_ count: Int = 40) -> Set<String> {
-    Set((0..<count).compactMap { _ in ask()?[1] })
   }
 
   /// Workers that are children of an arbiter.
@@ -117,7 +123,13 @@ final class Pool: Sendable {
       })
   }
 
-  /// The exit code, once the process has ended; nil if it does not within ten seconds.
+  /// Whether a process is no more, or waits only for its new parent to take note of its end.
+  static func hasEnded(_ process: Int32) -> Bool {
+    let text = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+    return kill(process, 0) != 0 || text.split(separator: ")").last?.hasPrefix(" Z") ?? true
+  }
+
+  /// The exit code, once the process has ended; nil if it does not within a minute.
   ///
   /// Asked of the kernel too: Foundation takes a process for alive while a child that it started (the new binary of
   /// SIGUSR2) holds what it inherited.
@@ -134,8 +146,6 @@ final class Pool: Sendable {
       }
       return code != nil
     }
-    // What it said last is read by another thread.
-    usleep(100_000)
     return code
   }
 }
@@ -145,7 +155,7 @@ func connectAndRead(_ address: String) -> String? {
   let isUnix = address.hasPrefix("unix:")
   let descriptor = socket(isUnix ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
-  var patience = timeval(tv_sec: 10, tv_usec: 0)
+  var patience = timeval(tv_sec: 60, tv_usec: 0)
   setsockopt(
     descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
   guard connectSocket(descriptor, address) else { return nil }
@@ -190,6 +200,7 @@ func unixAddress(_ path: String) -> sockaddr_un {
 final class NotifySocket: Sendable {
   let path: String
   private let descriptor: Int32
+  private let heard = Mutex<[String]>([])
 
   init() {
     path = NSTemporaryDirectory() + "notify-\(UUID().uuidString.prefix(8))"
@@ -201,6 +212,15 @@ final class NotifySocket: Sendable {
       }
     }
     precondition(code == 0, "no socket at \(path)")
+    // The kernel keeps ten messages (net.unix.max_dgram_qlen), and the service drops what does not fit.
+    Thread.detachNewThread { [weak self, descriptor] in
+      var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      while true {
+        _ = poll(&waiting, 1, 200)
+        guard let self else { return }
+        self.listen()
+      }
+    }
   }
 
   deinit {
@@ -208,14 +228,21 @@ final class NotifySocket: Sendable {
     unlink(path)
   }
 
+  private func listen() {
+    heard.withLock { heard in
+      var bytes = [UInt8](repeating: 0, count: 4096)
+      while case let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT)), count > 0 {
+        heard.append(String(decoding: bytes[..<count], as: UTF8.self))
+      }
+    }
+  }
+
   /// What has been said since the last call.
   func messages() -> [String] {
-    var messages: [String] = []
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    while true {
-      let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
-      if count <= 0 { return messages }
-      messages.append(String(decoding: bytes[..<count], as: UTF8.self))
+    listen()
+    return heard.withLock { heard in
+      defer { heard = [] }
+      return heard
     }
   }
 }

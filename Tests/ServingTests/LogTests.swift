@@ -25,7 +25,7 @@ private func logged(
     _ = client.readAnswer(hasBody: !request.hasPrefix("HEAD"))
   }
   var lines: [String] = []
-  for _ in 0..<500 where lines.count < requests.count {
+  for _ in 0..<6000 where lines.count < requests.count {
     usleep(10000)
     let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
     lines = text.split(separator: "\n").map(String.init)

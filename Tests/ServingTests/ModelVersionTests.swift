@@ -96,7 +96,7 @@ import Transformer
     }
 
     func shadows(of wanted: Int) -> (agreed: Int, compared: Int, dropped: Int) {
-      for _ in 0..<500 {
+      for _ in 0..<6000 {
         let outcomes = list.withLock { $0 }
         var (agreed, compared, dropped) = (0, 0, 0)
         for (_, outcome) in outcomes {
@@ -144,11 +144,13 @@ import Transformer
   @Test func batchesAreOfOneVersion() throws {
     let gate = DispatchSemaphore(value: 0)
     let (first, second) = (WordPredictor.Batches(), WordPredictor.Batches())
-    let running = try RunningServer([
-      ServedVersion(WordPredictor(gate: gate, batches: first), name: "m", version: "1"),
-      ServedVersion(
-        WordPredictor(gate: gate, batches: second), name: "n", version: "1", isDefault: false),
-    ])
+    let depth = QueueDepth()
+    let running = try RunningServer(
+      [
+        ServedVersion(WordPredictor(gate: gate, batches: first), name: "m", version: "1"),
+        ServedVersion(
+          WordPredictor(gate: gate, batches: second), name: "n", version: "1", isDefault: false),
+      ], { _, hooks in hooks.recorder = depth })
     let body = #"{"input":"a"}"#
     func send(_ model: String) -> LoopbackClient {
       let client = running.client
@@ -161,7 +163,7 @@ import Transformer
     while first.sizes.withLock({ $0.isEmpty }) { usleep(1000) }
     for model in ["m", "n", "m", "n", "m"] {
       clients.append(send(model))
-      usleep(50_000)
+      #expect(depth.reaches(clients.count - 1))
     }
     for _ in 0..<3 { gate.signal() }
     for client in clients { #expect(client.readAnswer()?.status == 200) }

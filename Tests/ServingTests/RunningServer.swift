@@ -28,13 +28,30 @@ final class WordPredictor: Predictor {
 
   func predict(_ inputs: [TextInput]) throws -> [Prediction] {
     batches.sizes.withLock { $0.append(inputs.count) }
-    if let gate { _ = gate.wait(timeout: .now() + 10) }
+    if let gate { _ = gate.wait(timeout: .now() + 60) }
     return inputs.map {
       let isSpam = ($0.text + ($0.pair ?? "")).contains("spam")
       return Prediction(
         value: .label(isSpam ? 1 : 0, probabilities: isSpam ? [0.25, 0.75] : [0.75, 0.25]),
         tokenCount: 3, unknownTokenCount: 0, isTruncated: $0.text.utf8.count > 1000)
     }
+  }
+}
+
+/// How many texts wait, as the server tells it four times a second.
+final class QueueDepth: ServingRecorder {
+  private let depth = Mutex(0)
+  func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int) {}
+  func record(prediction: PredictionEvent) {}
+  func record(queueDepth: Int) { depth.withLock { $0 = queueDepth } }
+
+  /// Waits until so many texts wait, at most a minute.
+  func reaches(_ wanted: Int) -> Bool {
+    for _ in 0..<6000 {
+      if depth.withLock({ $0 }) == wanted { return true }
+      usleep(10_000)
+    }
+    return false
   }
 }
 
