@@ -41,7 +41,7 @@ start_daemon() {
     --access-logfile "$folder/daemon-access.log" >"$folder/daemon.log" 2>&1 &
   daemon=$!
   started+=("$daemon")
-  wait_for 20 curl -s -f -m 1 "http://127.0.0.1:$((port + 2))/readyz"
+  wait_for 60 curl -s -f -m 1 "http://127.0.0.1:$((port + 2))/readyz"
 }
 
 stop_daemon() {
@@ -52,11 +52,12 @@ stop_daemon() {
 start_nginx() {
   nginx -c "$folder/nginx.conf" -g 'daemon off;' >"$folder/nginx.log" 2>&1 &
   started+=("$!")
-  wait_for 10 curl -s -m 1 -o /dev/null "$url/healthz"
+  wait_for 60 curl -s -m 1 -o /dev/null "$url/healthz"
 }
 
 start_pair() {
-  port=$((20000 + RANDOM % 20000))
+  # Below the ports that the kernel gives to those who name none.
+  port=$((20000 + RANDOM % 12000))
   url="http://127.0.0.1:$port"
   write_nginx_conf
   start_daemon && start_nginx

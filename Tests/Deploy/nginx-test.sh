@@ -8,7 +8,7 @@ source Tests/Deploy/checks.sh
 # shellcheck source=Tests/Deploy/nginx-pair.sh
 source Tests/Deploy/nginx-pair.sh
 
-status_of() { curl -s -m 20 -o "$folder/answer" -w '%{http_code}' "$@"; }
+status_of() { curl -s -m 60 -o "$folder/answer" -w '%{http_code}' "$@"; }
 predict=(-H 'Content-Type: application/json' -d '{"input": "hello there"}')
 load() { python3 Tests/Deploy/ask.py load "$url/predict" "$@"; }
 
@@ -53,6 +53,8 @@ headers_everywhere() {
 }
 smuggling() {
   python3 Tests/Deploy/smuggle.py "$port" | tee "$folder/smuggled"
+  # The daemon writes its log four times a second.
+  wait_for 60 grep -q /outer "$folder/daemon-access.log"
   sleep 0.5
   # What the daemon saw must be what Nginx saw, and in no greater number.
   grep -o '/\(outer\|inner\)-[0-9]*' "$folder/nginx-access.log" | sort >"$folder/seen-by-nginx"
@@ -63,16 +65,18 @@ smuggling() {
 }
 addresses_are_nginxs() {
   # What a client claims about itself must not reach the daemon: it is shown by a listener that prints what it gets.
-  python3 - "$((port + 3))" >"$folder/seen" <<'PYTHON' &
+  python3 - "$((port + 3))" "$folder/listening" >"$folder/seen" <<'PYTHON' &
 import socket, sys
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+server.settimeout(60)
+open(sys.argv[2], "w").close()
 connection, _ = server.accept()
 print(connection.recv(65536).decode())
 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 PYTHON
   local listener=$!
-  sleep 0.5
-  curl -s -m 5 -o /dev/null -H 'X-Forwarded-For: 6.6.6.6' -H 'Forwarded: for=6.6.6.6' -H 'X-Real-IP: 6.6.6.6' -H 'X-Forwarded-Host: evil' \
+  wait_for 60 test -e "$folder/listening"
+  curl -s -m 60 -o /dev/null -H 'X-Forwarded-For: 6.6.6.6' -H 'Forwarded: for=6.6.6.6' -H 'X-Real-IP: 6.6.6.6' -H 'X-Forwarded-Host: evil' \
     -H 'X-Forwarded-Proto: gopher' -H 'X-Request-Id: bad id' "http://127.0.0.1:$((port + 4))/predict"
   wait "$listener"
   cat "$folder/seen"
@@ -125,7 +129,8 @@ backend_down() {
     grep -qi '^retry-after: 2' "$folder/head" && grep -qi '^content-type: application/problem+json' "$folder/head"
 }
 too_many() {
-  rate=200r/s write_nginx_conf
+  # Less than is shipped, so that a slow machine asks too often as well.
+  rate=5r/s write_nginx_conf
   nginx -c "$folder/nginx.conf" -s reload
   sleep 1
   same 429 "$(for _ in {1..900}; do echo "$url/healthz"; done | xargs -P 4 -n 300 curl -s -w '\n%{http_code}\n' | grep -x '[0-9]*' | sort | uniq | tail -n 1)"
