@@ -8,6 +8,8 @@ BIND ?= 127.0.0.1:5000
 WORKERS ?= 2
 TARGET ?= safetensors
 SECONDS ?= 600
+SANITIZERS ?=
+comma := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-test run build test test-deploy deb lint format bench bench-peers check-clients fuzz differential tls-check slow-clients man docs clean
@@ -71,10 +73,11 @@ check-clients: ## drive the API with tritonclient, openai and schemathesis (inst
 	@Tests/Clients/run
 
 # The sanitizer's flags stand here and not in a manifest, so that no package of ours has unsafe flags.
-fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json|http|connection SECONDS=600
-	$(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -c release -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld --product fuzz-$(TARGET)
+fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json|http|connection SECONDS=600 [SANITIZERS=address]
+	$(if $(SANITIZERS),MARTLET_FUZZ_SANITIZED=1) $(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -c release \
+	  -Xswiftc -sanitize=fuzzer$(if $(SANITIZERS),$(comma)$(SANITIZERS)) -Xswiftc -use-ld=lld --product fuzz-$(TARGET)
 	@mkdir -p .build-fuzz/found/$(TARGET)
-	SWIFT_BACKTRACE=enable=no nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=512 \
+	SWIFT_BACKTRACE=enable=no nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=$(if $(SANITIZERS),2048,512) \
 	  -max_len=65536 -print_final_stats=1 -artifact_prefix=.build-fuzz/found/$(TARGET)- .build-fuzz/found/$(TARGET) Fuzz/Corpus/$(TARGET)
 
 man: ## write the manual page, from the command's own help, to .build/martlet.1 and check it

@@ -46,7 +46,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "HTTP", "Prefork", "CSystem", "Transformer", "Tokenization", "Health", "JSON", log,
+        "HTTP", "Prefork", "CSystem", "COpenSSL", "Transformer", "Tokenization", "Health", "JSON",
+        log,
       ]),
     .executableTarget(
       name: "martlet",

@@ -6,11 +6,16 @@ import PackageDescription
 let files = Target.Dependency.product(name: "MartletFiles", package: "martlet")
 let names = ["safetensors", "tokenizer", "config", "text", "json", "http", "connection"]
 
+let isSanitized = Context.environment["MARTLET_FUZZ_SANITIZED"] != nil
+
 let package = Package(
   name: "martlet-fuzz",
   dependencies: [.package(name: "martlet", path: "..")],
   targets: [
-    .target(name: "CMemoryMeter"), .target(name: "FuzzDriver", dependencies: ["CMemoryMeter"]),
+    .target(
+      name: "CMemoryMeter",
+      cSettings: isSanitized ? [.define("MARTLET_FUZZ_SANITIZED")] : []),
+    .target(name: "FuzzDriver", dependencies: ["CMemoryMeter"]),
   ]
     + names.map { .executableTarget(name: "fuzz-\($0)", dependencies: ["FuzzDriver", files]) },
   swiftLanguageModes: [.v6]

@@ -90,6 +90,20 @@ public final class LoopbackClient: @unchecked Sendable {
     return String(decoding: received, as: UTF8.self)
   }
 
+  /// Reads and drops bytes until so many have come, or the server has closed or cut the connection.
+  /// - Returns: how many came.
+  public func read(_ wanted: Int) -> Int {
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    var total = received.count
+    received = []
+    while total < wanted {
+      let count = recv(descriptor, &buffer, min(buffer.count, wanted - total), 0)
+      if count <= 0 { break }
+      total += count
+    }
+    return total
+  }
+
   /// One answer, by its Content-Length; nil if the connection ended first.
   /// - Parameter hasBody: false for an answer to HEAD.
   public func readAnswer(hasBody: Bool = true) -> Answer? {

@@ -68,6 +68,45 @@ import Transformer
     #expect(try running.get("/openapi.json").body.contains(#""scheme":"bearer""#))
   }
 
+  /// The digest is `printf %s s3cret-s3cret-s3cret | sha256sum`.
+  @Test func aDigestStandsForItsTokenAndOpensNothingItself() throws {
+    let digest =
+      "4a3057fd3371720d01f5d351fecab0d7948fd22e15a5c2c2b92b0b2696d3eeca"
+    for text in [digest, digest.uppercased()] {
+      let running = try Self.server(tokens: "other:0123456789abcdef\nalice:sha256:\(text)\n")
+      #expect(try Self.predict(running).status == 200)
+      for wrong in [digest, "sha256:\(digest)", Self.token + "x", String(Self.token.dropLast())] {
+        #expect(try Self.predict(running, "Authorization: Bearer \(wrong)\r\n").status == 401)
+      }
+      let plain = "Authorization: Bearer 0123456789abcdef\r\n"
+      #expect(try Self.predict(running, plain).status == 200)
+    }
+    var counters: [String: Int] = [:]
+    for bad in [
+      "a:sha256:\(digest.dropLast())", "a:sha256:\(digest)0", "a:sha256:\(digest.dropLast())g",
+      "a:sha256:", "a:sha512:\(digest)", "a:sha256:\(digest)\nb:\(Self.token)",
+    ] {
+      let path = try Self.file(bad)
+      defer { unlink(path) }
+      #expect(throws: ServingError.self, "\(bad)") {
+        try AccessTokens(path: path, limit: nil, counters: &counters)
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1]) func tokensHaveABoundedLength(_ excess: Int) throws {
+    for text in [
+      String(repeating: "t", count: AccessTokens.tokenLengths.lowerBound - excess),
+      String(repeating: "t", count: AccessTokens.tokenLengths.upperBound + excess),
+    ] {
+      let path = try Self.file("a:\(text)\n")
+      defer { unlink(path) }
+      var counters: [String: Int] = [:]
+      let tokens = try? AccessTokens(path: path, limit: nil, counters: &counters)
+      #expect((tokens == nil) == (excess == 1))
+    }
+  }
+
   @Test func refusalsHaveTheShapeOfTheirProtocol() throws {
     let running = try Self.server(tokens: "alice:\(Self.token)")
     let infer = try running.post("/v2/models/words/infer", "{}")

@@ -1,20 +1,25 @@
+import COpenSSL
 import Foundation
 
 /// The tokens of a file, of which a request must carry one as `Authorization: Bearer TOKEN` (RFC 6750).
 ///
-/// A line is `NAME:TOKEN`, with a rate limit of its own behind it if need be: `NAME:TOKEN 10/s`. Empty lines and lines that
-/// begin with `#` are passed over. Names may be logged; tokens never are.
+/// A line is `NAME:TOKEN`, with a rate limit of its own behind it if need be: `NAME:TOKEN 10/s`. In place of a token its
+/// SHA-256 digest may stand, `NAME:sha256:` and 64 hexadecimal digits, so that the file gives no token away. Empty lines and
+/// lines that begin with `#` are passed over. Names may be logged; tokens never are.
 public struct AccessTokens: Sendable {
   /// One line of the file.
   struct Entry: Sendable {
     let name: String
     let secret: [UInt8]
+    /// Whether `secret` is the token's digest.
+    let isDigest: Bool
     let limit: RateLimit?
     /// Its counter in `RateLimiter`.
     let counter: Int
   }
 
   let entries: [Entry]
+  private let hasDigests: Bool
   /// What the operator should know of the file.
   public let warnings: [String]
 
@@ -40,6 +45,7 @@ public struct AccessTokens: Sendable {
       )
     }
     var entries: [Entry] = []
+    var (names, digests) = (Set<String>(), Set<[UInt8]>())
     let lines = String(decoding: data, as: UTF8.self)
       .split(separator: "\n", omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() {
@@ -47,7 +53,8 @@ public struct AccessTokens: Sendable {
       if text.isEmpty || text.hasPrefix("#") { continue }
       let entry = try Self.entry(
         text, line: index + 1, path: path, limit: limit, counters: &counters)
-      if entries.contains(where: { $0.name == entry.name || $0.secret == entry.secret }) {
+      let digest = entry.isDigest ? entry.secret : sha256(entry.secret)
+      if !names.insert(entry.name).inserted || !digests.insert(digest).inserted {
         throw .badTokens(path: path, line: index + 1, reason: "its name or token is there already")
       }
       entries.append(entry)
@@ -56,6 +63,7 @@ public struct AccessTokens: Sendable {
       throw .badTokens(path: path, line: nil, reason: "it holds no token")
     }
     self.entries = entries
+    hasDigests = entries.contains(where: \.isDigest)
     self.warnings = warnings
   }
 
@@ -70,17 +78,11 @@ public struct AccessTokens: Sendable {
     guard let colon = words[0].firstIndex(of: ":"), colon > words[0].startIndex, words.count <= 2
     else { throw bad("it is not NAME:TOKEN, or NAME:TOKEN 10/s") }
     let name = String(words[0][..<colon])
-    let secret = Array(words[0][words[0].index(after: colon)...].utf8)
-    // RFC 6750 section 2.1: what a bearer token may hold.
-    let isToken = secret.allSatisfy {
-      switch $0 {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        true
-      default: "-._~+/=".utf8.contains($0)
-      }
-    }
-    guard isToken, tokenLengths.contains(secret.count) else {
+    let written = words[0][words[0].index(after: colon)...]
+    let isDigest = written.hasPrefix("sha256:")
+    let secret = isDigest ? digest(hexadecimal: written.dropFirst(7)) : Array(written.utf8)
+    guard let secret else { throw bad("behind sha256: stand 64 hexadecimal digits") }
+    guard isDigest || isToken(secret) else {
       throw bad(
         "a token has \(tokenLengths.lowerBound) to \(tokenLengths.upperBound) of A-Z a-z 0-9 - . _ ~ + / ="
       )
@@ -96,25 +98,54 @@ public struct AccessTokens: Sendable {
       throw bad("there have been more than \(RateLimiter.capacity) names")
     }
     counters[name] = counter
-    return Entry(name: name, secret: secret, limit: own, counter: counter)
+    return Entry(name: name, secret: secret, isDigest: isDigest, limit: own, counter: counter)
+  }
+
+  /// RFC 6750 section 2.1: what a bearer token may hold.
+  private static func isToken(_ secret: [UInt8]) -> Bool {
+    tokenLengths.contains(secret.count)
+      && secret.allSatisfy {
+        switch $0 {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"):
+          true
+        default: "-._~+/=".utf8.contains($0)
+        }
+      }
+  }
+
+  private static func digest(hexadecimal text: Substring) -> [UInt8]? {
+    let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+    guard digits.count == 64, text.utf8.count == 64 else { return nil }
+    return (0..<32).map { UInt8(digits[2 * $0] << 4 | digits[2 * $0 + 1]) }
   }
 
   /// The entry whose token `authorization` carries.
   ///
-  /// Every token is compared with every byte that was sent, so that the time tells neither whether one is near nor which it is.
+  /// Every token is compared with every byte that was sent, or with the digest of them, so that the time tells neither whether
+  /// one is near nor which it is.
   func entry(authorization: ArraySlice<UInt8>?) -> Entry? {
     let scheme = Array("bearer ".utf8)
     guard let authorization, authorization.count > scheme.count,
       authorization.prefix(scheme.count).map({ $0 | 0x20 }).elementsEqual(scheme)
     else { return nil }
     let sent = authorization.dropFirst(scheme.count)
+    guard sent.count <= Self.tokenLengths.upperBound else { return nil }
+    let digest = hasDigests ? sha256(Array(sent))[...] : []
     var found = -1
     for (index, entry) in entries.enumerated() {
-      let isEqual = isEqualInConstantTime(entry.secret, sent)
+      let isEqual = isEqualInConstantTime(entry.secret, entry.isDigest ? digest : sent)
       found = isEqual ? index : found
     }
     return found < 0 ? nil : entries[found]
   }
+}
+
+/// The SHA-256 digest (FIPS 180-4).
+private func sha256(_ bytes: [UInt8]) -> [UInt8] {
+  var digest = [UInt8](repeating: 0, count: 32)
+  _ = copenssl_sha256(bytes, bytes.count, &digest)
+  return digest
 }
 
 /// Compares secrets in a time that depends on the length of what was sent alone.
