@@ -137,6 +137,10 @@ public struct ClassifierTraining {
           [special.classification, special.separator, special.unknown].compactMap { $0 }),
         kernels: kernels, report: told)
     }
+    if options.warmsHead, let pretrained, !pretrained.keepsHead {
+      HeadWarmStart(seed: options.seed).run(
+        parameters, examples: examples.training, kernels: kernels)
+    }
     let trainer = try trainer(options: options, kernels: kernels, parameters: parameters)
     trainer.checkpoints = checkpoints
     return try trainer.train(

@@ -36,11 +36,30 @@ struct PretrainedEncoder {
     maximumTokens = description.maximumTokens
     tokenizer = try Tokenizer.load(directory: encoderDirectory)
     self.directory = directory
-    pooler = keepsHead ? nil : try Self.pooler(checkpoint, shape)
+    pooler =
+      keepsHead ? nil : try Self.firstLayer(checkpoint, shape, directory: directory)
     guard tokenizer.vocabularySize <= shape.vocabularySize else {
       throw ModelError.vocabularyMismatch(
         path: directory, tokens: tokenizer.vocabularySize, rows: shape.vocabularySize)
     }
+  }
+
+  /// The first layer of a new head, where something better than chance is known.
+  ///
+  /// A model of sentence-transformers never used its pooler, so the hidden state goes through as it is:
+  /// in the range of a hidden state, tanh hardly bends it.
+  private static func firstLayer(
+    _ checkpoint: Checkpoint, _ shape: EncoderConfiguration, directory: String
+  ) throws -> (Matrix, Matrix)? {
+    let width = shape.hiddenSize
+    if shape.headActivation == .tanh,
+      FileManager.default.fileExists(atPath: directory + "/modules.json")
+    {
+      let weight = Matrix(rows: width, columns: width)
+      for index in 0..<width { weight[index, index] = 1 }
+      return (weight, Matrix(rows: 1, columns: width))
+    }
+    return try pooler(checkpoint, shape)
   }
 
   /// BERT's pooler comes with the encoder and is the head's first layer.

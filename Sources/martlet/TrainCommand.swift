@@ -45,6 +45,10 @@ struct Train: ParsableCommand {
     try options.validate()
     let kernels = try Kernels.best(threads: training.cores)
     let job = try TrainingJob.make(source, tune, model, seed: options.seed)
+    if tune.from != nil && training.epochs == nil {
+      options.epochs = TrainingOptions.fineTuningEpochs(rows: job.training.rows.count)
+      try options.validate()
+    }
     print(TrainingJob.summary(job))
     for warning in TrainingJob.warnings(job) { Self.say(warning) }
     let architecture = TrainingJob.describe(job.configuration)

@@ -79,6 +79,10 @@ struct FineTuneFlags: ParsableArguments {
     help: "Gradual unfreezing: one more layer learns every so many epochs; 0 for all at once.")
   var unfreezeEvery = 0
   @Option(help: "Epochs at the start in which the head alone learns.") var headEpochs = 0
+  @Flag(
+    inversion: .prefixedNo,
+    help: "First fit a new head to the encoder as it is, in seconds, before all weights learn.")
+  var warmHead = true
 }
 
 /// How the weights change.
@@ -94,7 +98,7 @@ struct TrainingFlags: ParsableArguments {
   @OptionGroup var scheduleOptions: ScheduleOptions
   @Option(help: "Linear warm-up: steps, or a share such as 0.1 or 10%.")
   var warmup = "\(TrainingOptions().warmup)"
-  @Option(help: "Passes over the data at most. [default: 20, fine-tuning: 4]") var epochs: Int?
+  @Option(help: "Passes over the data at most. [default: 20, fine-tuning: 2 to 10 by the rows]") var epochs: Int?
   @Option(help: "Rows that pass through the model together. [default: 32]") var batch: Int?
   @Option(help: "Batches that make up one step.") var accumulate = TrainingOptions().accumulation
   @Option(help: "Epochs without a better validation before stopping; 0 never stops.")
@@ -163,6 +167,7 @@ struct TrainingFlags: ParsableArguments {
     options.layerDecay = tune.layerDecay ?? options.layerDecay
     (options.frozenLayers, options.freezesEmbeddings) = (tune.freezeLayers, tune.freezeEmbeddings)
     (options.unfreezeEpochs, options.headEpochs) = (tune.unfreezeEvery, tune.headEpochs)
+    options.warmsHead = tune.from != nil && tune.warmHead
     options.learningRate =
       try rate() ?? options.defaultRate(width: width, isFineTuning: tune.from != nil)
     try options.validate()

@@ -38,6 +38,8 @@ public struct TrainingOptions: Sendable, Equatable {
   public var unfreezeEpochs = 0
   /// Epochs at the start in which the head alone learns.
   public var headEpochs = 0
+  /// Whether a new head on another model's encoder is first fitted to that encoder as it is.
+  public var warmsHead = false
   /// What the rate is multiplied by when a `plateau` schedule falls.
   public var plateauFactor = 0.1
   /// Whether the trainer returns to the last good state and lowers the rate when the loss goes wrong.
@@ -64,12 +66,19 @@ public struct TrainingOptions: Sendable, Equatable {
     options.embeddingRateScale = 1
     options.wordDropout = 0
     options.layerDecay = 0.9
+    options.warmsHead = true
     return options
+  }
+
+  /// Epochs of fine-tuning where none are asked for: about 40,000 rows in all, since a small set needs
+  /// as many steps as a larger one for its labels to reach the lower layers; from 2 to 10.
+  public static func fineTuningEpochs(rows: Int) -> Int {
+    min(max((40_000 + rows / 2) / max(rows, 1), 2), 10)
   }
 
   /// The rate where none is given: AdamW's usual one, by the optimiser's own step length.
   public func defaultRate(width: Int, isFineTuning: Bool) -> Double {
-    (isFineTuning ? 1e-4 : 1e-3) * optimizer.rateScale
+    (isFineTuning ? 2e-4 : 1e-3) * optimizer.rateScale
   }
 
   /// - Throws: `TrainingError.badOption` for the first value that makes no sense.
