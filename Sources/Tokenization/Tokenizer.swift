@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Synchronization
 
 /// Turns text into token ids as the model was trained on them. May be used by several threads at once.
@@ -22,6 +23,8 @@ public final class Tokenizer: Sendable {
   let addedTokens: [AddedToken]
   /// The files that this tokenizer was read from; none where it was made in memory.
   let sources: [String]
+  /// What `tokenizer.json` is to hold, of a tokenizer with learned merges; nil for others.
+  let document: JSONValue?
   private let addedTexts: [Int32: String]
   private let addedIDs: [String: Int32]
   private let workspaces = Mutex<[Workspace]>([])
@@ -35,13 +38,14 @@ public final class Tokenizer: Sendable {
 
   init(
     _ pipeline: Pipeline, postProcessor: PostProcessor, addedTokens: [AddedToken],
-    truncation: Truncation? = nil, sources: [String] = []
+    truncation: Truncation? = nil, sources: [String] = [], document: JSONValue? = nil
   ) {
     self.pipeline = pipeline
     self.postProcessor = postProcessor
     self.addedTokens = addedTokens
     self.truncation = truncation
     self.sources = sources
+    self.document = document
     let texts = Dictionary(addedTokens.map { ($0.id, $0.content) }) { first, _ in first }
     let ids = Dictionary(addedTokens.map { ($0.content, $0.id) }) { first, _ in first }
     (addedTexts, addedIDs) = (texts, ids)

@@ -24,9 +24,13 @@ public struct VocabularyLearningOptions: Sendable, Equatable {
 private let longestLearnedWord = 100
 
 extension Tokenizer {
-  /// Learns a WordPiece vocabulary by merging the most frequent pair of neighbours, over and over
-  /// (Sennrich, Haddow and Birch, 2016). Ties go to the pair that comes first by bytes, so the same
-  /// corpus gives the same vocabulary.
+  /// Learns a vocabulary by merging the most frequent pair of neighbours, over and over (Sennrich, Haddow
+  /// and Birch, 2016). Ties go to the pair that comes first by bytes, so the same corpus gives the same
+  /// vocabulary.
+  ///
+  /// The tokens are WordPiece's, as BERT has them, unless ideographs prevail in the corpus. BERT makes a
+  /// word of each of those; Chinese words mostly have two, and what a text is about is said by words. Such
+  /// a corpus gets byte-pair encoding over the runs between spaces and punctuation.
   ///
   /// - Throws: `TokenizationError.emptyCorpus`.
   public static func learn(
@@ -34,9 +38,11 @@ extension Tokenizer {
   ) throws -> Tokenizer {
     var normalizer = BertNormalizer()
     normalizer.lowercases = options.lowercase
+    let texts = Array(corpus)
+    normalizer.separatesIdeographs = !prevailIdeographs(texts)
     var counts: [String: Int] = [:]
     var (list, spare) = (PieceList(), PieceList())
-    for text in corpus {
+    for text in texts {
       var text = text
       list.clear()
       text.withUTF8 { normalizer.apply($0.span, to: &list.text) }
@@ -45,12 +51,33 @@ extension Tokenizer {
       PreTokenizer.bert.apply(&list, spare: &spare, isFirst: true)
       for range in list.ranges {
         let word = String(decoding: list.text[range], as: UTF8.self)
-        if word.unicodeScalars.count <= longestLearnedWord { counts[word, default: 0] += 1 }
+        if !normalizer.separatesIdeographs || word.unicodeScalars.count <= longestLearnedWord {
+          counts[word, default: 0] += 1
+        }
       }
     }
     if counts.isEmpty { throw TokenizationError.emptyCorpus }
-    var learner = VocabularyLearner(counts: counts, options: options)
-    return try Tokenizer(vocabulary: learner.learn(), lowercase: options.lowercase)
+    var learner = VocabularyLearner(
+      counts: counts, options: options, isWordPiece: normalizer.separatesIdeographs)
+    let tokens = learner.learn()
+    return normalizer.separatesIdeographs
+      ? try Tokenizer(vocabulary: tokens, lowercase: options.lowercase)
+      : try Tokenizer(learned: tokens, merges: learner.merges, normalizer: normalizer)
+  }
+
+  /// Whether at least three in ten scalars of the letters and digits of `texts` are ideographs.
+  private static func prevailIdeographs(_ texts: [String]) -> Bool {
+    var (ideographs, others) = (0, 0)
+    for text in texts {
+      for scalar in text.unicodeScalars {
+        if BertNormalizer.isIdeograph(scalar.value) {
+          ideographs += 1
+        } else if scalar.properties.isAlphabetic {
+          others += 1
+        }
+      }
+    }
+    return ideographs > 0 && ideographs * 10 >= (ideographs + others) * 3
   }
 }
 
@@ -72,9 +99,14 @@ private struct VocabularyLearner {
   private var pairCounts: [Pair: Int] = [:]
   private var places: [Pair: Set<Int>] = [:]
   private var heap: [(count: Int, pair: Pair)] = []
+  /// What stands before a token that continues a word.
+  private let prefix: String
+  /// The merges in their order.
+  private(set) var merges: [(left: String, right: String)] = []
 
-  init(counts: [String: Int], options: VocabularyLearningOptions) {
+  init(counts: [String: Int], options: VocabularyLearningOptions, isWordPiece: Bool) {
     self.options = options
+    prefix = isWordPiece ? "##" : ""
     for (id, token) in tokens.enumerated() { ids[token] = Int32(id) }
     let sorted = counts.sorted { $0.key < $1.key }
     var scalars: [Unicode.Scalar: Int] = [:]
@@ -87,13 +119,20 @@ private struct VocabularyLearner {
     let kept = Set(alphabet.map(\.key))
     for scalar in kept.sorted(by: { $0.value < $1.value }) {
       _ = id(String(Character(scalar)))
-      _ = id("##" + String(Character(scalar)))
+      _ = id(prefix + String(Character(scalar)))
     }
-    for (word, count) in sorted where word.unicodeScalars.allSatisfy(kept.contains) {
-      let symbols = word.unicodeScalars.enumerated().map { index, scalar in
-        id((index == 0 ? "" : "##") + String(Character(scalar)))
+    for (word, count) in sorted {
+      // WordPiece does not know a word with an unknown scalar; byte-pair encoding knows what is around it.
+      let parts = word.unicodeScalars.split { !kept.contains($0) }
+      if isWordPiece && (parts.count != 1 || parts[0].count != word.unicodeScalars.count) {
+        continue
       }
-      words.append(Word(symbols: symbols, count: count))
+      for part in parts {
+        let symbols = part.enumerated().map { index, scalar in
+          id((index == 0 ? "" : prefix) + String(Character(scalar)))
+        }
+        words.append(Word(symbols: symbols, count: count))
+      }
     }
   }
 
@@ -122,9 +161,11 @@ private struct VocabularyLearner {
   }
 
   private mutating func merge(_ pair: Pair) {
-    let right = tokens[Int(pair.right)]
-    let fresh = id(
-      tokens[Int(pair.left)] + (right.hasPrefix("##") ? String(right.dropFirst(2)) : right))
+    let (left, right) = (tokens[Int(pair.left)], tokens[Int(pair.right)])
+    // A text may hold "##" itself, so without a prefix nothing may be taken off.
+    let isContinuing = !prefix.isEmpty && right.hasPrefix(prefix)
+    let fresh = id(left + (isContinuing ? String(right.dropFirst(prefix.count)) : right))
+    merges.append((left, right))
     var touched: Set<Pair> = []
     for index in places[pair]?.sorted() ?? [] {
       count(index, sign: -1)

@@ -19,6 +19,9 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var embedding: EmbeddingConfiguration?
   /// Longest input in tokens.
   public var maximumTokens: Int
+  /// A classifier's scores are divided by it before softmax, so that probabilities are shares of right
+  /// answers (Guo et al., 2017); `martlet train` fits it. 1 leaves them as they are.
+  public var temperature: Float = 1
   /// What a user should know of how the files were understood.
   public var notes: [String]
 

@@ -34,7 +34,25 @@ public enum ModelDirectory {
       configuration.notes.append(
         "neither a head nor modules.json is there: embeddings by mean pooling, not normalised")
     }
+    if head.task == .classification {
+      configuration.temperature = try temperature(directory)
+    }
     return configuration
+  }
+
+  /// What `martlet train` fitted and wrote to `martlet.json`; 1 where it says nothing of it.
+  ///
+  /// - Throws: `ModelError.badConfiguration` for one that no fit gives.
+  private static func temperature(_ directory: String) throws -> Float {
+    let path = directory + "/martlet.json"
+    guard FileManager.default.fileExists(atPath: path),
+      let value = try HuggingFaceConfiguration.json(path: path)["temperature"], !value.isNull
+    else { return 1 }
+    guard let number = value.doubleValue, number >= 0.01, number <= 100 else {
+      throw ModelError.badConfiguration(
+        path: path, key: "temperature", problem: "is not a number from 0.01 to 100")
+    }
+    return Float(number)
   }
 
   /// Reads shape and weights of the encoder, with its head on the whole text if it has one.

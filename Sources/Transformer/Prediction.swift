@@ -85,10 +85,10 @@ public struct Prediction: Sendable, Equatable {
 
 /// The functions that heads end in, in double precision, so that they add no error of their own.
 enum HeadFunction {
-  /// e^xᵢ / Σ e^xⱼ.
-  static func softmax(_ values: [Float]) -> [Float] {
+  /// e^(xᵢ / temperature) / Σ e^(xⱼ / temperature).
+  static func softmax(_ values: [Float], temperature: Float = 1) -> [Float] {
     let top = values.max() ?? 0
-    let exponentials = values.map { exp(Double($0 - top)) }
+    let exponentials = values.map { exp(Double($0 - top) / Double(temperature)) }
     let total = exponentials.reduce(0, +)
     return exponentials.map { Float($0 / total) }
   }

@@ -236,7 +236,9 @@ public final class TextModel {
       return .scores(
         configuration.scoreActivation == .sigmoid ? logits.map(HeadFunction.sigmoid) : logits)
     case .classification, .tokenClassification, .embedding:
-      return .label(HeadFunction.top(logits), probabilities: HeadFunction.softmax(logits))
+      return .label(
+        HeadFunction.top(logits),
+        probabilities: HeadFunction.softmax(logits, temperature: configuration.temperature))
     }
   }
 

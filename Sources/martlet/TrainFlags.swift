@@ -98,7 +98,8 @@ struct TrainingFlags: ParsableArguments {
   @OptionGroup var scheduleOptions: ScheduleOptions
   @Option(help: "Linear warm-up: steps, or a share such as 0.1 or 10%.")
   var warmup = "\(TrainingOptions().warmup)"
-  @Option(help: "Passes over the data at most. [default: 20, fine-tuning: 2 to 10 by the rows]") var epochs: Int?
+  @Option(help: "Passes over the data at most. [default: 20, fine-tuning: 2 to 10 by the rows]")
+  var epochs: Int?
   @Option(help: "Rows that pass through the model together. [default: 32]") var batch: Int?
   @Option(help: "Batches that make up one step.") var accumulate = TrainingOptions().accumulation
   @Option(help: "Epochs without a better validation before stopping; 0 never stops.")

@@ -72,6 +72,32 @@ struct TokenizerTests {
     #expect(throws: TokenizationError.emptyCorpus) { try Tokenizer.learn(corpus: ["", " "]) }
   }
 
+  @Test("Where ideographs prevail, words of several are learned, and a rare one costs only itself")
+  func ideographs() throws {
+    let corpus = (0..<40).map { index in
+      ["高考作文指导", "北京高考", "作文大赛", "北京天气，很好"][index % 4] + (index == 7 ? "龘" : "")
+    }
+    let tokenizer = try Tokenizer.learn(corpus: corpus)
+    #expect(tokenizer.modelName == "BPE")
+    func tokens(_ text: String) -> [String] {
+      tokenizer.encode(text, addsSpecialTokens: false).ids.map { tokenizer.token(for: $0) ?? "" }
+    }
+    #expect(tokens("北京作文") == ["北京", "作文"])
+    #expect(tokens("北京龘作文") == ["北京", "[UNK]", "作文"])
+    #expect(tokens("ABC") == ["[UNK]", "[UNK]", "[UNK]"])
+    let directory = NSTemporaryDirectory() + "martlet-pairs-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try tokenizer.write(to: directory)
+    let read = try Tokenizer.load(directory: directory)
+    for text in corpus + ["北京龘作文", "高考 ABC。", "[SEP] x"] {
+      #expect(read.encode(text) == tokenizer.encode(text))
+    }
+    #expect(read.specialTokens == tokenizer.specialTokens)
+    #expect(
+      try Tokenizer.learn(corpus: ["plain words with one 字", "plain words"]).modelName
+        == "WordPiece")
+  }
+
   @Test(
     "A broken tokenizer.json is refused with its reason",
     arguments: [

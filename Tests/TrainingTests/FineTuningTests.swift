@@ -90,6 +90,59 @@ struct FineTuningTests {
     #expect(try start(fresh: true) != stored)
   }
 
+  @Test(
+    "A new head is first fitted to the encoder as it is, with the same bits at any number of threads"
+  )
+  func warmHead() throws {
+    let base = try model(.bert, labels: [])
+    defer { try? FileManager.default.removeItem(atPath: base) }
+    let job = try ClassifierTraining(
+      training: dataset(["a", "b"]), validation: dataset(["a", "b"], count: 10), from: base,
+      maximumTokens: 16, dropout: nil)
+    /// The best of one epoch at a rate so low that what was fitted before is all there is.
+    func run(_ warms: Bool, threads: Int = 1) throws -> TrainingResult {
+      var options = TrainingOptions.fineTuning
+      (options.epochs, options.learningRate, options.batchSize) = (1, 1e-9, 8)
+      options.warmsHead = warms
+      return try job.run(options: options, kernels: Kernels.best(threads: threads)) { _ in }
+    }
+    let warm = try run(true)
+    #expect(warm.validation.accuracy == 1)
+    #expect(try run(false).validation.loss > 0.6)
+    let two = try run(true, threads: 2)
+    #expect(warm.parameters.classifierWeight?.values == two.parameters.classifierWeight?.values)
+    #expect(warm.parameters.classifierBias?.values == two.parameters.classifierBias?.values)
+  }
+
+  @Test(
+    "The pooler of a sentence-transformers model, which that never used, gives way to the identity")
+  func unusedPooler() throws {
+    let base = try model(.bert, labels: [])
+    defer { try? FileManager.default.removeItem(atPath: base) }
+    let modules = """
+      [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+       {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+      """
+    try FileManager.default.createDirectory(
+      atPath: base + "/1_Pooling", withIntermediateDirectories: true)
+    try #"{"word_embedding_dimension": 16, "pooling_mode_mean_tokens": true}"#
+      .write(toFile: base + "/1_Pooling/config.json", atomically: true, encoding: .utf8)
+    try modules.write(toFile: base + "/modules.json", atomically: true, encoding: .utf8)
+    let job = try ClassifierTraining(
+      training: dataset(["a", "b"]), validation: dataset(["a", "b"]), from: base,
+      maximumTokens: 16, dropout: nil)
+    let weight = try #require(job.startingParameters(seed: 1).poolWeight)
+    #expect(
+      (0..<16).allSatisfy { row in (0..<16).allSatisfy { weight[row, $0] == (row == $0 ? 1 : 0) } })
+  }
+
+  @Test("Small sets get more epochs than large ones")
+  func epochs() {
+    let counts = [1, 3_000, 9_000, 15_000, 67_000, 10_000_000]
+      .map(TrainingOptions.fineTuningEpochs)
+    #expect(counts == [10, 10, 4, 3, 2, 2])
+  }
+
   @Test("Masked-word training lowers its loss, leaves the head alone and is the same for a seed")
   func pretraining() throws {
     let job = try ClassifierTraining(

@@ -115,6 +115,35 @@ struct FamilyTests {
     }
   }
 
+  @Test(
+    "The temperature in martlet.json divides a classifier's scores before softmax, and only those")
+  func temperature() throws {
+    let classifiers = FamilyCase.all.filter { $0.json["task"]?.stringValue == "classification" }
+    let family = try #require(classifiers.first)
+    try family.withDirectory { directory in
+      let encodings = family.encodings.map(\.0)
+      func answers(_ settings: String) throws -> [Classification] {
+        try settings.write(toFile: directory + "/martlet.json", atomically: true, encoding: .utf8)
+        return try TextModel.load(directory: directory).predict(encoded: encodings)
+          .compactMap(\.classification)
+      }
+      let plain = try answers("{}")
+      #expect(plain.count == encodings.count)
+      for (hot, cold) in zip(try answers(#"{"temperature": 2}"#), plain) {
+        #expect(hot.labelIndex == cold.labelIndex)
+        // Softmax at temperature 2 is the square roots of the shares, scaled to sum to 1.
+        let roots = cold.probabilities.map { Double($0).squareRoot() }
+        let total = roots.reduce(0, +)
+        for (probability, root) in zip(hot.probabilities, roots) {
+          #expect(abs(Double(probability) - root / total) < 1e-6)
+        }
+      }
+      for bad in ["0", "-1", "1e9", "\"hot\""] {
+        #expect(throws: ModelError.self) { try answers("{\"temperature\": \(bad)}") }
+      }
+    }
+  }
+
   @Test("An embedding model reads its longest input from sentence_bert_config.json")
   func maximumTokens() throws {
     let embedding = try #require(

@@ -89,7 +89,9 @@ struct HeadWarmStart {
     _ generator: inout SeededGenerator, _ kernels: Kernels
   ) -> (weight: Matrix, bias: Matrix) {
     let size = classes * columns
-    let (values, gradients) = (FloatBuffer(count: size + classes), FloatBuffer(count: size + classes))
+    let (values, gradients) = (
+      FloatBuffer(count: size + classes), FloatBuffer(count: size + classes)
+    )
     let moments = [FloatBuffer(count: size + classes), FloatBuffer(count: size + classes)]
     func weight(_ buffer: FloatBuffer) -> Matrix { Matrix(buffer, rows: classes, columns: columns) }
     func bias(_ buffer: FloatBuffer) -> Matrix {
