@@ -20,6 +20,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     .target(name: "CKernels"),
@@ -42,6 +43,9 @@ let package = Package(
     .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
     .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
     .target(
+      name: "History",
+      dependencies: ["Health", "JSON", .product(name: "GRDB", package: "GRDB.swift"), log]),
+    .target(
       name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")]),
     .target(
       name: "Serving",
@@ -52,7 +56,8 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Serving", "Settings", "FileJobs", "HTTP", "Training", "Charts", "Transformer", "Tensor",
+        "Serving", "Settings", "History", "FileJobs", "HTTP", "Training", "Charts", "Transformer",
+        "Tensor",
         "Health", "Prefork", "Doctor",
         "JSON", log,
         argumentParser,
@@ -89,6 +94,7 @@ let package = Package(
     .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     .testTarget(
       name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", log], exclude: ["Fixtures"]),
+    .testTarget(name: "HistoryTests", dependencies: ["History", "Health", "JSON", log]),
     .testTarget(
       name: "ServingTests",
       dependencies: [

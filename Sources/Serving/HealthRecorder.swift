@@ -18,10 +18,11 @@ struct HealthRecorder: ServingRecorder {
 
   func record(prediction: PredictionEvent) {
     counters.record(prediction: prediction)
-    // Drift is watched over the default model's classes: another model's would be counted under the wrong labels.
-    guard prediction.version.isDefault, let events else { return }
+    guard let events else { return }
     // Scores, tokens and vectors have no classes.
     guard let answer = prediction.prediction.classification else { return }
+    // Drift is watched over the default model's classes: another model's would be counted under the wrong labels.
+    guard prediction.version.isDefault else { return remember(prediction, answer, events) }
     let features = FeatureValues(
       text: prediction.text, tokenCount: answer.tokenCount,
       unknownTokenCount: answer.unknownTokenCount)
@@ -30,7 +31,7 @@ struct HealthRecorder: ServingRecorder {
       confidence: Double(answer.probabilities[answer.labelIndex]))
     var record = PredictionRecord()
     record.time = Self.now
-    record.requestHash = RequestHash.of(prediction.requestID)
+    record.requestHash = FeedbackKey.of(requestID: prediction.requestID, model: nil)
     record.requestID = prediction.requestID
     record.latency = UInt32(clamping: prediction.duration / 1000)
     record.isTruncated = answer.isTruncated
@@ -53,19 +54,39 @@ struct HealthRecorder: ServingRecorder {
     events?.flush()
   }
 
-  /// Takes a true label: counted here where the prediction is remembered, by the health process in any case.
-  func feedback(requestID: String, labelIndex: Int) -> FeedbackOutcome {
-    let outcome = health.feedback(requestID: requestID, labelIndex: labelIndex)
+  /// What feedback for another model needs.
+  private func remember(
+    _ prediction: PredictionEvent, _ answer: Classification, _ events: EventSender
+  ) {
+    let model = prediction.version.description.name
+    var record = PredictionRecord()
+    record.time = Self.now
+    record.requestHash = FeedbackKey.of(requestID: prediction.requestID, model: model)
+    record.requestID = prediction.requestID
+    record.latency = UInt32(clamping: prediction.duration / 1000)
+    record.predicted = answer.labelIndex
+    record.probabilities = answer.probabilities
+    record.model = FeedbackKey.tag(model: model)
+    if keepsText { record.text = prediction.text }
+    health.remember(key: record.requestHash, predicted: answer.labelIndex)
+    events.send(.prediction(record))
+  }
+
+  /// Takes a true label whose prediction the pool remembers: counted here, and told to the health process.
+  /// - Parameter model: nil for the default model.
+  func feedback(key: UInt64, model: String?, label: Int) -> FeedbackOutcome {
+    let (outcome, predicted) = health.feedback(
+      key: key, labelIndex: label, isDefault: model == nil)
     guard let events else { return outcome }
-    var label = LateLabel(
-      time: Self.now, requestHash: RequestHash.of(requestID), label: labelIndex)
+    var late = LateLabel(
+      time: Self.now, requestHash: key, label: label, predicted: predicted,
+      model: FeedbackKey.tag(model: model))
     switch outcome {
-    case .counted(let wasCorrect):
-      if wasCorrect { label.predicted = labelIndex }
-    case .alreadyCounted: return outcome
-    case .unknownRequest: break
+    case .counted: break
+    case .replaced(let previous, _): late.previous = previous
+    default: return outcome
     }
-    events.send(.label(label))
+    events.send(.label(late))
     return outcome
   }
 

@@ -18,8 +18,8 @@ extension ServeProgram {
       scoreboard: scoreboard, counters: counters.pool, labels: labels, health: monitor,
       versions: VersionMetrics(counters: counters.versions, registry: service.registry))
     let companion = HealthCompanion(
-      page: page, labels: labels, reference: service.reference,
-      settings: service.settings.monitoring, channel: channel)
+      page: page, labels: labels, others: service.otherClassifiers, reference: service.reference,
+      settings: service.settings.monitoring, channel: channel, labelChannel: labelChannel)
     let server: AdminServer
     do {
       server = try AdminServer(

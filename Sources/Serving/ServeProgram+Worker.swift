@@ -23,7 +23,7 @@ extension ServeProgram {
       server = try PredictionServer(
         listeners: context.listeners, catalog: ModelCatalog(service.loaded.map(\.served)),
         options: service.options,
-        hooks: hooks(slot, context.scoreboard, service.settings.monitoring), accessLog: accessLog)
+        hooks: hooks(slot, context.scoreboard, service.settings), accessLog: accessLog)
     } catch {
       log.error("\(error.localizedDescription)")
       return 71
@@ -39,9 +39,12 @@ extension ServeProgram {
 
   /// How a worker tells the pool of itself.
   private func hooks(
-    _ slot: WorkerSlot, _ scoreboard: Scoreboard, _ monitoring: MonitoringSettings
+    _ slot: WorkerSlot, _ scoreboard: Scoreboard, _ settings: ServeSettings
   ) -> ServingHooks {
     var hooks = ServingHooks()
+    let monitoring = settings.monitoring
+    // Without an admin listener there is no health process that could be asked.
+    let hasCompanion = monitoring.isOn && !settings.pool.adminBind.isEmpty
     let sender = channel.map { counters.health.sender(slot: slot.index, channel: $0) }
     let recorder = HealthRecorder(
       counters: counters.pool.recorder(slot),
@@ -49,7 +52,10 @@ extension ServeProgram {
       versions: counters.versions.recorder(slot: slot.index),
       events: monitoring.isOn ? sender : nil, keepsText: monitoring.health.keepsText)
     hooks.recorder = recorder
-    hooks.feedback = recorder.feedback(requestID:labelIndex:)
+    let desk = FeedbackDesk(
+      recorder: recorder,
+      client: hasCompanion ? labelChannel.map { LabelClient(socket: $0.worker(slot.index)) } : nil)
+    hooks.feedback = desk.take(_:done:)
     hooks.heartbeat = { seconds in
       slot.beat()
       let now = martlet_monotonic_nanoseconds()

@@ -36,6 +36,8 @@ public final class ServeProgram: PoolProgram {
   /// Between workers and health process; made once, so that events outlive the death of either side. Nil where the kernel
   /// has no sockets left: serving goes on without.
   let channel: EventChannel?
+  /// Workers ask the health process for old predictions through it. Nil as `channel`.
+  let labelChannel: LabelChannel?
   private let readSettings: () throws -> ServeSettings
   private var prepared: Service?
   private(set) var adopted: Service?
@@ -48,12 +50,14 @@ public final class ServeProgram: PoolProgram {
     readSettings = settings
     self.scoreboard = scoreboard
     self.counters = counters
+    var (channel, labelChannel): (EventChannel?, LabelChannel?)
     do throws(HealthError) {
       channel = try EventChannel()
+      labelChannel = try LabelChannel(slots: scoreboard.slotCount)
     } catch {
       Logger(label: "martlet.health").error("\(error.localizedDescription)")
-      channel = nil
     }
+    (self.channel, self.labelChannel) = (channel, labelChannel)
   }
 
   /// Names of the models, the first version of each, once they have been adopted.

@@ -72,6 +72,15 @@ struct Service {
     loaded.first { $0.isDefault && $0.specification.role == .primary }
   }
 
+  /// Names and classes of the models besides the default one whose labels are taken.
+  var otherClassifiers: [(name: String, labels: [String])] {
+    loaded.filter { !$0.isDefault && $0.specification.role == .primary }.compactMap {
+      let task = $0.model.task
+      guard task == .classification || task == .multiLabelClassification else { return nil }
+      return ($0.specification.name, $0.model.labels)
+    }
+  }
+
   /// Names and versions of all that is served, as `NAME/VERSION`.
   var versionNames: [String] {
     settings.models.map { "\($0.name)/\(ModelVersionDirectory($0.directory).version)" }

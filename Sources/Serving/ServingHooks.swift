@@ -61,10 +61,12 @@ public struct ServingHooks: Sendable {
   public var defersAccept: @Sendable () -> Bool = { false }
   /// Whether the pool is ready, for `/readyz`. Called on the I/O queue.
   public var isReady: @Sendable () -> Bool = { true }
-  /// Takes `/feedback`: a request id (`ID/INDEX` for a text of a list) and the index of the true label.
-  public var feedback: @Sendable (_ requestID: String, _ labelIndex: Int) -> FeedbackOutcome = {
-    _, _ in .unknownRequest
-  }
+  /// Takes `/feedback`: `done` has one answer for each label in their order, from any queue, at once or later.
+  public var feedback:
+    @Sendable (_ items: [FeedbackItem], _ done: @escaping @Sendable ([FeedbackAnswer]) -> Void) ->
+      Void = { items, done in
+        done(items.map { _ in FeedbackAnswer(outcome: .unknownRequest) })
+      }
 
   /// Hooks that do nothing.
   public init() {}

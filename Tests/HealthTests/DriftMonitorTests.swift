@@ -77,7 +77,12 @@ struct DriftMonitorTests {
     counters.recorder(slot: 0).record(values, requestID: "b/0", predicted: 0, confidence: 0.8)
     let other = counters.recorder(slot: 1)
     #expect(other.feedback(requestID: "a", labelIndex: 1) == .counted(wasCorrect: true))
-    #expect(other.feedback(requestID: "a", labelIndex: 0) == .alreadyCounted)
+    #expect(other.feedback(requestID: "a", labelIndex: 1) == .alreadyCounted)
+    #expect(
+      other.feedback(requestID: "a", labelIndex: 0) == .replaced(previous: 1, wasCorrect: false))
+    #expect(
+      counters.recorder(slot: 0).feedback(requestID: "a", labelIndex: 1)
+        == .replaced(previous: 0, wasCorrect: true))
     #expect(other.feedback(requestID: "b/0", labelIndex: 1) == .counted(wasCorrect: false))
     #expect(other.feedback(requestID: "b", labelIndex: 1) == .unknownRequest)
     let snapshot = counters.snapshot(classCount: 2)
@@ -89,6 +94,6 @@ struct DriftMonitorTests {
       log: Logger(label: "test"))
     #expect(monitor.json["feedback"]?["accuracy"]?.doubleValue == 0.5)
     #expect(monitor.json["verdict"]?.stringValue == "too few texts")
-    #expect(monitor.metrics.contains("martlet_feedback_total{correct=\"true\"} 1.0\n"))
+    #expect(monitor.metrics.contains("martlet_feedback_total{correct=\"true\"} 2.0\n"))
   }
 }

@@ -119,18 +119,83 @@ struct HealthStateTests {
         LateLabel(time: 1_000_900_000_000, requestHash: RequestHash.of("\(index)"), label: label))
     }
     #expect(state.labelOutcomes.counted == 300)
-    let again = LateLabel(time: 0, requestHash: RequestHash.of("7"), label: 1)
-    state.add(again)
+    let again = 1 - state.window[7].predicted
+    let repeated = state.add(LateLabel(time: 0, requestHash: RequestHash.of("7"), label: again))
+    #expect(repeated == .alreadyCounted)
     state.add(LateLabel(time: 0, requestHash: 1, label: 1))
     state.add(LateLabel(time: 0, requestHash: RequestHash.of("400"), label: 9))
-    #expect(state.labelOutcomes == (300, 1, 2))
+    var expected = LabelCounts()
+    (expected.counted, expected.repeated, expected.unknown) = (300, 1, 2)
+    #expect(state.labelOutcomes == expected)
     state.analyse(at: 2_000_000)
     #expect(state.performance?.accuracy == 0.5)
     #expect(state.verdict.action == .retrain)
     state.add(LateLabel(time: 0, requestHash: 2, label: 1)) { _ in
-      LabelledPrediction(label: 0, predicted: 1, probabilities: [0.1, 0.9])
+      StoredPrediction(
+        record(1000, "old", true, at: 5), generation: state.generation(model: 0))
     }
     #expect(state.labelOutcomes.counted == 301)
+    state.add(LateLabel(time: 0, requestHash: 3, label: 1)) { _ in
+      StoredPrediction(record(1001, "older", true, at: 4), generation: 1)
+    }
+    #expect(state.labelOutcomes.counted == 301 && state.labelOutcomes.earlierModel == 1)
+  }
+
+  @Test("another label for the same prediction takes the first one's place")
+  func replacing() {
+    var state = state(100, spam: 0.13)
+    let (key, predicted) = (RequestHash.of("7"), state.window[7].predicted)
+    #expect(
+      state.add(LateLabel(time: 1, requestHash: key, label: 1 - predicted))
+        == .counted(wasCorrect: false))
+    state.analyse(at: 2_000_000)
+    #expect(state.performance?.accuracy == 0)
+    #expect(
+      state.add(LateLabel(time: 2, requestHash: key, label: predicted))
+        == .replaced(previous: 1 - predicted, wasCorrect: true))
+    state.analyse(at: 2_000_001)
+    #expect(state.performance?.accuracy == 1 && state.performance?.count == 1)
+    #expect(state.labelOutcomes.counted == 1 && state.labelOutcomes.replaced == 1)
+  }
+
+  @Test("a snapshot goes on where it was taken: window, bets, labels; other weights begin anew")
+  func snapshots() throws {
+    var before = state(600, spam: 0.13)
+    for index in 0..<50 {
+      let key = RequestHash.of("\(index)")
+      let label =
+        index % 4 == 0 ? 1 - before.window[index].predicted : before.window[index].predicted
+      before.add(LateLabel(time: 5, requestHash: key, label: label))
+    }
+    var earlier = EarlierHistory()
+    earlier.snapshot = try #require(before.snapshot(at: 10))
+    var labelled = StoredPrediction(
+      record(9000, "later", true, at: 11), generation: before.generation(model: 0))
+    (labelled.label, labelled.labelledAt) = (0, 12_000_000)
+    earlier.labelled = [labelled]
+
+    var options = before.options
+    var after = HealthState(labels: ["ham", "spam"], reference: profile, options: options)
+    after.restore(earlier)
+    #expect(after.window == Array(before.window.suffix(options.windowSize)))
+    #expect(after.labelOutcomes.counted == 51)
+    #expect(after.concept.state.count == 51)
+    let again = LateLabel(
+      time: 20, requestHash: RequestHash.of("7"), label: 1 - before.window[7].predicted)
+    #expect(after.add(again) == .replaced(previous: before.window[7].predicted, wasCorrect: false))
+    // The bets go on to the same bits.
+    var generator = SplitMix(state: 3)
+    for index in 0..<300 {
+      let (text, isSpam) = Self.draw(&generator, spam: 0.4)
+      before.add(record(20_000 + index, text, isSpam, at: 2_000_000 + Double(index)))
+      after.add(record(20_000 + index, text, isSpam, at: 2_000_000 + Double(index)))
+    }
+    #expect(after.finding == before.finding && after.finding != nil)
+
+    options.windowSize = 500
+    var other = HealthState(labels: ["ham", "eggs"], reference: profile, options: options)
+    other.restore(earlier)
+    #expect(other.window.isEmpty && other.labelOutcomes == LabelCounts())
   }
 
   @Test("a clock that jumps back keeps the order of minutes, and one that jumps ahead leaves a gap")

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import HTTP
+import Health
 import JSON
 import LoopbackClient
 import Serving
@@ -152,9 +153,11 @@ import Transformer
     let running = try RunningServer(
       WordPredictor(),
       { _, hooks in
-        hooks.feedback = { id, label in
-          box.lines.withLock { $0.append("\(id) \(label)") }
-          return .counted(wasCorrect: true)
+        hooks.feedback = { items, done in
+          box.lines.withLock { lines in
+            lines += items.map { "\($0.requestID) \($0.candidates[0].label ?? -1)" }
+          }
+          done(items.map { _ in FeedbackAnswer(outcome: .counted(wasCorrect: true)) })
         }
       })
     #expect(try running.post("/feedback", #"{"request_id":"r1","label":"spam"}"#).status == 202)
@@ -163,6 +166,86 @@ import Transformer
     #expect(bad.body.contains(#""pointer":"\/label""#) || bad.body.contains(#""pointer":"/label""#))
     #expect(try running.post("/feedback", #"{"label":"spam"}"#).status == 422)
     #expect(box.lines.withLock { $0 } == ["r1 1"])
+  }
+
+  @Test func feedbackInBulkAnswersForEachItem() throws {
+    let running = try RunningServer(
+      WordPredictor(),
+      { _, hooks in
+        hooks.feedback = { items, done in
+          DispatchQueue.global().async {
+            done(
+              items.map { item in
+                switch item.requestID {
+                case "a": FeedbackAnswer(outcome: .counted(wasCorrect: true))
+                case "b": FeedbackAnswer(outcome: .alreadyCounted)
+                case "c": FeedbackAnswer(outcome: .replaced(previous: 0, wasCorrect: false))
+                case "d": FeedbackAnswer(outcome: .unavailable)
+                default: FeedbackAnswer(outcome: .unknownRequest)
+                }
+              })
+          }
+        }
+      })
+    let items = ["a", "b", "c", "d", "x"].map { #"{"request_id":"\#($0)","label":"spam"}"# }
+    let bad = [
+      #"{"request_id":"a","label":"eggs"}"#, "7", #"{"request_id":"a","model":"x","label":"spam"}"#,
+    ]
+    func check(_ answer: LoopbackClient.Answer, _ statuses: [Int]) throws {
+      #expect(answer.status == 200, "\(answer.body)")
+      let json = try JSONValue(parsing: answer.body)
+      #expect(json["accepted"] == 3 && json["counted"] == 1 && json["already_counted"] == 1)
+      #expect(json["replaced"] == 1 && json["correct"] == 1)
+      let errors = json["errors"]?.arrayValue ?? []
+      #expect(errors.map { $0["index"]?.intValue } == Array(3..<8))
+      #expect(errors.map { $0["status"]?.intValue } == statuses)
+      #expect(json["refused"] == 5 && errors[0]["request_id"] == "d")
+    }
+    let list = (items + bad).joined(separator: ",")
+    try check(
+      try running.post("/feedback", #"{"feedback":[\#(list)]}"#), [503, 404, 422, 422, 404])
+    let lines = (items + ["not JSON", bad[1], bad[2]]).joined(separator: "\r\n\n")
+    try check(
+      try running.post(
+        "/feedback", Array(lines.utf8), fields: "Content-Type: application/x-ndjson\r\n"),
+      [503, 404, 400, 422, 404])
+    #expect(try running.post("/feedback", #"{"feedback":[]}"#).status == 422)
+    #expect(try running.post("/feedback", #"{"feedback":[\#(list)],"model":"x"}"#).status == 404)
+    let replaced = try running.post("/feedback", #"{"request_id":"c","label":"spam"}"#)
+    #expect(replaced.body == "{\"accepted\":true,\"correct\":false,\"replaced\":\"ham\"}\n")
+    #expect(try running.post("/feedback", #"{"request_id":"d","label":"spam"}"#).status == 503)
+    #expect(try running.post("/feedback", #"{"request_id":"x","label":"spam"}"#).status == 404)
+  }
+
+  @Test func feedbackFindsTheModelThatAnswered() throws {
+    let versions = [
+      ServedVersion(WordPredictor(), name: "words", version: "1"),
+      ServedVersion(
+        ConstantPredictor(
+          .classification, .label(0, probabilities: [0.9, 0.1]), labels: ["a", "spam"]),
+        name: "other", version: "1", isDefault: false),
+    ]
+    let box = Box()
+    let running = try RunningServer(
+      versions,
+      { _, hooks in
+        hooks.feedback = { items, done in
+          box.lines.withLock { lines in
+            lines += items.map { item in
+              item.candidates.map { "\($0.model ?? "-"):\($0.label ?? -1)" }.joined(separator: " ")
+            }
+          }
+          done(items.map { _ in FeedbackAnswer(outcome: .unknownLabel, candidate: 1) })
+        }
+      })
+    let answer = try running.post("/feedback", #"{"request_id":"r","label":"ham"}"#)
+    #expect(answer.status == 422 && answer.body.contains("a, spam"))
+    _ = try running.post("/feedback", #"{"request_id":"r","label":"spam"}"#)
+    _ = try running.post("/feedback", #"{"request_id":"r","label":"a","model":"other"}"#)
+    #expect(
+      try running.post("/feedback", #"{"request_id":"r","label":"a","model":"words"}"#).status
+        == 422)
+    #expect(box.lines.withLock { $0 } == ["-:0 other:-1", "-:1 other:1", "other:0"])
   }
 
   private final class Box: Sendable {

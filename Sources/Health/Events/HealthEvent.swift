@@ -4,7 +4,7 @@ import Foundation
 public struct PredictionRecord: Sendable, Equatable {
   /// When, in microseconds since 1970.
   public var time: Int64 = 0
-  /// `RequestHash.of` the request id.
+  /// `FeedbackKey.of` the request.
   public var requestHash: UInt64 = 0
   /// The request id, for people.
   public var requestID = ""
@@ -24,6 +24,8 @@ public struct PredictionRecord: Sendable, Equatable {
   public var fingerprint = TextFingerprint()
   /// The text, with `--keep-text` alone.
   public var text = ""
+  /// `FeedbackKey.tag` of the model that answered; 0 for the default one, whose drift is watched.
+  public var model: UInt32 = 0
 
   /// An empty record.
   public init() {}
@@ -32,30 +34,37 @@ public struct PredictionRecord: Sendable, Equatable {
   public var confidence: Double { Double(probabilities.max() ?? 0) }
 }
 
-/// A true label for a prediction that the worker no longer remembers.
+/// A true label for a prediction.
 public struct LateLabel: Sendable, Equatable {
   /// When it came, in microseconds since 1970.
   public var time: Int64
-  /// `RequestHash.of` the request id.
+  /// `FeedbackKey.of` the request.
   public var requestHash: UInt64
   /// The class that was right.
   public var label: Int
   /// What the model had said, where the worker knew; nil where the store must say.
   public var predicted: Int?
+  /// The label that was told before this one.
+  public var previous: Int?
+  /// `FeedbackKey.tag` of the model that answered.
+  public var model: UInt32 = 0
 
   /// A label.
-  public init(time: Int64, requestHash: UInt64, label: Int, predicted: Int? = nil) {
-    (self.time, self.requestHash, self.label, self.predicted) = (
-      time, requestHash, label, predicted
-    )
+  public init(
+    time: Int64, requestHash: UInt64, label: Int, predicted: Int? = nil, previous: Int? = nil,
+    model: UInt32 = 0
+  ) {
+    (self.time, self.requestHash, self.label) = (time, requestHash, label)
+    (self.predicted, self.previous, self.model) = (predicted, previous, model)
   }
 }
 
 /// What goes over the datagram socket: records one behind the other, each with a fixed layout in little-endian order.
 ///
 /// A prediction: length u32, kind u8 = 1, flags u8, predicted u16, time i64, request hash u64, latency u32, text hash u64,
-/// four minima u32, counts of features, probabilities, embedding u16 each, bytes of id u16 and of text u32, then those. A
-/// label: length u32, kind u8 = 2, flags u8, label u16, time i64, request hash u64, predicted i32.
+/// four minima u32, model tag u32, counts of features, probabilities, embedding u16 each, bytes of id u16 and of text u32,
+/// then those. A label: length u32, kind u8 = 2, flags u8, label u16, time i64, request hash u64, predicted i32, previous i32,
+/// model tag u32.
 public enum HealthEvent: Sendable, Equatable {
   /// A text was predicted.
   case prediction(PredictionRecord)
@@ -66,21 +75,23 @@ public enum HealthEvent: Sendable, Equatable {
   public static let classLimit = 256
   /// Bytes of text sent at most.
   public static let textLimit = 8192
-  private static let predictionHead = 64
-  private static let labelLength = 28
+  private static let predictionHead = 68
+  private static let labelLength = 36
 
   /// Appends the record's bytes.
   public func append(to bytes: inout [UInt8]) {
     switch self {
     case .prediction(let record): Self.append(record, to: &bytes)
     case .label(let label):
-      Self.append(UInt32(Self.labelLength), to: &bytes)
+      LittleEndian.append(UInt32(Self.labelLength), to: &bytes)
       bytes.append(2)
       bytes.append(0)
-      Self.append(UInt16(clamping: label.label), to: &bytes)
-      Self.append(label.time, to: &bytes)
-      Self.append(label.requestHash, to: &bytes)
-      Self.append(Int32(clamping: label.predicted ?? -1), to: &bytes)
+      LittleEndian.append(UInt16(clamping: label.label), to: &bytes)
+      LittleEndian.append(label.time, to: &bytes)
+      LittleEndian.append(label.requestHash, to: &bytes)
+      LittleEndian.append(Int32(clamping: label.predicted ?? -1), to: &bytes)
+      LittleEndian.append(Int32(clamping: label.previous ?? -1), to: &bytes)
+      LittleEndian.append(label.model, to: &bytes)
     }
   }
 
@@ -89,30 +100,25 @@ public enum HealthEvent: Sendable, Equatable {
     let text = record.text.utf8.prefix(textLimit)
     let probabilities = record.probabilities.prefix(classLimit)
     let floats = record.features.count + probabilities.count + record.embedding.count
-    append(UInt32(predictionHead + 4 * floats + id.count + text.count), to: &bytes)
+    LittleEndian.append(UInt32(predictionHead + 4 * floats + id.count + text.count), to: &bytes)
     bytes.append(1)
     bytes.append(record.isTruncated ? 1 : 0)
-    append(UInt16(clamping: record.predicted), to: &bytes)
-    append(record.time, to: &bytes)
-    append(record.requestHash, to: &bytes)
-    append(record.latency, to: &bytes)
-    append(record.fingerprint.exact, to: &bytes)
-    for minimum in record.fingerprint.minima { append(minimum, to: &bytes) }
+    LittleEndian.append(UInt16(clamping: record.predicted), to: &bytes)
+    LittleEndian.append(record.time, to: &bytes)
+    LittleEndian.append(record.requestHash, to: &bytes)
+    LittleEndian.append(record.latency, to: &bytes)
+    LittleEndian.append(record.fingerprint.exact, to: &bytes)
+    for minimum in record.fingerprint.minima { LittleEndian.append(minimum, to: &bytes) }
+    LittleEndian.append(record.model, to: &bytes)
     for count in [record.features.count, probabilities.count, record.embedding.count, id.count] {
-      append(UInt16(clamping: count), to: &bytes)
+      LittleEndian.append(UInt16(clamping: count), to: &bytes)
     }
-    append(UInt32(text.count), to: &bytes)
-    for value in record.features { append(value.bitPattern, to: &bytes) }
-    for value in probabilities { append(value.bitPattern, to: &bytes) }
-    for value in record.embedding { append(value.bitPattern, to: &bytes) }
+    LittleEndian.append(UInt32(text.count), to: &bytes)
+    for value in record.features { LittleEndian.append(value.bitPattern, to: &bytes) }
+    for value in probabilities { LittleEndian.append(value.bitPattern, to: &bytes) }
+    for value in record.embedding { LittleEndian.append(value.bitPattern, to: &bytes) }
     bytes.append(contentsOf: id)
     bytes.append(contentsOf: text)
-  }
-
-  private static func append<Value: FixedWidthInteger>(_ value: Value, to bytes: inout [UInt8]) {
-    for place in 0..<MemoryLayout<Value>.size {
-      bytes.append(UInt8(truncatingIfNeeded: value >> Value(8 * place)))
-    }
   }
 
   /// Reads all records of a datagram; what does not fit the layout ends it, because nothing behind it can be trusted.
@@ -121,7 +127,7 @@ public enum HealthEvent: Sendable, Equatable {
     var events: [HealthEvent] = []
     var rest = bytes
     while !rest.isEmpty {
-      var reader = EventReader(rest)
+      var reader = LittleEndian(rest)
       guard let length = reader.read(UInt32.self).map(Int.init), length >= 8,
         length <= rest.count, let event = read(&reader, length)
       else { return (events, false) }
@@ -131,17 +137,20 @@ public enum HealthEvent: Sendable, Equatable {
     return (events, true)
   }
 
-  private static func read(_ reader: inout EventReader, _ length: Int) -> HealthEvent? {
+  private static func read(_ reader: inout LittleEndian, _ length: Int) -> HealthEvent? {
     guard let kind = reader.read(UInt8.self), let flags = reader.read(UInt8.self),
       let number = reader.read(UInt16.self), let time = reader.read(Int64.self),
       let hash = reader.read(UInt64.self)
     else { return nil }
     if kind == 2 {
-      guard length == labelLength, let predicted = reader.read(Int32.self) else { return nil }
+      guard length == labelLength, let predicted = reader.read(Int32.self),
+        let previous = reader.read(Int32.self), let model = reader.read(UInt32.self)
+      else { return nil }
       return .label(
         LateLabel(
           time: time, requestHash: hash, label: Int(number),
-          predicted: predicted < 0 ? nil : Int(predicted)))
+          predicted: predicted < 0 ? nil : Int(predicted),
+          previous: previous < 0 ? nil : Int(previous), model: model))
     }
     guard kind == 1 else { return nil }
     var record = PredictionRecord()
@@ -151,7 +160,7 @@ public enum HealthEvent: Sendable, Equatable {
   }
 
   private static func body(
-    _ record: inout PredictionRecord, _ reader: inout EventReader, _ length: Int
+    _ record: inout PredictionRecord, _ reader: inout LittleEndian, _ length: Int
   ) -> Bool {
     guard let latency = reader.read(UInt32.self), let exact = reader.read(UInt64.self) else {
       return false
@@ -162,57 +171,21 @@ public enum HealthEvent: Sendable, Equatable {
       guard let minimum = reader.read(UInt32.self) else { return false }
       record.fingerprint.minima[index] = minimum
     }
-    guard let features = reader.read(UInt16.self).map(Int.init),
+    guard let model = reader.read(UInt32.self),
+      let features = reader.read(UInt16.self).map(Int.init),
       let probabilities = reader.read(UInt16.self).map(Int.init),
       let embedding = reader.read(UInt16.self).map(Int.init),
       let id = reader.read(UInt16.self).map(Int.init),
       let text = reader.read(UInt32.self).map(Int.init),
       predictionHead + 4 * (features + probabilities + embedding) + id + text == length
     else { return false }
+    record.model = model
     record.features = reader.floats(features)
     record.probabilities = reader.floats(probabilities)
     record.embedding = reader.floats(embedding)
     record.requestID = reader.text(id)
     record.text = reader.text(text)
     return true
-  }
-}
-
-/// Reads little-endian values front to back; nil or nothing past the end.
-private struct EventReader {
-  private let bytes: ArraySlice<UInt8>
-  private var place: Int
-
-  init(_ bytes: ArraySlice<UInt8>) {
-    self.bytes = bytes
-    place = bytes.startIndex
-  }
-
-  mutating func read<Value: FixedWidthInteger>(_ type: Value.Type) -> Value? {
-    let size = MemoryLayout<Value>.size
-    guard bytes.endIndex - place >= size else { return nil }
-    var value: Value = 0
-    for offset in 0..<size {
-      value |= Value(truncatingIfNeeded: bytes[place + offset]) << Value(8 * offset)
-    }
-    place += size
-    return value
-  }
-
-  mutating func floats(_ count: Int) -> [Float] {
-    var values: [Float] = []
-    values.reserveCapacity(count)
-    for _ in 0..<count {
-      guard let bits = read(UInt32.self) else { return [] }
-      values.append(Float(bitPattern: bits))
-    }
-    return values
-  }
-
-  mutating func text(_ count: Int) -> String {
-    guard count > 0, bytes.endIndex - place >= count else { return "" }
-    defer { place += count }
-    return String(decoding: bytes[place..<place + count], as: UTF8.self)
   }
 }
 

@@ -3,7 +3,7 @@ import Foundation
 /// Watches whether the model is as often right as it was, label by label.
 public struct ConceptMonitor: Sendable {
   /// What was found in the stream of errors.
-  public struct State: Sendable, Equatable {
+  public struct State: Sendable, Equatable, Codable {
     /// Labels seen.
     public var count = 0
     /// log evidence that errors are more frequent than on the reference, and what it must reach.
@@ -106,5 +106,31 @@ public struct ConceptMonitor: Sendable {
     let rate = Double(recent.count { $0 }) / Double(max(1, recent.count))
     state.isWorse = detector.isDrifted && rate > referenceErrorRate
     evidence = detector
+  }
+}
+
+extension ConceptMonitor {
+  /// What it has come to, without what it was made with.
+  struct Saved: Codable {
+    var state: State
+    var evidence: AnytimeDetector.Saved?
+    var recent: [Bool]
+    var adaptive: AdaptiveWindow
+    var pageHinkley: PageHinkley
+    var method: DriftDetectionMethod
+  }
+
+  /// What it has come to.
+  var saved: Saved {
+    Saved(
+      state: state, evidence: evidence?.saved, recent: recent, adaptive: adaptive,
+      pageHinkley: pageHinkley, method: method)
+  }
+
+  /// Goes on from there.
+  mutating func resume(_ saved: Saved) {
+    (state, recent, adaptive) = (saved.state, saved.recent, saved.adaptive)
+    (pageHinkley, method) = (saved.pageHinkley, saved.method)
+    if let evidence = saved.evidence { self.evidence?.resume(evidence) }
   }
 }

@@ -4,21 +4,55 @@ import Prefork
 public enum FeedbackOutcome: Sendable, Equatable {
   /// It was counted; `wasCorrect` if the model had said the same.
   case counted(wasCorrect: Bool)
-  /// This prediction has had its feedback; nothing changed.
+  /// The same label was told before; nothing changed.
   case alreadyCounted
-  /// No prediction of that id is remembered: it never was, or others have taken its place.
+  /// Another label was told before; this one has taken its place.
+  case replaced(previous: Int, wasCorrect: Bool)
+  /// No prediction of that id is remembered: it never was, or is no longer kept.
   case unknownRequest
+  /// The model that answered the request has no such label.
+  case unknownLabel
+  /// Whether there is such a prediction cannot be found out now.
+  case unavailable
+
+  /// Whether the store must learn of it.
+  var isNews: Bool {
+    switch self {
+    case .counted, .replaced: true
+    default: false
+    }
+  }
+}
+
+/// What became of one piece of feedback, and which of the models that may have answered the request did.
+public struct FeedbackAnswer: Sendable, Equatable {
+  /// What became of it.
+  public var outcome: FeedbackOutcome
+  /// The model's place among the candidates.
+  public var candidate: Int
+
+  /// An answer.
+  public init(outcome: FeedbackOutcome, candidate: Int = 0) {
+    (self.outcome, self.candidate) = (outcome, candidate)
+  }
 }
 
 /// The latest predictions in shared memory, so that whichever worker gets the feedback knows what was predicted.
 ///
-/// One 64-bit word for each: a tag of 48 bits from the id's hash, the class plus one in 15, and one bit for "has had its
-/// feedback". A newer prediction takes an older one's place. Two ids share place and tag by chance once in 2^48.
+/// One 64-bit word for each: a tag of 32 bits from the key, the class plus one in 16, the label plus one in 16, 0 while there
+/// is none. A newer prediction takes an older one's place. Two keys share place and tag by chance once in 2^47.
 public struct FeedbackTable: Sendable {
   /// Predictions remembered, a power of two.
   public static let capacity = 1 << 15
-  private static let tagMask: UInt64 = ~0xFFFF
+  private static let classLimit = 0xFFFF
   private let words: SharedCounters
+
+  /// What is remembered of a key.
+  enum Entry: Equatable {
+    /// What was predicted, and the label that was told before.
+    case found(predicted: Int, previous: Int?)
+    case unknown
+  }
 
   /// Carves an empty table.
   /// - Throws: `PreforkError`.
@@ -29,29 +63,37 @@ public struct FeedbackTable: Sendable {
   /// The bytes that a table takes.
   public static var byteCount: Int { SharedMemory.byteCount(cells: capacity) }
 
-  /// Remembers a prediction. Classes past 32,766 are not remembered.
-  public func remember(requestID: String, predicted: Int) {
-    guard (0..<32_767).contains(predicted) else { return }
-    let hash = RequestHash.of(requestID)
-    words.store(hash & Self.tagMask | UInt64(predicted + 1) << 1, at: Self.place(hash))
+  /// Remembers a prediction. Classes past 65,534 are not remembered.
+  public func remember(key: UInt64, predicted: Int) {
+    guard (0..<Self.classLimit).contains(predicted) else { return }
+    words.store(Self.tag(key) | UInt64(predicted + 1) << 16, at: Self.place(key))
   }
 
-  /// The class predicted for an id, taken once: a second call says `alreadyCounted`.
-  func take(requestID: String) -> (predicted: Int?, outcome: FeedbackOutcome?) {
-    let hash = RequestHash.of(requestID)
-    let place = Self.place(hash)
-    let word = words.load(at: place)
-    let stored = Int(word & 0xFFFF) >> 1
-    guard stored > 0, word & Self.tagMask == hash & Self.tagMask else {
-      return (nil, .unknownRequest)
-    }
-    guard word & 1 == 0, words.compareExchange(expected: word, desired: word | 1, at: place) else {
-      return (nil, .alreadyCounted)
-    }
-    return (stored - 1, nil)
+  /// Whether a prediction is remembered.
+  public func remembers(key: UInt64) -> Bool {
+    let word = words.load(at: Self.place(key))
+    return word & 0xFFFF_0000 != 0 && word & ~0xFFFF_FFFF == Self.tag(key)
   }
 
-  private static func place(_ hash: UInt64) -> Int {
-    Int(truncatingIfNeeded: hash & UInt64(capacity - 1))
+  /// What was predicted under a key, and the label before; `label` takes its place.
+  func set(label: Int, key: UInt64) -> Entry {
+    guard (0..<Self.classLimit).contains(label) else { return .unknown }
+    let place = Self.place(key)
+    while true {
+      let word = words.load(at: place)
+      let predicted = Int(word >> 16 & 0xFFFF)
+      guard predicted > 0, word & ~0xFFFF_FFFF == Self.tag(key) else { return .unknown }
+      let desired = word & ~0xFFFF | UInt64(label + 1)
+      guard words.compareExchange(expected: word, desired: desired, at: place) else { continue }
+      let previous = Int(word & 0xFFFF)
+      return .found(predicted: predicted - 1, previous: previous > 0 ? previous - 1 : nil)
+    }
+  }
+
+  /// Bits that the place does not depend on.
+  private static func tag(_ key: UInt64) -> UInt64 { key & ~0xFFFF_FFFF }
+
+  private static func place(_ key: UInt64) -> Int {
+    Int(truncatingIfNeeded: key & UInt64(capacity - 1))
   }
 }

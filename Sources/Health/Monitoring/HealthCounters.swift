@@ -19,7 +19,10 @@ public struct HealthCounters: Sendable {
     static let labelledAs = classes + classLimit
     static let labelledPredictedAs = labelledAs + classLimit
     static let hits = labelledPredictedAs + classLimit
-    static let events = hits + classLimit
+    /// Labels told, those that took another's place as well: these never fall.
+    static let toldRight = hits + classLimit
+    static let toldWrong = toldRight + 1
+    static let events = toldWrong + 1
     static let count = events + EventSender.counterCount
   }
 
@@ -56,9 +59,15 @@ public struct HealthCounters: Sendable {
     )
   }
 
+  /// Labels told since the pool started, by whether the model had said the same; one in another's place counts again.
+  public var labelsTold: (right: Double, wrong: Double) {
+    (Double(table.sum(at: Field.toldRight)), Double(table.sum(at: Field.toldWrong)))
+  }
+
   /// Everything counted since the pool started, for a model of `classCount` classes.
   public func snapshot(classCount: Int) -> HealthSnapshot {
-    let sums = table.sums().map { Double($0) }
+    // A sum read between two workers' changes may be below zero for a moment.
+    let sums = table.sums().map { Double(max(0, Int64(bitPattern: $0))) }
     let classes = min(classCount, Self.classLimit)
     func part(_ start: Int, _ count: Int) -> [Double] { Array(sums[start..<start + count]) }
     return HealthSnapshot(
@@ -83,17 +92,52 @@ public struct HealthCounters: Sendable {
       }
       row.add(at: Field.confidence + ReferenceProfile.confidenceBin(of: confidence))
       row.add(at: Field.classes + min(predicted, classLimit - 1))
-      table.remember(requestID: requestID, predicted: predicted)
+      remember(key: FeedbackKey.of(requestID: requestID, model: nil), predicted: predicted)
     }
 
-    /// Counts the true label of a remembered prediction, once.
+    /// Remembers a prediction of a model whose texts are not counted here.
+    public func remember(key: UInt64, predicted: Int) {
+      table.remember(key: key, predicted: predicted)
+    }
+
+    /// Counts the true label of a remembered prediction of the default model: once, and a later one in its place.
     public func feedback(requestID: String, labelIndex: Int) -> FeedbackOutcome {
-      let (predicted, outcome) = table.take(requestID: requestID)
-      guard let predicted else { return outcome ?? .unknownRequest }
-      row.add(at: Field.labelledAs + min(labelIndex, classLimit - 1))
-      row.add(at: Field.labelledPredictedAs + min(predicted, classLimit - 1))
-      if predicted == labelIndex { row.add(at: Field.hits + min(labelIndex, classLimit - 1)) }
-      return .counted(wasCorrect: predicted == labelIndex)
+      feedback(
+        key: FeedbackKey.of(requestID: requestID, model: nil), labelIndex: labelIndex,
+        isDefault: true
+      ).outcome
+    }
+
+    /// Whether the prediction of a key is remembered.
+    public func remembers(key: UInt64) -> Bool { table.remembers(key: key) }
+
+    /// Sets the true label of a remembered prediction, and counts it if the model is the default one.
+    /// - Returns: what became of it, and what had been predicted.
+    public func feedback(
+      key: UInt64, labelIndex: Int, isDefault: Bool
+    ) -> (outcome: FeedbackOutcome, predicted: Int?) {
+      guard case .found(let predicted, let previous) = table.set(label: labelIndex, key: key) else {
+        return (.unknownRequest, nil)
+      }
+      if previous == labelIndex { return (.alreadyCounted, predicted) }
+      if isDefault {
+        if let previous { count(label: previous, predicted: predicted, isTaken: true) }
+        count(label: labelIndex, predicted: predicted, isTaken: false)
+        row.add(at: predicted == labelIndex ? Field.toldRight : Field.toldWrong)
+      }
+      let isRight = predicted == labelIndex
+      return (
+        previous.map { .replaced(previous: $0, wasCorrect: isRight) }
+          ?? .counted(wasCorrect: isRight), predicted
+      )
+    }
+
+    /// Rows are summed with wrapping, so that one worker may take away what another has counted.
+    private func count(label: Int, predicted: Int, isTaken: Bool) {
+      let amount: UInt64 = isTaken ? .max : 1
+      row.add(amount, at: Field.labelledAs + min(label, classLimit - 1))
+      row.add(amount, at: Field.labelledPredictedAs + min(predicted, classLimit - 1))
+      if predicted == label { row.add(amount, at: Field.hits + min(label, classLimit - 1)) }
     }
   }
 }

@@ -10,7 +10,11 @@ public final class HealthEngine: Sendable {
     var board = AlertBoard()
     var reading = PoolReading()
     var malformed = 0
+    var snapshotAt = 0.0
   }
+
+  /// Seconds between two snapshots.
+  private static let snapshotInterval = 60.0
 
   private let guarded: Mutex<Guarded>
   private let store: HistoryWriter?
@@ -18,46 +22,112 @@ public final class HealthEngine: Sendable {
   private let log: Logger
 
   /// - Parameters:
+  ///   - others: names and classes of the models besides the default one.
   ///   - store: where history is kept; nil keeps it in memory alone.
   ///   - notifiers: who is told of alerts, besides the log.
   public init(
     labels: [String], reference: ReferenceProfile?, options: HealthOptions,
-    store: HistoryWriter? = nil, notifiers: [any AlertNotifier] = [], log: Logger
+    others: [(name: String, labels: [String])] = [], store: HistoryWriter? = nil,
+    notifiers: [any AlertNotifier] = [], log: Logger
   ) {
     guarded = Mutex(
-      Guarded(state: HealthState(labels: labels, reference: reference, options: options)))
+      Guarded(
+        state: HealthState(
+          labels: labels, reference: reference, options: options, others: others)))
     (self.store, self.notifiers, self.log) = (store, notifiers, log)
   }
 
-  /// Puts in the history that the store has.
-  public func restore(at time: Double) {
-    guard let store else { return }
-    let earlier = store.earlier(since: Int64(time) - Int64(HealthState.memoryMinutes) * 60)
-    guarded.withLock {
-      $0.state.restore(earlier.minutes)
-      $0.board.restore(earlier.alerts, at: time)
+  /// Puts in the history that the store has. May take seconds.
+  /// - Returns: whether there is nothing more to wait for.
+  @discardableResult
+  public func restore(at time: Double) -> Bool {
+    guard let store else { return true }
+    let (classCount, generation) = guarded.withLock {
+      ($0.state.labels.count, $0.state.generation(model: 0))
     }
+    let start = Int64(time) - Int64(HealthState.memoryMinutes) * 60
+    guard
+      let earlier = store.earlier(since: start, classCount: classCount, generation: generation)
+    else { return false }
+    guarded.withLock {
+      $0.state.restore(earlier)
+      $0.board.restore(earlier.alerts, at: time)
+      $0.snapshotAt = time
+    }
+    return true
   }
 
   /// Takes in the bytes of one datagram.
-  public func receive(_ bytes: ArraySlice<UInt8>) {
+  /// - Returns: labels whose predictions are not in memory, for `settle`.
+  @discardableResult
+  public func receive(_ bytes: ArraySlice<UInt8>) -> [LateLabel] {
     let (events, isWhole) = HealthEvent.parse(bytes)
-    guarded.withLock { guarded in
+    var (records, counted, late) = ([PredictionRecord](), [StoredLabel](), [LateLabel]())
+    let generations = guarded.withLock { guarded in
       if !isWhole { guarded.malformed += 1 }
       for event in events {
         switch event {
-        case .prediction(let record): guarded.state.add(record)
+        case .prediction(let record):
+          guarded.state.add(record)
+          if store != nil { records.append(record) }
         case .label(let label):
-          guarded.state.add(label) { store?.prediction(requestHash: $0) }
+          if store != nil, !guarded.state.remembers(label.requestHash) {
+            late.append(label)
+          } else if guarded.state.add(label).isNews {
+            counted.append(StoredLabel(label))
+          }
         }
       }
+      return records.isEmpty ? [:] : guarded.state.generations
     }
-    store?.append(events)
+    guard let store else { return [] }
+    if !records.isEmpty { store.append(records, generations: generations) }
+    if !counted.isEmpty { store.append(labels: counted) }
+    return late
+  }
+
+  /// Takes in labels whose predictions the store may have. May take seconds.
+  public func settle(_ labels: [LateLabel]) {
+    let stored = store?.predictions(labels.map(\.requestHash)) ?? [:]
+    let counted = guarded.withLock { guarded in
+      labels.filter { label in guarded.state.add(label) { stored[$0] }.isNews }
+    }
+    store?.append(labels: counted.map(StoredLabel.init))
+  }
+
+  /// Takes in labels that a worker has no predictions for, and says what became of each. May take seconds.
+  public func answer(_ inquiry: LabelInquiry, at time: Double) -> LabelReply {
+    let wanted = guarded.withLock { guarded in
+      inquiry.labels.filter { !$0.contains { guarded.state.remembers($0.key) } }.flatMap { $0 }
+    }
+    let stored = wanted.isEmpty ? [:] : store.map { $0.predictions(wanted.map(\.key)) } ?? [:]
+    var counted: [StoredLabel] = []
+    let answers = guarded.withLock { guarded in
+      inquiry.labels.map { candidates -> FeedbackAnswer in
+        let place = candidates.firstIndex {
+          guarded.state.remembers($0.key) || stored?[$0.key] != nil
+        }
+        guard let place else {
+          return FeedbackAnswer(outcome: stored == nil ? .unavailable : .unknownRequest)
+        }
+        guard let label = candidates[place].label else {
+          return FeedbackAnswer(outcome: .unknownLabel, candidate: place)
+        }
+        let late = LateLabel(
+          time: Int64(time * 1e6), requestHash: candidates[place].key, label: label,
+          model: candidates[place].model)
+        let outcome = guarded.state.add(late) { stored?[$0] }
+        if outcome.isNews { counted.append(StoredLabel(late)) }
+        return FeedbackAnswer(outcome: outcome, candidate: place)
+      }
+    }
+    if !counted.isEmpty { store?.append(labels: counted) }
+    return LabelReply(number: inquiry.number, answers: answers)
   }
 
   /// Looks once: finishes minutes, compares, raises and ends alerts.
   public func tick(_ reading: PoolReading, at time: Double) {
-    let (changes, minutes) = guarded.withLock { guarded -> ([Alert], [Minute]) in
+    let (changes, minutes, isDue) = guarded.withLock { guarded -> ([Alert], [Minute], Bool) in
       let delta = reading.since(guarded.reading)
       guarded.reading = reading
       guarded.state.add(delta, at: time)
@@ -66,17 +136,25 @@ public final class HealthEngine: Sendable {
         guarded.state, burn: Self.burn(guarded.state, at: time),
         dropped: Self.dropped(guarded.state), workers: (reading.ready, reading.wanted))
       let changes = guarded.board.observe(signals, at: time)
-      return (changes, guarded.state.takeFinishedMinutes(at: time))
+      let isDue = store != nil && abs(time - guarded.snapshotAt) >= Self.snapshotInterval
+      if isDue { guarded.snapshotAt = time }
+      return (changes, guarded.state.takeFinishedMinutes(at: time), isDue)
     }
-    store?.append(minutes: minutes, alerts: changes)
+    store?.append(
+      minutes: minutes, alerts: changes, snapshot: isDue ? snapshot(at: time) : nil)
     for alert in changes where !alert.isSilenced { tell(alert) }
   }
 
   /// Writes what is not yet in the store, for an orderly end.
   public func finish(at time: Double) {
     let minutes = guarded.withLock { $0.state.takeFinishedMinutes(at: time, all: true) }
-    store?.append(minutes: minutes, alerts: [])
+    store?.append(minutes: minutes, alerts: [], snapshot: snapshot(at: time))
     store?.close()
+  }
+
+  /// Made of a copy, so that nobody waits for it.
+  private func snapshot(at time: Double) -> StateSnapshot? {
+    guarded.withLock { $0.state }.snapshot(at: time)
   }
 
   private func tell(_ alert: Alert) {
@@ -244,21 +322,4 @@ public struct PoolReading: Sendable {
 public protocol AlertNotifier: Sendable {
   /// An alert began, or ended where `endedAt` is set.
   func notify(_ alert: Alert)
-}
-
-/// Keeps history somewhere that outlives the process. No call may block for long or throw: what cannot be written is dropped
-/// and said once.
-public protocol HistoryWriter: Sendable {
-  /// What it does now, in a few words.
-  var state: String { get }
-  /// Minutes since a time, and alerts.
-  func earlier(since start: Int64) -> (minutes: [Minute], alerts: [Alert])
-  /// A prediction that is no longer in memory.
-  func prediction(requestHash: UInt64) -> LabelledPrediction?
-  /// Takes in events.
-  func append(_ events: [HealthEvent])
-  /// Takes in minutes that are over, and alerts that began or ended.
-  func append(minutes: [Minute], alerts: [Alert])
-  /// Writes what waits, and ends.
-  func close()
 }

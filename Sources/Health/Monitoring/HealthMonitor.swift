@@ -75,7 +75,6 @@ public final class HealthMonitor: Sendable {
   /// The health part of `/metrics`, in Prometheus' text format 0.0.4.
   public var metrics: String {
     observe()
-    let snapshot = counters.snapshot(classCount: labels.count)
     let readings = state.0.filter { $0.index != nil }
     var text = ""
     func family(_ name: String, _ kind: String, _ help: String, _ samples: [(String, Double)]) {
@@ -93,11 +92,10 @@ public final class HealthMonitor: Sendable {
     family(
       "drift_alarm", "gauge", "1 while a feature has drifted.",
       readings.map { (label($0), $0.since == nil ? 0 : 1) })
-    let counted = snapshot.labelledAs.reduce(0, +)
-    let right = snapshot.hits.reduce(0, +)
+    let told = counters.labelsTold
     family(
       "feedback_total", "counter", "True labels received, by whether the model had said the same.",
-      [("{correct=\"true\"}", right), ("{correct=\"false\"}", counted - right)])
+      [("{correct=\"true\"}", told.right), ("{correct=\"false\"}", told.wrong)])
     return text
   }
 

@@ -18,11 +18,29 @@ extension HealthState {
       "quality": .array(QualityCheck.allCases.map(json)), "performance": performanceJSON,
       "labels": [
         "counted": JSONValue(labelOutcomes.counted), "repeated": JSONValue(labelOutcomes.repeated),
+        "replaced": JSONValue(labelOutcomes.replaced),
         "unknown": JSONValue(labelOutcomes.unknown),
+        "earlier_model": JSONValue(labelOutcomes.earlierModel),
       ],
+      "other_models": .array(others.values.sorted { $0.name < $1.name }.map(json)),
     ]
     object["series"] = series(from: time - seconds, to: time, points: points)
     return object
+  }
+
+  private func json(_ model: OtherModel) -> JSONValue {
+    let performance = model.performance
+    func pair(_ interval: Interval?) -> JSONValue {
+      interval.map { [JSONValue($0.lower), JSONValue($0.upper)] } ?? .null
+    }
+    return [
+      "name": JSONValue(model.name), "texts": JSONValue(model.texts),
+      "labels": JSONValue(model.labelOutcomes.counted),
+      "accuracy": performance.map { JSONValue($0.accuracy) } ?? .null,
+      "accuracy_interval": pair(performance?.accuracyInterval),
+      "macro_f1": performance.map { JSONValue($0.macroF1) } ?? .null,
+      "log_loss": performance?.logLoss.map { JSONValue($0) } ?? .null,
+    ]
   }
 
   private static func text(_ time: Double) -> String {

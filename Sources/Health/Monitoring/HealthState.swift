@@ -9,41 +9,58 @@ public struct HealthState: Sendable {
   /// What was set.
   public let options: HealthOptions
   /// The latest predictions, the oldest first.
-  public private(set) var window: [PredictionRecord] = []
+  public internal(set) var window: [PredictionRecord] = []
   /// Minutes, the oldest first; the last one is not over.
-  public private(set) var minutes: [Minute] = []
+  public internal(set) var minutes: [Minute] = []
   /// The latest comparison of the window with the reference.
   public private(set) var analysis: DriftAnalysis?
   /// Names of what has drifted, and since when in seconds since 1970.
-  public private(set) var drifted: [String: Double] = [:]
+  public internal(set) var drifted: [String: Double] = [:]
   /// The latest look of the drift detector.
   public private(set) var finding: AnytimeDetector.Finding?
   /// Figures of labelled predictions.
-  public private(set) var performance: Performance?
+  public internal(set) var performance: Performance?
   /// The error stream.
-  public private(set) var concept: ConceptMonitor
+  public internal(set) var concept: ConceptMonitor
+  /// Which weights and classes each model has, by its tag; 0 is the default model's.
+  public let generations: [UInt32: UInt64]
   /// Texts seen since this process began.
   public private(set) var texts = 0
-  /// Labels that came, by what became of them: counted, repeated, of unknown requests.
-  public private(set) var labelOutcomes = (counted: 0, repeated: 0, unknown: 0)
+  /// Labels that came, by what became of them.
+  public internal(set) var labelOutcomes = LabelCounts()
+  /// Models besides the default one, by tag: what their labels say.
+  public internal(set) var others: [UInt32: OtherModel]
   /// Minutes that are over and not yet handed to the store.
   public private(set) var finishedMinutes: [Minute] = []
   /// Hours of minutes kept in memory.
   public static let memoryMinutes = 7 * 24 * 60
 
-  private var detector: AnytimeDetector?
+  var detector: AnytimeDetector?
   private let layout: StreamLayout?
-  private var tracker: PerformanceTracker
-  private var predictions = RecentPredictions()
+  var tracker: PerformanceTracker
+  var predictions = RecentPredictions()
   private var recentTexts = RecentTexts()
   private var failures: [UInt16] = []
   private var generator = SplitMix(state: 7)
   private var credit = 0.0
   private var creditAt = 0.0
   private var analysedAt = (texts: 0, time: 0.0)
+  private var performanceAt = 0
 
   /// A state that has seen nothing.
-  public init(labels: [String], reference: ReferenceProfile?, options: HealthOptions) {
+  /// - Parameter others: names and classes of the models besides the default one.
+  public init(
+    labels: [String], reference: ReferenceProfile?, options: HealthOptions,
+    others: [(name: String, labels: [String])] = []
+  ) {
+    let others = Dictionary(
+      others.map {
+        (FeedbackKey.tag(model: $0.name), OtherModel(name: $0.name, labels: $0.labels))
+      },
+      uniquingKeysWith: { first, _ in first })
+    var generations = others.mapValues { Self.generation(labels: $0.labels, reference: nil) }
+    generations[0] = Self.generation(labels: labels, reference: reference)
+    (self.others, self.generations) = (others, generations)
     self.labels = labels
     self.reference = reference
     self.options = options
@@ -64,8 +81,22 @@ public struct HealthState: Sendable {
 
   /// Takes in one prediction.
   public mutating func add(_ record: PredictionRecord) {
+    guard record.model == 0 else {
+      predictions.remember(record)
+      others[record.model]?.texts += 1
+      return
+    }
     let time = Double(record.time) / 1e6
     texts += 1
+    let failed = enter(record)
+    predictions.remember(record)
+    count(record, failed, time)
+    watch(record, time)
+  }
+
+  /// Puts a record into the window.
+  /// - Returns: the checks that it fails.
+  mutating func enter(_ record: PredictionRecord) -> [QualityCheck] {
     let distance = reference?.embedding.map { $0.distance(of: record.embedding) }
     let failed =
       record.features.count == Feature.allCases.count
@@ -78,9 +109,7 @@ public struct HealthState: Sendable {
       window.removeFirst(window.count - options.windowSize)
       failures.removeFirst(failures.count - options.windowSize)
     }
-    predictions.remember(record)
-    count(record, failed, time)
-    watch(record, time)
+    return failed
   }
 
   private mutating func count(_ record: PredictionRecord, _ failed: [QualityCheck], _ time: Double)
@@ -103,7 +132,7 @@ public struct HealthState: Sendable {
 
   /// The place of the minute that a time falls into. A clock that jumps back goes on with the latest minute, so that the
   /// order is kept; one that jumps ahead leaves a gap.
-  private mutating func minute(at time: Double) -> Int {
+  mutating func minute(at time: Double) -> Int {
     let start = Int64(time / 60) * 60
     if let last = minutes.last, start <= last.start { return minutes.count - 1 }
     if let last = minutes.last, last.start >= firstOwnMinute { finishedMinutes.append(last) }
@@ -154,53 +183,6 @@ public struct HealthState: Sendable {
     return true
   }
 
-  // MARK: - Labels
-
-  /// Takes in a true label.
-  /// - Parameter stored: finds a prediction that is no longer in memory.
-  public mutating func add(
-    _ label: LateLabel, stored: (UInt64) -> LabelledPrediction? = { _ in nil }
-  ) {
-    guard labels.indices.contains(label.label) else {
-      labelOutcomes.unknown += 1
-      return
-    }
-    let row: LabelledPrediction
-    switch predictions.take(label.requestHash) {
-    case .found(let predicted, let probabilities):
-      row = LabelledPrediction(
-        label: label.label, predicted: predicted, probabilities: probabilities)
-    case .alreadyTaken:
-      labelOutcomes.repeated += 1
-      return
-    case .unknown:
-      guard var found = stored(label.requestHash) else {
-        // The worker knew it, although its event was dropped: what it predicted is enough for the error rate.
-        guard let predicted = label.predicted else {
-          labelOutcomes.unknown += 1
-          return
-        }
-        predictions.markTaken(label.requestHash)
-        count(
-          LabelledPrediction(label: label.label, predicted: predicted, probabilities: []), label)
-        return
-      }
-      predictions.markTaken(label.requestHash)
-      found.label = label.label
-      row = found
-    }
-    count(row, label)
-  }
-
-  private mutating func count(_ row: LabelledPrediction, _ label: LateLabel) {
-    labelOutcomes.counted += 1
-    tracker.add(row)
-    concept.add(label: row.label, predicted: row.predicted)
-    let index = minute(at: Double(label.time) / 1e6)
-    minutes[index].labelled += 1
-    if row.label == row.predicted { minutes[index].right += 1 }
-  }
-
   // MARK: - Pool
 
   /// Puts the pool's own figures into the current minute.
@@ -219,7 +201,14 @@ public struct HealthState: Sendable {
 
   /// Compares the window with the reference, if there is news and the last time is long enough ago.
   public mutating func analyse(at time: Double, atLeastEvery seconds: Double = 10) {
-    performance = tracker.performance
+    if tracker.changes != performanceAt {
+      performanceAt = tracker.changes
+      performance = tracker.performance
+    }
+    for (tag, other) in others where other.tracker.changes != other.performanceAt {
+      others[tag]?.performanceAt = other.tracker.changes
+      others[tag]?.performance = other.tracker.performance
+    }
     guard let reference, texts > analysedAt.texts,
       abs(time - analysedAt.time) >= seconds || analysis == nil
     else { return }

@@ -1,17 +1,20 @@
 import Foundation
 
 /// One prediction with its true label.
-public struct LabelledPrediction: Sendable, Equatable {
+public struct LabelledPrediction: Sendable, Equatable, Codable {
   /// The true class.
   public var label: Int
   /// The predicted class.
   public var predicted: Int
   /// The probabilities that were given, one for each class; empty where they are no longer known.
   public var probabilities: [Float]
+  /// `FeedbackKey` of its request, so that a later label can take this one's place.
+  public var key: UInt64
 
   /// A prediction with its true label.
-  public init(label: Int, predicted: Int, probabilities: [Float]) {
+  public init(label: Int, predicted: Int, probabilities: [Float], key: UInt64 = 0) {
     (self.label, self.predicted, self.probabilities) = (label, predicted, probabilities)
+    self.key = key
   }
 }
 
@@ -54,6 +57,8 @@ public struct PerformanceTracker: Sendable {
   private let classCount: Int
   private let capacity: Int
   private var rows: [LabelledPrediction] = []
+  /// Grows with each change, so that figures are computed anew only then.
+  public private(set) var changes = 0
 
   /// - Parameter capacity: the window.
   public init(classCount: Int, capacity: Int = 1000) {
@@ -62,8 +67,16 @@ public struct PerformanceTracker: Sendable {
 
   /// Takes in one labelled prediction.
   public mutating func add(_ row: LabelledPrediction) {
+    changes += 1
     rows.append(row)
     if rows.count >= capacity * 2 { rows.removeFirst(rows.count - capacity) }
+  }
+
+  /// Corrects the label of a prediction, if it is still in the window.
+  public mutating func replace(label: Int, key: UInt64) {
+    guard let index = rows.lastIndex(where: { $0.key == key }) else { return }
+    rows[index].label = label
+    changes += 1
   }
 
   /// The latest ones, at most `capacity`.

@@ -3,8 +3,8 @@ import Foundation
 /// ADWIN, the adaptive window (Bifet and Gavaldà 2007): keeps as long a window of the latest values as has one mean, in
 /// buckets whose sizes double, and drops the old part when two parts differ. Definitions and defaults are river's
 /// `drift.ADWIN`.
-public struct AdaptiveWindow: Sendable {
-  private struct Bucket: Sendable {
+public struct AdaptiveWindow: Sendable, Codable {
+  private struct Bucket: Sendable, Codable {
     var total: Double
     var variance: Double
   }

@@ -68,7 +68,7 @@ public struct AnytimeDetector: Sendable {
     public var isAlarm: Bool { logEvidence >= logThreshold || !rejected.isEmpty }
   }
 
-  private struct Run: Sendable {
+  struct Run: Sendable, Codable {
     let start: Int
     var pool: [UInt32]
     var totals: [UInt32]
@@ -78,19 +78,19 @@ public struct AnytimeDetector: Sendable {
   /// The streams, in the order of the bins given to `add`.
   public let streams: [Stream]
   /// Texts seen.
-  public private(set) var position = 0
+  public internal(set) var position = 0
   /// The latest look; nil before the first.
   public private(set) var latest: Finding?
   /// Whether the stream counts as drifted: from an alarm until a run that began after the last one has lived through a window
   /// without its like.
-  public private(set) var isDrifted = false
+  public internal(set) var isDrifted = false
   private let options: Options
   private let offsets: [Int]
   private let logThreshold: Double
   private let testLevel: Double
-  private var runs: [Run] = []
-  private var generator: SplitMix
-  private var lastAlarm = 0
+  var runs: [Run] = []
+  var generator: SplitMix
+  var lastAlarm = 0
 
   /// A detector that has seen nothing.
   public init(streams: [Stream], options: Options = Options()) {

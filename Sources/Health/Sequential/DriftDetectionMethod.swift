@@ -1,8 +1,14 @@
 /// The Drift Detection Method (Gama 2004) over a stream of right and wrong: the error rate and its deviation against the
 /// least that their sum has been. Definitions and defaults are river's `drift.binary.DDM`.
-public struct DriftDetectionMethod: Sendable {
+public struct DriftDetectionMethod: Sendable, Codable {
+  private struct Least: Sendable, Codable {
+    var rate = Double.infinity
+    var deviation = Double.infinity
+    var sum = Double.infinity
+  }
+
   /// What the stream is like.
-  public enum State: Sendable { case stable, warning, drift }
+  public enum State: Sendable, Codable { case stable, warning, drift }
 
   /// Values before which nothing is said.
   public var warmUp = 30
@@ -14,9 +20,7 @@ public struct DriftDetectionMethod: Sendable {
   public private(set) var state = State.stable
   private var count = 0.0
   private var rate = 0.0
-  private var least: (rate: Double, deviation: Double, sum: Double) = (
-    .infinity, .infinity, .infinity
-  )
+  private var least = Least()
 
   /// A method that has seen nothing.
   public init() {}
@@ -28,7 +32,9 @@ public struct DriftDetectionMethod: Sendable {
     rate += ((isError ? 1 : 0) - rate) / count
     let deviation = (rate * (1 - rate) / count).squareRoot()
     guard count > Double(warmUp) else { return .stable }
-    if rate + deviation <= least.sum { least = (rate, deviation, rate + deviation) }
+    if rate + deviation <= least.sum {
+      least = Least(rate: rate, deviation: deviation, sum: rate + deviation)
+    }
     let sum = rate + deviation
     if sum > least.rate + driftLevel * least.deviation {
       state = .drift

@@ -1,8 +1,8 @@
 /// Page and Hinkley's test for a change of a stream's mean (Page 1954): sums of deviations from the running mean, and how far
 /// they have come from their extreme. Definitions and defaults are river's `drift.PageHinkley`.
-public struct PageHinkley: Sendable {
+public struct PageHinkley: Sendable, Codable {
   /// Which changes count.
-  public enum Direction: Sendable { case up, down, both }
+  public enum Direction: Sendable, Codable { case up, down, both }
 
   /// Values before which nothing is said.
   public var minimumCount = 30

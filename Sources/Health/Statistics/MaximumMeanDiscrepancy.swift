@@ -70,7 +70,7 @@ public struct MaximumMeanDiscrepancy: Sendable {
 }
 
 /// The generator SplitMix64 (Steele 2014): the same draws for the same seed on every machine.
-public struct SplitMix: RandomNumberGenerator, Sendable {
+public struct SplitMix: RandomNumberGenerator, Sendable, Codable {
   private var state: UInt64
 
   /// A generator that starts from `state`.

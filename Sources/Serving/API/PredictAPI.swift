@@ -2,7 +2,7 @@ import HTTP
 import JSON
 import Transformer
 
-/// Martlet's own API: `/predict`, `/models/{model}/predict` and `/feedback`.
+/// Martlet's own API: `/predict` and `/models/{model}/predict`.
 struct PredictAPI: Sendable {
   let api: PublicAPI
 
@@ -11,7 +11,7 @@ struct PredictAPI: Sendable {
   private static let example = #"{"input": "text"} or {"input": ["a", "b"]}"#
 
   var endpoints: [Endpoint] {
-    var endpoints = [
+    [
       Endpoint(method: .post, template: "/predict", operation: operation(named: false)) {
         call throws(Problem) in
         try predict(call)
@@ -20,14 +20,6 @@ struct PredictAPI: Sendable {
         method: .post, template: "/models/{model}/predict", operation: operation(named: true)
       ) { call throws(Problem) in try predict(call) },
     ]
-    if !(api.catalog.defaultDeployment?.primary.description.labels ?? []).isEmpty {
-      endpoints.append(
-        Endpoint(method: .post, template: "/feedback", operation: feedbackOperation) {
-          call throws(Problem) in
-          try feedback(call)
-        })
-    }
-    return endpoints
   }
 
   // MARK: - /predict
@@ -58,34 +50,6 @@ struct PredictAPI: Sendable {
       throw Problem(
         status: .badRequest, detail: "The query parameter 'scores' is neither true nor false.",
         mend: "Write ?scores=true, or leave it out.")
-    }
-  }
-
-  // MARK: - /feedback
-
-  /// Feedback is for the default model, the one whose health is watched.
-  private func feedback(_ call: Call) throws(Problem) -> Response? {
-    let labels = api.catalog.defaultDeployment?.primary.description.labels ?? []
-    let body = try RequestBody(
-      call.request, example: #"{"request_id": "…", "label": "\#(labels.first ?? "…")"}"#,
-      members: ["request_id", "label"])
-    let id = try body.string("request_id")
-    let label = try body.string("label", maximum: 1024)
-    guard let index = labels.firstIndex(of: label) else {
-      throw Problem(
-        status: .unprocessableContent, detail: "The model has no such label.",
-        mend: "Use one of: \(labels.prefix(20).joined(separator: ", ")).", pointer: "/label")
-    }
-    switch api.hooks.feedback(id, index) {
-    case .counted(let wasCorrect):
-      return .json(Status(202), Array("{\"accepted\":true,\"correct\":\(wasCorrect)}\n".utf8))
-    case .alreadyCounted:
-      return .json(Status(202), Array("{\"accepted\":true,\"already_counted\":true}\n".utf8))
-    case .unknownRequest:
-      throw Problem(
-        status: .notFound, detail: "No recent prediction has this request id.",
-        mend: "Send the X-Request-Id of an answer, with /INDEX for a text of a list.",
-        pointer: "/request_id")
     }
   }
 }
@@ -157,31 +121,5 @@ extension PredictAPI {
           ["token": Schema.string, "label": label, "score": Schema.number],
           required: ["token", "label", "score"], isClosed: true))
     }
-  }
-
-  private var feedbackOperation: Operation {
-    let labels = api.catalog.defaultDeployment?.primary.description.labels ?? []
-    let accepted = Schema.object(
-      [
-        "accepted": Schema.constant(true), "correct": Schema.boolean,
-        "already_counted": Schema.constant(true),
-      ], required: ["accepted"], isClosed: true)
-    return Operation(
-      id: "feedback", tag: "predict", summary: "Tells the true label of an earlier prediction.",
-      description:
-        "The request id is the X-Request-Id of an answer, with /INDEX behind it for a text of a list.",
-      body: (
-        Schema.object(
-          [
-            // At most 256 bytes; a character may have four.
-            "request_id": ["type": "string", "minLength": 1, "maxLength": 64],
-            "label": Schema.values(labels),
-          ], required: ["request_id", "label"], isClosed: true),
-        [("label", ["request_id": "5c3d5bd886b4d973", "label": JSONValue(labels.first ?? "")])]
-      ),
-      answers: [
-        Operation.Answer(status: 202, schema: accepted, description: "It was taken.")
-      ],
-      errors: [404, 422])
   }
 }

@@ -13,7 +13,8 @@ struct PublicAPI: Sendable {
   var endpoints: [Endpoint] {
     // `/v1/models/{model}` would match `NAME:predict` too: what is more exact goes first.
     let served =
-      PredictAPI(api: self).endpoints + TensorFlowServingAPI(api: self).endpoints
+      PredictAPI(api: self).endpoints + FeedbackAPI(api: self).endpoints
+      + TensorFlowServingAPI(api: self).endpoints
       + ModelsAPI(catalog: catalog).endpoints + OpenInferenceAPI(api: self).endpoints
       + OpenAIAPI(api: self).endpoints + TextEmbeddingsAPI(api: self).endpoints
       + HealthAPI(hooks: hooks).endpoints

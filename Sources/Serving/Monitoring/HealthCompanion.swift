@@ -11,17 +11,23 @@ final class HealthCompanion: @unchecked Sendable {
   private let page: MetricsPage
   private let engine: HealthEngine
   private let channel: EventChannel?
+  private let labelChannel: LabelChannel?
   private let queue = DispatchQueue(label: "martlet.health")
+  /// What may wait for the store.
+  private let storeQueue = DispatchQueue(label: "martlet.health.store")
+  private var labelSources: [any DispatchSourceRead] = []
   private var source: (any DispatchSourceRead)?
   private var timer: (any DispatchSourceTimer)?
   private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
   init(
-    page: MetricsPage, labels: [String], reference: ReferenceProfile?,
-    settings: MonitoringSettings, channel: EventChannel?
+    page: MetricsPage, labels: [String], others: [(name: String, labels: [String])],
+    reference: ReferenceProfile?, settings: MonitoringSettings, channel: EventChannel?,
+    labelChannel: LabelChannel?
   ) {
     self.page = page
     self.channel = channel
+    self.labelChannel = labelChannel
     let log = Logger(label: "martlet.health")
     var notifiers: [any AlertNotifier] = []
     if let url = settings.webhook { notifiers.append(WebhookNotifier(url: url, log: log)) }
@@ -30,13 +36,20 @@ final class HealthCompanion: @unchecked Sendable {
     }
     engine = HealthEngine(
       labels: labels, reference: reference, options: settings.health,
-      store: settings.makeHistory?(labels), notifiers: notifiers, log: log)
+      others: others, store: settings.makeHistory?(), notifiers: notifiers, log: log)
   }
 
   private static var now: Double { Date().timeIntervalSince1970 }
 
   func start() {
-    queue.async { [engine] in engine.restore(at: Self.now) }
+    // Events wait in the kernel until history is in its place, but not for a store that does not come.
+    let restored = DispatchSemaphore(value: 0)
+    storeQueue.async { [engine] in
+      let isDone = engine.restore(at: Self.now)
+      restored.signal()
+      if !isDone { self.restoreLater() }
+    }
+    queue.async { _ = restored.wait(timeout: .now() + 3) }
     if let channel {
       let source = DispatchSource.makeReadSource(
         fileDescriptor: channel.receiving, queue: queue)
@@ -44,6 +57,7 @@ final class HealthCompanion: @unchecked Sendable {
       source.activate()
       self.source = source
     }
+    serveLabels()
     let timer = DispatchSource.makeTimerSource(queue: queue)
     timer.schedule(deadline: .now() + 1, repeating: 1)
     timer.setEventHandler { [weak self] in
@@ -59,15 +73,40 @@ final class HealthCompanion: @unchecked Sendable {
     guard let channel else { return }
     for _ in 0..<256 {
       guard let bytes = channel.receive(into: &buffer) else { return }
-      engine.receive(bytes)
+      let late = engine.receive(bytes)
+      if !late.isEmpty { storeQueue.async { [engine] in engine.settle(late) } }
+    }
+  }
+
+  /// A store that could not be read at the start is asked again.
+  private func restoreLater() {
+    storeQueue.asyncAfter(deadline: .now() + 10) { [weak self] in
+      guard let self, !engine.restore(at: Self.now) else { return }
+      restoreLater()
+    }
+  }
+
+  /// Answers workers about labels whose predictions they do not remember.
+  private func serveLabels() {
+    guard let labelChannel else { return }
+    labelSources = (0..<labelChannel.slotCount).map { slot in
+      let socket = labelChannel.companion(slot)
+      let source = DispatchSource.makeReadSource(
+        fileDescriptor: socket.descriptor, queue: storeQueue)
+      source.setEventHandler { [engine] in
+        while let bytes = socket.receive() {
+          guard let inquiry = LabelInquiry(bytes) else { continue }
+          _ = socket.send(engine.answer(inquiry, at: Self.now).bytes)
+        }
+      }
+      source.activate()
+      return source
     }
   }
 
   func finish() {
-    queue.sync {
-      drain()
-      engine.finish(at: Self.now)
-    }
+    queue.sync { drain() }
+    storeQueue.sync { engine.finish(at: Self.now) }
   }
 
   private var reading: PoolReading {

@@ -7,7 +7,7 @@ public struct MonitoringSettings: Sendable {
   /// Drift, quality, objectives.
   public var health = HealthOptions()
   /// Makes the place for history, in the health process; nil keeps it in memory.
-  public var makeHistory: (@Sendable (_ labels: [String]) -> any HistoryWriter)?
+  public var makeHistory: (@Sendable () -> (any HistoryWriter)?)?
   /// Where alerts go besides the log: a URL that takes JSON.
   public var webhook: String?
   /// The address of an Alertmanager.

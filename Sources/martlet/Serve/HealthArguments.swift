@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Health
+import History
 import Serving
 
 /// How the model's health is watched.
@@ -21,6 +22,35 @@ struct HealthArguments: ParsableArguments {
   @Option(help: "Alertmanager that alerts are sent to, such as http://127.0.0.1:9093.")
   var alertmanager: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Where history is kept: a file (SQLite), postgres://USER@HOST/DATABASE, or none (default: health.sqlite in the service's own folder under systemd, else none).",
+      valueName: "path|url|none"))
+  var store: String?
+  @Option(help: "Days that history is kept.") var storeDays = 30.0
+  @Option(help: "Megabytes that the store may take; past them the oldest predictions go.")
+  var storeSize = 1024.0
+  @Option(help: "Predictions a second that are kept for their labels at most.")
+  var storeRate = 2000
+  @Flag(help: "Keep texts in the store as well, where --keep-text has them.") var storeText = false
+
+  /// Under systemd a service has a folder of its own; elsewhere no file is made that nobody asked for.
+  private var storeName: String {
+    if let store { return store }
+    let folders = ProcessInfo.processInfo.environment["STATE_DIRECTORY"] ?? ""
+    return folders.split(separator: ":").first.map { "\($0)/health.sqlite" } ?? "none"
+  }
+
+  private var makeHistory: @Sendable () -> (any HistoryWriter)? {
+    var options = HistoryStore.Options()
+    options.days = storeDays
+    options.bytes = Int(storeSize * 1e6)
+    options.predictionsPerSecond = storeRate
+    options.keepsText = storeText
+    let name = storeName
+    return { [options] in (try? HistoryStore.named(name, options: options)) ?? nil }
+  }
+
   var settings: MonitoringSettings {
     var settings = MonitoringSettings()
     settings.isOn = monitor != "none"
@@ -30,6 +60,7 @@ struct HealthArguments: ParsableArguments {
     settings.health.latencyTarget = latencyTarget
     for (name, rate) in limits { settings.health.qualityLimits[name] = rate }
     (settings.webhook, settings.alertmanager) = (alertWebhook, alertmanager)
+    settings.makeHistory = makeHistory
     return settings
   }
 
@@ -44,6 +75,14 @@ struct HealthArguments: ParsableArguments {
   mutating func validate() throws {
     guard ["full", "none"].contains(monitor) else {
       throw ValidationError("--monitor \(monitor): use full or none")
+    }
+    _ = try HistoryStore.named(storeName)
+    guard storeDays > 0, storeDays <= 36_500, storeSize >= 1, storeSize <= 1e7,
+      (1...1_000_000).contains(storeRate)
+    else {
+      throw ValidationError(
+        "--store-days needs a time above 0, --store-size at least 1 megabyte, --store-rate at least 1"
+      )
     }
     guard driftLevel > 0, driftLevel < 1 else {
       throw ValidationError("--drift-level \(driftLevel): use a chance between 0 and 1")

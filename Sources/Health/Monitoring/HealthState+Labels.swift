@@ -1,0 +1,158 @@
+/// Labels that came, by what became of them.
+public struct LabelCounts: Sendable, Equatable, Codable {
+  /// Of predictions that had none.
+  public var counted = 0
+  /// The same label as before.
+  public var repeated = 0
+  /// Another label than before.
+  public var replaced = 0
+  /// Of an unknown request, or unknown themselves.
+  public var unknown = 0
+  /// Of a prediction by other weights than those that serve now: kept, and not counted for these.
+  public var earlierModel = 0
+
+  /// None.
+  public init() {}
+}
+
+/// A model besides the default one: what its labels say. Its drift is not watched.
+public struct OtherModel: Sendable {
+  /// The name in paths.
+  public let name: String
+  /// The classes.
+  public let labels: [String]
+  /// Texts that it predicted since this process began.
+  public internal(set) var texts = 0
+  /// Labels that came.
+  public internal(set) var labelOutcomes = LabelCounts()
+  /// Figures of labelled predictions.
+  public internal(set) var performance: Performance?
+  var tracker: PerformanceTracker
+  var performanceAt = 0
+
+  init(name: String, labels: [String]) {
+    (self.name, self.labels) = (name, labels)
+    tracker = PerformanceTracker(classCount: labels.count)
+  }
+}
+
+extension HealthState {
+  /// Whether a prediction is in memory.
+  public func remembers(_ key: UInt64) -> Bool { predictions.contains(key) }
+
+  /// The classes of a model; nil for a tag that no model has.
+  func classCount(model: UInt32) -> Int? {
+    model == 0 ? labels.count : others[model]?.labels.count
+  }
+
+  /// Takes in a true label: counts it once; another one for the same prediction takes its place.
+  ///
+  /// What has been counted for ADWIN and the other tests of the error stream stays, because they cannot forget.
+  /// - Parameter stored: finds a prediction that is no longer in memory.
+  @discardableResult
+  public mutating func add(
+    _ label: LateLabel, stored: (UInt64) -> StoredPrediction? = { _ in nil }
+  ) -> FeedbackOutcome {
+    guard let classes = classCount(model: label.model), (0..<classes).contains(label.label) else {
+      change(label.model) { $0.unknown += 1 }
+      return .unknownLabel
+    }
+    if case .found(let predicted, let probabilities, let previous) = predictions.set(
+      label: label.label, key: label.requestHash)
+    {
+      return settle(
+        label, predicted: predicted, probabilities: probabilities,
+        previous: previous ?? label.previous)
+    }
+    if let found = stored(label.requestHash) {
+      predictions.remember(
+        found.key, predicted: found.predicted, probabilities: found.probabilities,
+        label: label.label)
+      if found.generation != generation(model: label.model) {
+        change(label.model) { $0.earlierModel += 1 }
+        let isRight = found.predicted == label.label
+        if found.label == label.label { return .alreadyCounted }
+        return found.label.map { .replaced(previous: $0, wasCorrect: isRight) }
+          ?? .counted(wasCorrect: isRight)
+      }
+      return settle(
+        label, predicted: found.predicted, probabilities: found.probabilities,
+        previous: found.label ?? label.previous)
+    }
+    // The worker knew it, although its event was dropped: what it predicted is enough for the error rate.
+    guard let predicted = label.predicted else {
+      change(label.model) { $0.unknown += 1 }
+      return .unknownRequest
+    }
+    predictions.remember(
+      label.requestHash, predicted: predicted, probabilities: [], label: label.label)
+    return settle(label, predicted: predicted, probabilities: [], previous: label.previous)
+  }
+
+  private mutating func settle(
+    _ label: LateLabel, predicted: Int, probabilities: [Float], previous: Int?
+  ) -> FeedbackOutcome {
+    let isRight = predicted == label.label
+    if previous == label.label {
+      change(label.model) { $0.repeated += 1 }
+      return .alreadyCounted
+    }
+    if let previous {
+      change(label.model) { $0.replaced += 1 }
+      if label.model == 0 {
+        tracker.replace(label: label.label, key: label.requestHash)
+      } else {
+        others[label.model]?.tracker.replace(label: label.label, key: label.requestHash)
+      }
+      return .replaced(previous: previous, wasCorrect: isRight)
+    }
+    let row = LabelledPrediction(
+      label: label.label, predicted: predicted, probabilities: probabilities,
+      key: label.requestHash)
+    change(label.model) { $0.counted += 1 }
+    if label.model == 0 {
+      count(row, at: Double(label.time) / 1e6)
+    } else {
+      others[label.model]?.tracker.add(row)
+    }
+    return .counted(wasCorrect: isRight)
+  }
+
+  private mutating func change(_ model: UInt32, _ body: (inout LabelCounts) -> Void) {
+    if model == 0 {
+      body(&labelOutcomes)
+    } else if var other = others[model] {
+      others[model] = nil
+      body(&other.labelOutcomes)
+      others[model] = other
+    }
+  }
+
+  private mutating func count(_ row: LabelledPrediction, at time: Double) {
+    tracker.add(row)
+    concept.add(label: row.label, predicted: row.predicted)
+    let index = minute(at: time)
+    minutes[index].labelled += 1
+    if row.label == row.predicted { minutes[index].right += 1 }
+  }
+
+  /// Takes in a label that was counted before this process, unless its snapshot has it. Its minute is in the store.
+  mutating func recount(_ stored: StoredPrediction) {
+    guard let label = stored.label, let classes = classCount(model: stored.model),
+      (0..<classes).contains(label)
+    else { return }
+    if case .found(_, _, .some) = predictions.set(label: label, key: stored.key) { return }
+    predictions.remember(
+      stored.key, predicted: stored.predicted, probabilities: stored.probabilities, label: label)
+    change(stored.model) { $0.counted += 1 }
+    let row = LabelledPrediction(
+      label: label, predicted: stored.predicted, probabilities: stored.probabilities,
+      key: stored.key)
+    if stored.model == 0 {
+      tracker.add(row)
+      concept.add(label: label, predicted: stored.predicted)
+    } else {
+      others[stored.model]?.tracker.add(row)
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import Foundation
+import JSON
+import LoopbackClient
+import Testing
+
+/// What was built, and what reads the store beside it.
+private enum Built {
+  static let root = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  static let model = root.appendingPathComponent("Models/sms-spam").path
+  static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
+    .deletingLastPathComponent().appendingPathComponent("martlet")
+  static let python = "/usr/bin/python3"
+
+  static var isThere: Bool {
+    FileManager.default.isExecutableFile(atPath: binary.path)
+      && FileManager.default.fileExists(atPath: model + "/config.json")
+      && FileManager.default.isExecutableFile(atPath: python)
+  }
+}
+
+/// Labels that come after a restart, over a whole pool of the real binary with a store.
+@Suite(
+  .serialized,
+  .enabled(if: Built.isThere, "needs the built martlet, Models/sms-spam and python3"))
+struct FeedbackTests {
+  /// A pool of two models with a store.
+  private final class Daemon {
+    let port: UInt16
+    let admin: UInt16
+    let process = Process()
+
+    init(store: String) throws {
+      let (listener, other) = (LoopbackListener(), LoopbackListener())
+      (port, admin) = (listener.port, other.port)
+      close(listener.descriptor)
+      close(other.descriptor)
+      process.executableURL = Built.binary
+      process.arguments = [
+        "serve", "spam=\(Built.model)", "other=\(Built.model)", "-w", "2", "-b",
+        "127.0.0.1:\(port)", "--admin-bind", "127.0.0.1:\(admin)", "--store", store,
+      ]
+      let output = Pipe()
+      process.standardOutput = output
+      process.standardError = output
+      try process.run()
+      var text = ""
+      while !text.contains("ready:") {
+        let data = output.fileHandleForReading.availableData
+        try #require(!data.isEmpty, "\(text)")
+        text += String(decoding: data, as: UTF8.self)
+      }
+      output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
+    }
+
+    /// Ends every process of the pool at once, as a loss of power would.
+    func killAll() throws {
+      let children = try String(
+        contentsOfFile:
+          "/proc/\(process.processIdentifier)/task/\(process.processIdentifier)/children",
+        encoding: .utf8)
+      kill(process.processIdentifier, SIGKILL)
+      for child in children.split(separator: " ") { kill(Int32(child) ?? 0, SIGKILL) }
+      process.waitUntilExit()
+    }
+
+    func stop() {
+      process.terminate()
+      process.waitUntilExit()
+    }
+
+    func post(
+      _ path: String, _ body: String, _ fields: String = ""
+    ) throws -> (status: Int, json: JSONValue) {
+      let client = LoopbackClient(port: port)
+      client.send(
+        "POST \(path) HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+      )
+      let answer = try #require(client.readAnswer())
+      return (answer.status, try JSONValue(parsing: answer.body))
+    }
+
+    func predict(_ id: String, path: String = "/predict") throws {
+      let answer = try post(
+        path, #"{"input":"Call now to claim your prize"}"#, "X-Request-Id: \(id)\r\n")
+      #expect(answer.status == 200)
+    }
+
+    /// Sends a label until the health process has an answer, a minute at most.
+    func feedback(_ body: String) throws -> (status: Int, json: JSONValue) {
+      var answer = try post("/feedback", body)
+      for _ in 0..<60 where answer.status == 503 {
+        sleep(1)
+        answer = try post("/feedback", body)
+      }
+      return answer
+    }
+
+    func monitor() throws -> JSONValue {
+      let client = LoopbackClient(port: admin)
+      client.send("GET /monitor.json HTTP/1.1\r\nHost: a\r\n\r\n")
+      return try JSONValue(parsing: try #require(client.readAnswer()).body)
+    }
+  }
+
+  /// Waits until a query has this answer, a minute at most.
+  private func waits(_ store: String, _ query: String, for wanted: String) throws -> Bool {
+    for _ in 0..<300 {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: Built.python)
+      process.arguments = [
+        "-c",
+        "import sqlite3,sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())",
+        store, query,
+      ]
+      let output = Pipe()
+      process.standardOutput = output
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      let data = output.fileHandleForReading.readDataToEndOfFile()
+      process.waitUntilExit()
+      if String(decoding: data, as: UTF8.self) == wanted + "\n" { return true }
+      usleep(200_000)
+    }
+    return false
+  }
+
+  @Test(
+    "labels count after kill -9 and a restart, once, for every model; what is unknown is refused")
+  func lateLabels() throws {
+    let folder = NSTemporaryDirectory() + "martlet-feedback-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let store = folder + "/health.sqlite"
+    let first = try Daemon(store: store)
+    for id in ["a", "b", "c"] { try first.predict(id) }
+    try first.predict("a", path: "/models/other/predict")
+    try first.predict("d", path: "/models/other/predict")
+    #expect(try first.feedback(#"{"request_id":"a","label":"spam"}"#).json["correct"] == true)
+    #expect(
+      try waits(store, "SELECT count(*), count(label) FROM prediction", for: "5 1"))
+    try first.killAll()
+
+    let second = try Daemon(store: store)
+    defer { second.stop() }
+    let repeated = try second.feedback(#"{"request_id":"a","label":"spam"}"#)
+    #expect(repeated.status == 202 && repeated.json["already_counted"] == true, "\(repeated)")
+    let replaced = try second.feedback(#"{"request_id":"a","label":"ham"}"#)
+    #expect(replaced.json["replaced"] == "spam" && replaced.json["correct"] == false, "\(replaced)")
+    let other = try second.feedback(#"{"request_id":"a","label":"ham","model":"other"}"#)
+    #expect(other.status == 202 && other.json["correct"] == false, "\(other)")
+    #expect(try second.feedback(#"{"request_id":"nobody","label":"ham"}"#).status == 404)
+    let bulk = try second.feedback(
+      #"{"feedback":[{"request_id":"b","label":"spam"},{"request_id":"d","label":"spam"},{"request_id":"x","label":"ham"},{"request_id":"c","label":"eggs"},{"request_id":"b","label":"spam"}]}"#
+    )
+    #expect(bulk.status == 200 && bulk.json["counted"] == 2, "\(bulk)")
+    #expect(bulk.json["already_counted"] == 1 && bulk.json["refused"] == 2)
+    #expect(bulk.json["errors"]?.arrayValue?.map { $0["status"]?.intValue } == [404, 422])
+    let monitor = try second.monitor()
+    #expect(monitor["store"]?.stringValue == store)
+    #expect(
+      monitor["labels"]?["counted"] == 2 && monitor["labels"]?["replaced"] == 1,
+      "\(monitor["labels"] ?? .null)")
+    #expect(monitor["other_models"]?[0]?["labels"] == 2)
+    #expect(
+      try waits(
+        store, "SELECT count(label), sum(labelled_at > time) FROM prediction", for: "4 4"))
+  }
+}
