@@ -26,6 +26,7 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "CSystem"),
     .target(name: "CEvents"),
+    .target(name: "CPostgres"),
     .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "JSON"),
@@ -44,7 +45,9 @@ let package = Package(
     .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
     .target(
       name: "History",
-      dependencies: ["Health", "JSON", .product(name: "GRDB", package: "GRDB.swift"), log]),
+      dependencies: [
+        "CPostgres", "Health", "JSON", .product(name: "GRDB", package: "GRDB.swift"), log,
+      ]),
     .target(
       name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")]),
     .target(

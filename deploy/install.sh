@@ -137,8 +137,8 @@ begin_transaction
 
 if [[ -z "$root" ]]; then
   step="installing packages"
-  # curl also brings libcurl, which the program needs.
-  add_packages nginx curl
+  # curl also brings libcurl, which the program needs as it does SQLite.
+  add_packages nginx curl libsqlite3-0
   if [[ "$dry_run" = 0 ]] && ! "$binary" --version >/dev/null 2>&1; then
     fail "$binary does not run here ($("$binary" --version 2>&1 | head -n 1))"
   fi

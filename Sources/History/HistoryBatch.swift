@@ -7,6 +7,10 @@ package struct HistoryBatch: Sendable {
     package var host: String
     package var start: Int64
     package var counts: String
+
+    package init(host: String, start: Int64, counts: String) {
+      (self.host, self.start, self.counts) = (host, start, counts)
+    }
   }
 
   /// An alert of a host.

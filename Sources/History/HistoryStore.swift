@@ -76,10 +76,23 @@ public final class HistoryStore: HistoryWriter, @unchecked Sendable {
     return HistoryStore(try database(named: setting), options: options)
   }
 
-  package static func database(named setting: String) throws(HistoryError) -> any HistoryDatabase {
+  package static func database(
+    named setting: String
+  ) throws(HistoryError) -> any HistoryDatabase {
     guard !setting.isEmpty, !setting.contains("\0") else { throw .badSetting(setting) }
     guard let end = setting.range(of: "://") else { return SQLiteDatabase(path: setting) }
-    throw .badSetting(String(setting[..<end.upperBound]) + "…")
+    guard ["postgres", "postgresql"].contains(setting[..<end.lowerBound]) else {
+      throw .badSetting(String(setting[..<end.upperBound]) + "…")
+    }
+    return PostgresDatabase(url: setting)
+  }
+
+  /// As `database(named:)`, for reading: a file must be there.
+  static func existingDatabase(named setting: String) throws(HistoryError) -> any HistoryDatabase {
+    if !setting.contains("://"), !FileManager.default.fileExists(atPath: setting) {
+      throw .unreachable(setting, reason: "there is no such file")
+    }
+    return try database(named: setting)
   }
 
   /// What it does now, in a few words.

@@ -20,7 +20,7 @@ struct Martlet: ParsableCommand {
       Serve.self, Train.self, Schedule.self, LRFind.self, Tune.self, Study.self, Eval.self,
       Predict.self, Embed.self, Tokenize.self, Inspect.self, Quantize.self,
       Profile.self,
-      Bench.self, Manual.self, Doctor.self,
+      Store.self, Bench.self, Manual.self, Doctor.self,
     ])
 
   /// `serve` alone takes settings from elsewhere than its command line as well.

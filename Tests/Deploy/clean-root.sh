@@ -12,7 +12,7 @@ if [[ ! -e "$root/.complete" ]]; then
   mkdir -p "$(dirname "$root")"
   # shellcheck disable=SC2016  # $1 is for the hook's own shell
   mmdebstrap --variant=important --skip=cleanup/apt,cleanup/reproducible --include=systemd-sysv,dbus,procps,iproute2,openssl,adduser,python3 \
-    --customize-hook='chroot "$1" apt-get install -y --no-install-recommends --download-only nginx curl certbot python3-certbot-nginx logrotate ca-certificates' \
+    --customize-hook='chroot "$1" apt-get install -y --no-install-recommends --download-only nginx curl libsqlite3-0 certbot python3-certbot-nginx logrotate ca-certificates' \
     --customize-hook='rm -f "$1"/etc/resolv.conf "$1"/var/lib/dbus/machine-id' \
     bookworm "$root.new" >&2
   touch "$root.new/.complete"

@@ -43,7 +43,7 @@ removes() {
 }
 https_command() { martlet-enable-https --help | grep -q -- '--self-signed' && martlet-enable-https -d api.example.org --self-signed && curl -sS -f --cacert /etc/martlet/tls/self-signed.crt --resolve api.example.org:443:127.0.0.1 https://api.example.org/healthz; }
 
-apt_get install nginx curl >"$folder/apt.log" 2>&1 || { cat "$folder/apt.log"; exit 1; }
+apt_get install nginx curl libsqlite3-0 >"$folder/apt.log" 2>&1 || { cat "$folder/apt.log"; exit 1; }
 systemctl start nginx
 before="$(changes)"
 check "there is no Swift here" bash -c '! command -v swift && ! ls /usr/lib/swift /opt/swift'

@@ -130,9 +130,10 @@ struct HealthStateTests {
     state.analyse(at: 2_000_000)
     #expect(state.performance?.accuracy == 0.5)
     #expect(state.verdict.action == .retrain)
+    let generation = state.generation(model: 0)
     state.add(LateLabel(time: 0, requestHash: 2, label: 1)) { _ in
       StoredPrediction(
-        record(1000, "old", true, at: 5), generation: state.generation(model: 0))
+        record(1000, "old", true, at: 5), generation: generation)
     }
     #expect(state.labelOutcomes.counted == 301)
     state.add(LateLabel(time: 0, requestHash: 3, label: 1)) { _ in
@@ -168,7 +169,7 @@ struct HealthStateTests {
       before.add(LateLabel(time: 5, requestHash: key, label: label))
     }
     var earlier = EarlierHistory()
-    earlier.snapshot = try #require(before.snapshot(at: 10))
+    earlier.snapshot = before.snapshot(at: 10)
     var labelled = StoredPrediction(
       record(9000, "later", true, at: 11), generation: before.generation(model: 0))
     (labelled.label, labelled.labelledAt) = (0, 12_000_000)

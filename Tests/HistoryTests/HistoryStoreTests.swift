@@ -29,11 +29,8 @@ final class LogLines: LogHandler, @unchecked Sendable {
     set { metadata[key] = newValue }
   }
 
-  func log(
-    level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String,
-    file: String, function: String, line: UInt
-  ) {
-    lines.withLock { $0.append("\(level): \(message)") }
+  func log(event: LogEvent) {
+    lines.withLock { $0.append("\(event.level): \(event.message)") }
   }
 
   var logger: Logger { Logger(label: "test") { _ in self } }
@@ -244,8 +241,8 @@ struct HistoryStoreTests {
     let key = RequestHash.of("100")
     #expect(Rows.eventually { store.predictions([key])?[key] != nil })
     #expect(log.all.count == 2, "\(log.all)")
-    #expect(log.all[0].contains("another process holds it"))
-    #expect(log.all[1].contains("history is kept again; 10 rows were dropped"), "\(log.all)")
+    #expect(log.all.first?.contains("another process holds it") ?? false)
+    #expect(log.all.last?.contains("history is kept again; 10 rows were dropped") ?? false)
   }
 
   @Test(
@@ -265,7 +262,7 @@ struct HistoryStoreTests {
     fill(store)
     store.wait()
     let filler = folder.path + "/filler"
-    FileManager.default.createFile(atPath: filler, contents: nil)
+    #expect(FileManager.default.createFile(atPath: filler, contents: nil))
     let handle = try #require(FileHandle(forWritingAtPath: filler))
     while (try? handle.write(contentsOf: Data(count: 4096))) != nil {}
     store.append((10..<2000).map { Rows.record($0) }, generations: [:])
@@ -362,7 +359,7 @@ extension Process {
     process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
     process.arguments = [
       "-c",
-      "import sqlite3,sys; d=sqlite3.connect(sys.argv[1], isolation_level=None); d.execute('PRAGMA locking_mode=EXCLUSIVE'); d.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read(); d.execute('ROLLBACK'); d.close()",
+      "import sqlite3,sys; d=sqlite3.connect(sys.argv[1], isolation_level=None); d.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read(); d.execute('ROLLBACK'); d.close()",
       path,
     ]
     let (input, output) = (Pipe(), Pipe())

@@ -17,7 +17,7 @@ umoci new --image "$output:$tag"
 umoci unpack --image "$output:$tag" "$work/bundle"
 rmdir "$work/bundle/rootfs" 2>/dev/null || true
 # Neither apt nor a shell's comforts: what the program's libraries need, and the program.
-mmdebstrap --variant=extract --include=libc6,libgcc-s1,libstdc++6,base-files,coreutils,libselinux1,libacl1,libattr1,libpcre2-8-0,libgmp10,libssl3,libcurl4,ca-certificates,tzdata \
+mmdebstrap --variant=extract --include=libc6,libgcc-s1,libstdc++6,base-files,coreutils,libselinux1,libacl1,libattr1,libpcre2-8-0,libgmp10,libssl3,libcurl4,libsqlite3-0,ca-certificates,tzdata \
   --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "${MARTLET_SUITE:-bookworm}" "$work/root" >&2
 # `dpkg-deb -x` would put a folder in the place of the link /lib, and the loader would not be found.
 dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$work/root"

@@ -25,6 +25,7 @@ struct HealthArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Where history is kept: a file (SQLite), postgres://USER@HOST/DATABASE, or none (default: health.sqlite in the service's own folder under systemd, else none).",
+      discussion: "Example: --store /var/lib/martlet/health.sqlite",
       valueName: "path|url|none"))
   var store: String?
   @Option(help: "Days that history is kept.") var storeDays = 30.0
