@@ -6,7 +6,8 @@
 set -euo pipefail
 
 root="${MARTLET_CLEAN_ROOT:-/var/cache/martlet-clean-root}"
-if [[ ! -e "$root/.complete" ]]; then
+# One made by an older list of packages is made anew.
+if [[ ! -e "$root/.complete" || "${BASH_SOURCE[0]}" -nt "$root/.complete" ]]; then
   command -v mmdebstrap >/dev/null || { echo "clean-root: no mmdebstrap: run deploy/deps.sh deploy-test" >&2; exit 69; }
   rm -rf "$root" "$root.new"
   mkdir -p "$(dirname "$root")"
