@@ -77,7 +77,7 @@ fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|j
 	$(if $(SANITIZERS),MARTLET_FUZZ_SANITIZED=1) $(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -c release \
 	  -Xswiftc -sanitize=fuzzer$(if $(SANITIZERS),$(comma)$(SANITIZERS)) -Xswiftc -use-ld=lld --product fuzz-$(TARGET)
 	@mkdir -p .build-fuzz/found/$(TARGET)
-	SWIFT_BACKTRACE=enable=no nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=$(if $(SANITIZERS),2048,512) \
+	SWIFT_BACKTRACE=enable=no nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=100 -print_funcs=0 -rss_limit_mb=$(if $(SANITIZERS),2048,512) \
 	  -max_len=65536 -print_final_stats=1 -artifact_prefix=.build-fuzz/found/$(TARGET)- .build-fuzz/found/$(TARGET) Fuzz/Corpus/$(TARGET)
 
 man: ## write the manual page, from the command's own help, to .build/martlet.1 and check it

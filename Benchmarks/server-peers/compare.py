@@ -84,10 +84,11 @@ def load(server, script, options):
         capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in result:
         raise RuntimeError(f"{server.name} refused requests:\n{result}")
-    if re.search(r"\b0 requests in", result):
-        raise RuntimeError(f"{server.name} answered nothing:\n{result}")
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", result).group(1))
-    return rate, milliseconds(re.search(r"99%\s+(\S+)", result).group(1))
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", result)
+    p99 = re.search(r"99%\s+([\d.]+\w+)", result)
+    if re.search(r"\b0 requests in", result) or not rate or not p99:
+        raise RuntimeError(f"{server.name} answered nothing that could be timed:\n{result}")
+    return float(rate.group(1)), milliseconds(p99.group(1))
 
 
 def main():

@@ -237,6 +237,15 @@ import Transformer
     #expect(try json(bad)["error_type"] == "Validation")
   }
 
+  @Test func infoSaysWhichModelAndHowMuchAtOnce() throws {
+    let answer = try json(running.get("/info"))
+    #expect(answer["model_id"] == "vectors")
+    #expect(answer["model_type"] == ["embedding": [:]])
+    #expect(answer["max_input_length"] == 8)
+    #expect(answer["max_client_batch_size"] == 256)
+    #expect(try RunningServer(WordPredictor()).get("/info").status == 404)
+  }
+
   @Test func embedRefusesWhatItWouldHaveToCutUnlessAskedToCut() throws {
     let running = try RunningServer(
       ConstantPredictor(.embedding, .vector([1]), labels: [], isTruncated: true))

@@ -50,7 +50,8 @@ final class Target: Sendable {
   func answer(to bytes: [UInt8]) -> [UInt8] {
     let client = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(client) }
-    var patience = timeval(tv_sec: 5, tv_usec: 0)
+    // Long, because fuzzing goes on where others have the processor.
+    var patience = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     let code = Target.withAddress(path) { connect(client, $0, $1) }
     precondition(code == 0, "the server accepts")

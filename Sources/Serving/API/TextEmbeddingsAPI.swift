@@ -34,7 +34,31 @@ struct TextEmbeddingsAPI: Sendable {
           try rerank(call, reranker)
         })
     }
+    if let served = embedder ?? reranker {
+      let answer = Response.json(.ok, information(served.primary.description).serializedBytes())
+      endpoints.append(
+        Endpoint(method: .get, template: "/info", operation: informationOperation) { _ in answer })
+    }
     return endpoints
+  }
+
+  // MARK: - /info
+
+  /// What the protocol's clients ask before they send texts: which model, and how much at once.
+  private func information(_ model: ModelDescription) -> JSONValue {
+    let kind = model.task == .embedding ? "embedding" : "reranker"
+    return [
+      "model_id": JSONValue(model.name), "model_sha": .null,
+      "served_model_name": JSONValue(model.name),
+      "model_type": .object([kind: [:]]),
+      "max_concurrent_requests": JSONValue(api.options.maximumQueuedTexts),
+      "max_input_length": JSONValue(model.maximumTokens),
+      "max_batch_tokens": JSONValue(api.options.maximumBatchTokens),
+      "max_batch_requests": JSONValue(api.options.maximumBatchTexts),
+      "max_client_batch_size": JSONValue(api.options.maximumTextsPerRequest),
+      "auto_truncate": false, "tokenization_workers": 1, "version": JSONValue(model.version),
+      "sha": .null, "docker_label": .null,
+    ]
   }
 
   // MARK: - /embed
@@ -166,6 +190,25 @@ extension TextEmbeddingsAPI {
           schema: Schema.list(Schema.list(Schema.number)), headers: ["X-Model-Version"])
       ],
       errors: [422, 500, 503, 504], shape: .textEmbeddings)
+  }
+
+  private var informationOperation: Operation {
+    let (count, text) = (["type": "integer", "minimum": 1] as JSONValue, Schema.string)
+    let kinds = Schema.object(["embedding": Schema.object([:]), "reranker": Schema.object([:])])
+    return Operation(
+      id: "textEmbeddingsInformation", tag: "text-embeddings-inference",
+      summary: "Which model /embed serves, or /rerank where there is no other, and its limits.",
+      answers: [
+        Operation.Answer(
+          schema: Schema.object(
+            [
+              "model_id": text, "served_model_name": text, "version": text,
+              "model_type": kinds, "max_concurrent_requests": count, "max_input_length": count,
+              "max_batch_tokens": count, "max_batch_requests": count,
+              "max_client_batch_size": count, "auto_truncate": Schema.boolean,
+              "tokenization_workers": count,
+            ], required: ["model_id", "model_type", "max_input_length", "max_client_batch_size"]))
+      ], shape: .textEmbeddings)
   }
 
   private var rerankOperation: Operation {

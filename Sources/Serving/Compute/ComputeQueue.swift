@@ -65,11 +65,14 @@ final class ComputeQueue: @unchecked Sendable {
     return start == 0 ? 0 : Double(Clock.now - start) / 1e9
   }
 
-  /// Whether one more text would be refused. Cheaper to ask than a request is to parse.
+  /// Whether one more text would be refused, by what waits or by how long that takes. Cheaper to ask than a request is to parse.
   func refusal() -> Admission? {
     state.withLock { state in
-      if state.textCount < options.maximumQueuedTexts { return nil }
-      return .refused(retryAfter: retryAfter(state, Clock.now))
+      if state.textCount == 0 { return nil }
+      let now = Clock.now
+      let isFull = state.textCount >= options.maximumQueuedTexts
+      return isFull || wait(state, now) > maximumWait
+        ? .refused(retryAfter: retryAfter(state, now)) : nil
     }
   }
 
