@@ -85,7 +85,8 @@ def load(server, script, options):
     if "Non-2xx" in result:
         raise RuntimeError(f"{server.name} refused requests:\n{result}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", result)
-    p99 = re.search(r"99%\s+([\d.]+\w+)", result)
+    # At the beginning of its line: the table above may have a share such as "68.99%" before the next line's name.
+    p99 = re.search(r"^\s*99%\s+([\d.]+\w+)", result, re.M)
     if re.search(r"\b0 requests in", result) or not rate or not p99:
         raise RuntimeError(f"{server.name} answered nothing that could be timed:\n{result}")
     return float(rate.group(1)), milliseconds(p99.group(1))

@@ -62,6 +62,8 @@ final class Target: Sendable {
     while true {
       let count = recv(client, &buffer, buffer.count, 0)
       if count < 0 && errno == ECONNRESET { return answer }
+      // libFuzzer's alarm interrupts a receive that has a time limit (signal(7)).
+      if count < 0 && errno == EINTR { continue }
       precondition(count >= 0, "the server ends a connection whose client has ended")
       if count == 0 { return answer }
       answer += buffer[..<count]
