@@ -14,6 +14,8 @@ let package = Package(
     // What reads files, for the fuzz targets in Fuzz/.
     .library(
       name: "MartletFiles", targets: ["JSON", "Tensor", "Tokenization", "Transformer", "HTTP"]),
+    // What reads the datagrams between workers and health process, for its fuzz target.
+    .library(name: "MartletEvents", targets: ["Health"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

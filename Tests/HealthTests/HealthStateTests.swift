@@ -199,6 +199,19 @@ struct HealthStateTests {
     #expect(other.window.isEmpty && other.labelOutcomes == LabelCounts())
   }
 
+  @Test("numbers that are none, from a model whose weights went wrong, stop nothing")
+  func strangeNumbers() {
+    var state = state(100, spam: 0.13)
+    var bad = record(1000, "text", true, at: 1_000_200)
+    bad.features = bad.features.map { _ in .nan }
+    bad.probabilities = [.nan, .infinity]
+    state.add(bad)
+    bad.features = bad.features.map { _ in .infinity }
+    state.add(bad)
+    state.analyse(at: 1_000_300)
+    #expect(state.texts == 102)
+  }
+
   @Test("a clock that jumps back keeps the order of minutes, and one that jumps ahead leaves a gap")
   func clock() {
     var state = HealthState(

@@ -32,6 +32,20 @@ public struct PredictionRecord: Sendable, Equatable {
 
   /// The highest probability.
   public var confidence: Double { Double(probabilities.max() ?? 0) }
+
+  /// The record with numbers that can be reckoned with: a model whose weights went wrong gives probabilities that are none.
+  var bounded: PredictionRecord {
+    func isGood(_ values: [Float]) -> Bool { values.allSatisfy { abs($0) <= 1e9 } }
+    if isGood(features) && isGood(probabilities) && isGood(embedding) { return self }
+    func bounded(_ values: [Float]) -> [Float] {
+      values.map { $0.isNaN ? 0 : min(max($0, -1e9), 1e9) }
+    }
+    var record = self
+    record.features = bounded(features)
+    record.probabilities = bounded(probabilities)
+    record.embedding = bounded(embedding)
+    return record
+  }
 }
 
 /// A true label for a prediction.

@@ -108,7 +108,15 @@ public final class HealthEngine: Sendable {
           guarded.state.remembers($0.key) || stored?[$0.key] != nil
         }
         guard let place else {
-          return FeedbackAnswer(outcome: stored == nil ? .unavailable : .unknownRequest)
+          guard stored != nil else { return FeedbackAnswer(outcome: .unavailable) }
+          if let first = candidates.first(where: { $0.label != nil }) {
+            // Counted among those of unknown requests.
+            guarded.state.add(
+              LateLabel(
+                time: Int64(time * 1e6), requestHash: first.key, label: first.label ?? 0,
+                model: first.model))
+          }
+          return FeedbackAnswer(outcome: .unknownRequest)
         }
         guard let label = candidates[place].label else {
           return FeedbackAnswer(outcome: .unknownLabel, candidate: place)

@@ -62,7 +62,7 @@ extension HealthState {
     {
       return settle(
         label, predicted: predicted, probabilities: probabilities,
-        previous: previous ?? label.previous)
+        previous: told(before: label, kept: previous))
     }
     if let found = stored(label.requestHash) {
       predictions.remember(
@@ -77,7 +77,7 @@ extension HealthState {
       }
       return settle(
         label, predicted: found.predicted, probabilities: found.probabilities,
-        previous: found.label ?? label.previous)
+        previous: told(before: label, kept: found.label))
     }
     // The worker knew it, although its event was dropped: what it predicted is enough for the error rate.
     guard let predicted = label.predicted else {
@@ -87,6 +87,12 @@ extension HealthState {
     predictions.remember(
       label.requestHash, predicted: predicted, probabilities: [], label: label.label)
     return settle(label, predicted: predicted, probabilities: [], previous: label.previous)
+  }
+
+  /// The label that was told before: the pool's memory is right where it knew the prediction, because a worker's label may be
+  /// here before another worker's prediction, which then seems to have none.
+  private func told(before label: LateLabel, kept: Int?) -> Int? {
+    label.predicted == nil ? kept : label.previous
   }
 
   private mutating func settle(

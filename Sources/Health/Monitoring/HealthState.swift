@@ -81,6 +81,7 @@ public struct HealthState: Sendable {
 
   /// Takes in one prediction.
   public mutating func add(_ record: PredictionRecord) {
+    let record = record.bounded
     guard record.model == 0 else {
       predictions.remember(record)
       others[record.model]?.texts += 1

@@ -15,6 +15,7 @@ final class HealthCompanion: @unchecked Sendable {
   private let queue = DispatchQueue(label: "martlet.health")
   /// What may wait for the store.
   private let storeQueue = DispatchQueue(label: "martlet.health.store")
+  private var late: [LateLabel] = []
   private var labelSources: [any DispatchSourceRead] = []
   private var source: (any DispatchSourceRead)?
   private var timer: (any DispatchSourceTimer)?
@@ -63,6 +64,7 @@ final class HealthCompanion: @unchecked Sendable {
     timer.setEventHandler { [weak self] in
       guard let self else { return }
       engine.tick(reading, at: Self.now)
+      settle()
     }
     timer.activate()
     self.timer = timer
@@ -74,8 +76,15 @@ final class HealthCompanion: @unchecked Sendable {
     for _ in 0..<256 {
       guard let bytes = channel.receive(into: &buffer) else { return }
       let late = engine.receive(bytes)
-      if !late.isEmpty { storeQueue.async { [engine] in engine.settle(late) } }
+      if !late.isEmpty { self.late += late }
     }
+  }
+
+  /// Labels may be here before their predictions, which another worker sends; so they wait for the next look.
+  private func settle() {
+    guard !late.isEmpty else { return }
+    storeQueue.async { [engine, late] in engine.settle(late) }
+    late = []
   }
 
   /// A store that could not be read at the start is asked again.
@@ -105,7 +114,10 @@ final class HealthCompanion: @unchecked Sendable {
   }
 
   func finish() {
-    queue.sync { drain() }
+    queue.sync {
+      drain()
+      settle()
+    }
     storeQueue.sync { engine.finish(at: Self.now) }
   }
 
