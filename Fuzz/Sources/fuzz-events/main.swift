@@ -35,6 +35,10 @@ func takeEvents(_ bytes: [UInt8]) {
     case .label(let label): state.add(label)
     }
   }
+  // The analysis costs a thousand times what reading does: one input in sixteen, by its hash, so that a crash can be had again.
+  guard !events.isEmpty, RequestHash.of(String(decoding: bytes, as: UTF8.self)) % 16 == 0 else {
+    return
+  }
   state.analyse(at: 1e9)
   _ = state.takeFinishedMinutes(at: 1e9, all: true)
   if let snapshot = state.snapshot(at: 1e9) {
