@@ -45,8 +45,10 @@ struct Train: ParsableCommand {
     try options.validate()
     let kernels = try Kernels.best(threads: training.cores)
     let job = try TrainingJob.make(source, tune, model, seed: options.seed)
-    if tune.from != nil && training.epochs == nil {
-      options.epochs = TrainingOptions.fineTuningEpochs(rows: job.training.rows.count)
+    if job.base != nil {
+      options.adapt(
+        width: job.configuration.hiddenSize, rows: job.training.rows.count,
+        choosesRate: try training.rate() == nil, choosesEpochs: training.epochs == nil)
       try options.validate()
     }
     print(TrainingJob.summary(job))

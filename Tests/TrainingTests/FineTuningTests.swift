@@ -143,6 +143,20 @@ struct FineTuningTests {
     #expect(counts == [10, 10, 4, 3, 2, 2])
   }
 
+  @Test("A wider encoder gets a lower rate, and what was asked for stays")
+  func rates() {
+    var options = TrainingOptions.fineTuning
+    let rates = [128, 384, 768, 1024].map { options.defaultRate(width: $0, isFineTuning: true) }
+    for (rate, wanted) in zip(rates, [3e-4, 2e-4, 5e-5, 2.8125e-5]) {
+      #expect(abs(rate - wanted) < 1e-12)
+    }
+    (options.learningRate, options.epochs) = (7e-5, 5)
+    options.adapt(width: 768, rows: 9000, choosesRate: false, choosesEpochs: false)
+    #expect(options.learningRate == 7e-5 && options.epochs == 5)
+    options.adapt(width: 768, rows: 9000, choosesRate: true, choosesEpochs: true)
+    #expect(abs(options.learningRate - 5e-5) < 1e-12 && options.epochs == 4)
+  }
+
   @Test("Masked-word training lowers its loss, leaves the head alone and is the same for a seed")
   func pretraining() throws {
     let job = try ClassifierTraining(

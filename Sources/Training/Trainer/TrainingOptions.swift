@@ -77,8 +77,21 @@ public struct TrainingOptions: Sendable, Equatable {
   }
 
   /// The rate where none is given: AdamW's usual one, by the optimiser's own step length.
+  ///
+  /// In fine-tuning it falls with the square of the width, through what the authors of small and large
+  /// encoders recommend: 2e-4 at MiniLM's 384, 5e-5 at BERT-base's 768, 2.8e-5 at BERT-large's 1024
+  /// (Devlin et al., 2019, appendix A.3; Turc et al., 2019, for small ones), at most 3e-4.
   public func defaultRate(width: Int, isFineTuning: Bool) -> Double {
-    (isFineTuning ? 2e-4 : 1e-3) * optimizer.rateScale
+    let ratio = 384 / Double(max(width, 1))
+    return (isFineTuning ? min(2e-4 * ratio * ratio, 3e-4) : 1e-3) * optimizer.rateScale
+  }
+
+  /// Fits what the user left open to the encoder that goes on learning and to the rows.
+  public mutating func adapt(
+    width: Int, rows: Int, choosesRate: Bool, choosesEpochs: Bool
+  ) {
+    if choosesRate { learningRate = defaultRate(width: width, isFineTuning: true) }
+    if choosesEpochs { epochs = Self.fineTuningEpochs(rows: rows) }
   }
 
   /// - Throws: `TrainingError.badOption` for the first value that makes no sense.
