@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -148,4 +149,38 @@ int martlet_use_idle_policy(void) {
   struct sched_param parameters = {0};
   // 0 is the calling thread (sched_setscheduler(2)), not its process.
   return sched_setscheduler(0, SCHED_IDLE, &parameters);
+}
+
+pid_t martlet_spawn_shell(const char *command, const char *variables, size_t size, int output) {
+  size_t count = 0;
+  for (char **own = environ; own != NULL && *own != NULL; own++) count += 1;
+  for (size_t i = 0; i < size; i++) count += variables[i] == 0;
+  char **list = calloc(count + 1, sizeof *list);
+  if (list == NULL) return -1;
+  size_t filled = 0;
+  for (size_t start = 0; start < size; start += strlen(variables + start) + 1) list[filled++] = (char *)variables + start;
+  for (char **own = environ; own != NULL && *own != NULL; own++) list[filled++] = *own;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output, 1);
+  posix_spawn_file_actions_adddup2(&actions, output, 2);
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  char *arguments[] = {"sh", "-c", (char *)command, NULL};
+  pid_t process = -1;
+  int code = posix_spawn(&process, "/bin/sh", &actions, &attributes, arguments, list);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  free(list);
+  if (code == 0) return process;
+  errno = code;
+  return -1;
 }

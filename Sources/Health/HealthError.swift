@@ -18,6 +18,8 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
   case emptyProfile
   /// The sockets between workers and health process cannot be made.
   case channel(String)
+  /// A file of the retraining hook cannot be written.
+  case hookFile(path: String)
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
@@ -43,6 +45,9 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
     case .channel(let reason):
       return
         "the sockets for health events cannot be made: \(reason). Raise the limit of open files, or serve with --monitor none."
+    case .hookFile(let path):
+      return
+        "\(path): cannot be written. Give the daemon's user a folder with --retrain-folder, and check the disk."
     case .emptyProfile:
       return "a reference profile needs at least one text; give it the training or validation data."
     }

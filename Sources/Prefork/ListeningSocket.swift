@@ -80,6 +80,11 @@ public struct ListeningSocket: Sendable {
     return (host, port)
   }
 
+  /// Where a listening socket of this number can be reached from this machine; nil if there is none.
+  public static func reachableAddress(of descriptor: Int32) -> String? {
+    ownAddress(descriptor).map(reachable)
+  }
+
   private static func reachable(_ address: String) -> String {
     for (any, local) in [("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")]
     where address.hasPrefix(any) {

@@ -27,6 +27,8 @@ public enum PreforkError: Error, Equatable, Sendable {
   case systemCall(String, code: Int32)
   /// The arbiter has more threads than its own, so that forking would be unsafe.
   case threadsBeforeFork(Int)
+  /// A hook's command cannot be run.
+  case cannotRun(String, reason: String)
 }
 
 extension PreforkError: LocalizedError {
@@ -57,6 +59,8 @@ extension PreforkError: LocalizedError {
       "\(call): \(Self.text(code))"
     case .threadsBeforeFork(let count):
       "the arbiter has \(count) threads and may not fork; load models without Dispatch or threads"
+    case .cannotRun(let command, let reason):
+      "'\(command)' cannot be run: \(reason); check the folder's rights and the disk"
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import HTTP
 import Health
 import Logging
@@ -5,6 +6,23 @@ import Prefork
 
 /// The life of the companion, which watches the pool and answers the admin listener.
 extension ServeProgram {
+  /// What the hook of `--on-retrain` is told in its environment.
+  private func retrainVariables(_ context: ChildContext, _ service: Service) -> [String: String] {
+    func absolute(_ path: String) -> String {
+      path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    }
+    var variables = ["RETRAIN_PID": "\(context.scoreboard.arbiter)"]
+    // A binary that was replaced on disk has this behind its name (proc(5)).
+    variables["RETRAIN_MARTLET"] =
+      (try? FileManager.default.destinationOfSymbolicLink(
+        atPath: "/proc/self/exe"))?.replacingOccurrences(of: " (deleted)", with: "")
+    variables["RETRAIN_MODEL"] = (service.defaultModel?.specification.directory).map(absolute)
+    variables["RETRAIN_ADMIN"] = context.listeners.first.flatMap {
+      ListeningSocket.reachableAddress(of: $0)
+    }
+    return variables
+  }
+
   /// Serves the admin pages until it is told to stop.
   public func runCompanion(_ context: ChildContext) -> Int32 {
     ErrorLog.useQueue()
@@ -19,7 +37,8 @@ extension ServeProgram {
       versions: VersionMetrics(counters: counters.versions, registry: service.registry))
     let companion = HealthCompanion(
       page: page, labels: labels, others: service.otherClassifiers, reference: service.reference,
-      settings: service.settings.monitoring, channel: channel, labelChannel: labelChannel)
+      settings: service.settings.monitoring, channel: channel, labelChannel: labelChannel,
+      retrainVariables: retrainVariables(context, service))
     let server: AdminServer
     do {
       server = try AdminServer(

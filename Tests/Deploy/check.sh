@@ -51,6 +51,11 @@ check "a failed install puts things back" rolls_back
 check "enable-https plans certbot's run and refuses bad names" https_plan
 with systemd-analyze "systemd-analyze verify accepts the unit" unit_verifies
 with systemd-analyze "systemd-analyze security is 2.0 or less" unit_is_hardened
+if ! command -v python3 >/dev/null || ! command -v curl >/dev/null; then
+  skipped "the retraining hook" "no python3 or curl"
+else
+  Tests/Deploy/retrain-test.sh || failures=$((failures + 1))
+fi
 if [[ ! -x "${MARTLET_BINARY:-}" ]]; then
   skipped "the Nginx site before the daemon" "MARTLET_BINARY names no program"
 elif ! command -v nginx >/dev/null || ! command -v python3 >/dev/null || ! command -v curl >/dev/null; then

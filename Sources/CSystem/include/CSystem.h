@@ -76,4 +76,9 @@ void martlet_exit_now(int code) __attribute__((noreturn));
 /// The process environment, for execve(2).
 char *const *martlet_environment(void);
 
+/// Runs `/bin/sh -c command` in a session of its own, with default signals, nothing open but an empty standard input and
+/// `output`, and the present environment. `variables` are `size` bytes of `NAME=VALUE`, each with its zero byte, that stand
+/// before it. Returns its process, or -1 with errno.
+pid_t martlet_spawn_shell(const char *command, const char *variables, size_t size, int output);
+
 #endif

@@ -11,6 +11,8 @@ public final class HealthEngine: Sendable {
     var reading = PoolReading()
     var malformed = 0
     var snapshotAt = 0.0
+    /// Nil where texts are not kept.
+    var texts: LabelledTexts?
   }
 
   /// Seconds between two snapshots.
@@ -33,7 +35,8 @@ public final class HealthEngine: Sendable {
     guarded = Mutex(
       Guarded(
         state: HealthState(
-          labels: labels, reference: reference, options: options, others: others)))
+          labels: labels, reference: reference, options: options, others: others),
+        texts: options.keepsText ? LabelledTexts() : nil))
     (self.store, self.notifiers, self.log) = (store, notifiers, log)
   }
 
@@ -66,6 +69,7 @@ public final class HealthEngine: Sendable {
     let generations = guarded.withLock { guarded in
       if !isWhole { guarded.malformed += 1 }
       for event in events {
+        guarded.texts?.add(event)
         switch event {
         case .prediction(let record):
           guarded.state.add(record)
@@ -125,7 +129,10 @@ public final class HealthEngine: Sendable {
           time: Int64(time * 1e6), requestHash: candidates[place].key, label: label,
           model: candidates[place].model)
         let outcome = guarded.state.add(late) { stored?[$0] }
-        if outcome.isNews { counted.append(StoredLabel(late)) }
+        if outcome.isNews {
+          counted.append(StoredLabel(late))
+          guarded.texts?.add(.label(late))
+        }
         return FeedbackAnswer(outcome: outcome, candidate: place)
       }
     }
@@ -197,6 +204,19 @@ public final class HealthEngine: Sendable {
 
   private static func dropped(_ state: HealthState) -> Double {
     state.minutes.suffix(2).reduce(0) { max($0, $1.dropped) }
+  }
+
+  // MARK: - For retraining
+
+  /// What is to be done with the model now.
+  public var verdict: Verdict { guarded.withLock { $0.state }.verdict }
+
+  /// Texts with their labels; nil where texts are not kept.
+  public var labelledTexts: LabelledTexts? { guarded.withLock { $0.texts } }
+
+  /// Takes in labelled texts that an earlier process kept.
+  public func restore(labelledTexts tsv: String) {
+    guarded.withLock { $0.texts?.add(tsv: tsv, labels: $0.state.labels) }
   }
 
   // MARK: - What is shown
@@ -281,6 +301,15 @@ public final class HealthEngine: Sendable {
       family(
         "accuracy", "gauge", "Share of the latest labelled predictions that was right.",
         [("", performance.accuracy)])
+      family(
+        "accuracy_bound", "gauge", "Bounds of the accuracy, 95 %.",
+        [
+          ("{side=\"lower\"}", performance.accuracyInterval.lower),
+          ("{side=\"upper\"}", performance.accuracyInterval.upper),
+        ])
+      family(
+        "accuracy_labels", "gauge", "Labelled predictions that the accuracy is of.",
+        [("", Double(performance.count))])
     }
     let burn = Self.burn(state, at: time)
     family(

@@ -261,7 +261,10 @@ public struct HealthState: Sendable {
   public var verdict: Verdict {
     var (heavy, light): ([String], [String]) = ([], [])
     if let performance, let labelled = reference?.labelled {
-      let limit = labelled.accuracy - options.accuracyMargin
+      // The reference's accuracy is a sample's as well.
+      let reference = Statistics.wilsonInterval(
+        successes: labelled.accuracy * Double(labelled.count), count: Double(labelled.count))
+      let limit = min(labelled.accuracy - options.accuracyMargin, reference.lower)
       let figures = String(
         format: "accuracy %.1f %% (%.1f–%.1f) on the latest %d labels, %.1f %% on the reference",
         performance.accuracy * 100, performance.accuracyInterval.lower * 100,
@@ -287,8 +290,7 @@ public struct HealthState: Sendable {
           labelled.accuracy * 100))
     }
     if !drifted.isEmpty {
-      let names = drifted.keys.sorted().map(driftText)
-      light.append("drift beyond chance: " + names.joined(separator: "; "))
+      light.append("drift beyond chance: " + driftText)
     }
     for check in qualityAlarms {
       let (failures, count) = quality
@@ -299,6 +301,16 @@ public struct HealthState: Sendable {
     }
     let action: Verdict.Action = !heavy.isEmpty ? .retrain : !light.isEmpty ? .watch : .keep
     return Verdict(action: action, evidence: heavy + light)
+  }
+
+  /// Where the drift is largest, with figures.
+  private var driftText: String {
+    func index(_ name: String) -> Double {
+      analysis?.comparisons.first { $0.name == name }?.stabilityIndex ?? 0
+    }
+    let names = drifted.keys.sorted { (index($1), $0) < (index($0), $1) }
+    let shown = names.prefix(6).map(driftText).joined(separator: "; ")
+    return names.count > 6 ? shown + "; and \(names.count - 6) more" : shown
   }
 
   private func driftText(_ name: String) -> String {

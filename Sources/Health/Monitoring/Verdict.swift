@@ -14,4 +14,9 @@ public struct Verdict: Sendable, Equatable {
   public var action: Action
   /// The evidence, the heaviest first: one sentence each.
   public var evidence: [String]
+
+  /// What to do, and why.
+  public init(action: Action, evidence: [String]) {
+    (self.action, self.evidence) = (action, evidence)
+  }
 }

@@ -84,6 +84,10 @@ extension MonitorPage {
       at('verdict').dataset.value = d.verdict.action;
       at('verdict').textContent = words[d.verdict.action] + ' – ' + (d.verdict.evidence.length ? d.verdict.evidence.length + ' reason' + (d.verdict.evidence.length > 1 ? 's' : '') : 'nothing speaks against it');
       at('evidence').replaceChildren(...(d.verdict.evidence.length ? d.verdict.evidence : ['Input, output and accuracy are like the reference as far as can be told.']).map(t => element('li', {}, t)));
+      const r = d.retraining;
+      at('retraining').textContent = !r ? '' : 'Retraining ' + r.number + ': ' + r.outcome + (known(r.exit_status) ? ' with status ' + r.exit_status : '') +
+        ', begun ' + r.started + (known(r.seconds) ? ', took ' + number(r.seconds) + ' s' : '') + ', because ' + r.reason;
+      at('retraining').dataset.value = r ? r.outcome : '';
       const pool = d.pool, s = d.series, l = pool.latency_ms;
       figures('traffic', [['Texts', pool.predictions, String(pool.predictions), 'predictions'], ['p50', l.p50, number(l.p50) + ' ms'], ['p90', l.p90, number(l.p90) + ' ms'],
         ['p99', l.p99, number(l.p99) + ' ms'], ['p99.9', l['p99.9'], number(l['p99.9']) + ' ms'], ['Budget burn, 1 h', d.burn.hour, number(d.burn.hour) + ' ×'], ['Budget burn, 5 min', d.burn.five_minutes, number(d.burn.five_minutes) + ' ×']]);

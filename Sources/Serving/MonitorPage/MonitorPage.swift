@@ -47,7 +47,7 @@ enum MonitorPage {
       <span id="updated"></span></form>
       </header>
       <main id="main" tabindex="-1">
-      <section aria-labelledby="h-evidence"><h2 id="h-evidence">Why</h2><ul id="evidence"></ul></section>
+      <section aria-labelledby="h-evidence"><h2 id="h-evidence">Why</h2><ul id="evidence"></ul><p id="retraining" role="status"></p></section>
       <section aria-labelledby="h-traffic"><h2 id="h-traffic">Traffic and latency</h2><dl id="traffic"></dl><div class="charts" id="traffic-charts"></div></section>
       <section aria-labelledby="h-drift"><h2 id="h-drift">Drift: reference against now</h2><dl id="drift"></dl><div class="charts" id="features"></div></section>
       <section aria-labelledby="h-quality"><h2 id="h-quality">Data quality</h2><div id="quality"></div></section>

@@ -12,6 +12,8 @@ final class HealthCompanion: @unchecked Sendable {
   private let engine: HealthEngine
   private let channel: EventChannel?
   private let labelChannel: LabelChannel?
+  private let retraining: RetrainHook?
+  private let labels: [String]
   private let queue = DispatchQueue(label: "martlet.health")
   /// What may wait for the store.
   private let storeQueue = DispatchQueue(label: "martlet.health.store")
@@ -24,12 +26,17 @@ final class HealthCompanion: @unchecked Sendable {
   init(
     page: MetricsPage, labels: [String], others: [(name: String, labels: [String])],
     reference: ReferenceProfile?, settings: MonitoringSettings, channel: EventChannel?,
-    labelChannel: LabelChannel?
+    labelChannel: LabelChannel?, retrainVariables: [String: String] = [:]
   ) {
     self.page = page
     self.channel = channel
     self.labelChannel = labelChannel
+    self.labels = labels
     let log = Logger(label: "martlet.health")
+    retraining = settings.retraining.map {
+      RetrainHook(
+        options: $0, variables: retrainVariables, log: Logger(label: "martlet.retrain"))
+    }
     var notifiers: [any AlertNotifier] = []
     if let url = settings.webhook { notifiers.append(WebhookNotifier(url: url, log: log)) }
     if let url = settings.alertmanager {
@@ -51,6 +58,9 @@ final class HealthCompanion: @unchecked Sendable {
       if !isDone { self.restoreLater() }
     }
     queue.async { _ = restored.wait(timeout: .now() + 3) }
+    if let retraining {
+      queue.async { [engine] in engine.restore(labelledTexts: retraining.kept) }
+    }
     if let channel {
       let source = DispatchSource.makeReadSource(
         fileDescriptor: channel.receiving, queue: queue)
@@ -65,6 +75,7 @@ final class HealthCompanion: @unchecked Sendable {
       guard let self else { return }
       engine.tick(reading, at: Self.now)
       settle()
+      retrain()
     }
     timer.activate()
     self.timer = timer
@@ -113,10 +124,23 @@ final class HealthCompanion: @unchecked Sendable {
     }
   }
 
+  private func retrain() {
+    guard let retraining else { return }
+    let texts = engine.labelledTexts
+    let look = RetrainHook.Look(
+      verdict: engine.verdict, labels: texts?.total,
+      evidence: { [engine] in .object(engine.json(at: Self.now)) },
+      fresh: { [labels] in texts?.tsv(labels: labels) ?? "" })
+    retraining.tick(look, at: Self.now)
+  }
+
   func finish() {
     queue.sync {
       drain()
       settle()
+      if let retraining, let texts = engine.labelledTexts {
+        retraining.keep(texts.tsv(labels: labels))
+      }
     }
     storeQueue.sync { engine.finish(at: Self.now) }
   }
@@ -138,8 +162,9 @@ final class HealthCompanion: @unchecked Sendable {
 
   var pages: [String: AdminServer.Page] {
     [
-      "/metrics": { [page, engine] _ in
-        var response = Response.text(.ok, page.text + engine.metrics(at: Self.now))
+      "/metrics": { [page, engine, retraining] _ in
+        var response = Response.text(
+          .ok, page.text + engine.metrics(at: Self.now) + (retraining?.metrics ?? ""))
         response.contentType = "text/plain; version=0.0.4; charset=utf-8"
         return response
       },
@@ -161,6 +186,7 @@ final class HealthCompanion: @unchecked Sendable {
     object["pool"] = page.monitor
     object["workers"] = workers
     object["machine"] = machine
+    object["retraining"] = retraining?.json ?? .null
     var response = Response.json(.ok, JSONValue.object(object).serializedBytes(pretty: true))
     response.fields.append(("Cache-Control", "no-store"))
     return response

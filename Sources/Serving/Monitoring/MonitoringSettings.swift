@@ -12,6 +12,8 @@ public struct MonitoringSettings: Sendable {
   public var webhook: String?
   /// The address of an Alertmanager.
   public var alertmanager: String?
+  /// What runs when the verdict is to retrain; nil for nothing.
+  public var retraining: RetrainHook.Options?
 
   /// The defaults.
   public init() {}

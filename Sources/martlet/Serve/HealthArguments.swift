@@ -21,6 +21,37 @@ struct HealthArguments: ParsableArguments {
   @Option(help: "Address that each alert is posted to as JSON.") var alertWebhook: String?
   @Option(help: "Alertmanager that alerts are sent to, such as http://127.0.0.1:9093.")
   var alertmanager: String?
+  @Flag(
+    inversion: .prefixedNo,
+    help: ArgumentHelp(
+      "Keep texts in memory until their labels come, for --on-retrain to learn from.",
+      discussion:
+        "Without it no text leaves its worker. With --on-retrain, labelled texts are also in files that the daemon's user alone can read."
+    ))
+  var keepText = false
+  @Option(
+    help: ArgumentHelp(
+      "Shell command that runs when the verdict is to retrain.",
+      discussion:
+        "The health process runs it without waiting; its environment has RETRAIN_MODEL, RETRAIN_FRESH, RETRAIN_EVIDENCE, RETRAIN_PID and others (docs/monitoring.md). Example: --keep-text --on-retrain 'deploy/retrain.sh --old train.tsv'",
+      valueName: "command"))
+  var onRetrain: String?
+  @Option(help: "Seconds that the verdict must have stood before --on-retrain runs.")
+  var retrainAfter = 60.0
+  @Option(help: "Seconds from one run of --on-retrain to the next.") var retrainCooldown = 21_600.0
+  @Option(help: "Seconds after which --on-retrain is stopped.") var retrainTimeout = 3600.0
+  @Option(
+    help:
+      "Labelled texts that must have come since the model was well before --on-retrain runs, with --keep-text."
+  )
+  var retrainLabels = 200
+  @Option(
+    help: ArgumentHelp(
+      "Folder for the runs of --on-retrain.",
+      discussion:
+        "By default `retrain` in $STATE_DIRECTORY or, where systemd gives none, in $XDG_STATE_HOME/martlet or ~/.local/state/martlet."
+    ))
+  var retrainFolder: String?
 
   @Option(
     help: ArgumentHelp(
@@ -62,7 +93,28 @@ struct HealthArguments: ParsableArguments {
     for (name, rate) in limits { settings.health.qualityLimits[name] = rate }
     (settings.webhook, settings.alertmanager) = (alertWebhook, alertmanager)
     settings.makeHistory = makeHistory
+    settings.health.keepsText = keepText
+    if let onRetrain {
+      var options = RetrainHook.Options(
+        command: onRetrain, folder: retrainFolder ?? Self.defaultRetrainFolder)
+      options.trigger.holdSeconds = retrainAfter
+      options.trigger.coolDownSeconds = retrainCooldown
+      options.trigger.minimumLabels = retrainLabels
+      options.timeoutSeconds = retrainTimeout
+      settings.retraining = options
+    }
     return settings
+  }
+
+  /// Where a daemon of systemd, or a user's own, keeps its state (XDG Base Directory 0.8).
+  private static var defaultRetrainFolder: String {
+    let environment = ProcessInfo.processInfo.environment
+    if let folders = environment["STATE_DIRECTORY"], let first = folders.split(separator: ":").first
+    {
+      return first + "/retrain"
+    }
+    let home = environment["HOME"] ?? NSHomeDirectory()
+    return (environment["XDG_STATE_HOME"] ?? home + "/.local/state") + "/martlet/retrain"
   }
 
   private var limits: [(String, Double)] {
@@ -94,6 +146,14 @@ struct HealthArguments: ParsableArguments {
     guard latencyObjective > 0, latencyTarget > 0, latencyTarget < 1 else {
       throw ValidationError(
         "--latency-objective needs a time above 0, --latency-target a share between 0 and 1")
+    }
+    guard retrainAfter >= 0, retrainCooldown >= 0, retrainTimeout > 0, retrainLabels >= 0 else {
+      throw ValidationError(
+        "--retrain-after, --retrain-cooldown and --retrain-labels must not be below 0, --retrain-timeout must be above"
+      )
+    }
+    guard onRetrain != "" else {
+      throw ValidationError("--on-retrain: give a command, or leave the option out")
     }
     let names = Set(QualityCheck.allCases.map(\.name))
     for text in qualityLimit {
