@@ -145,8 +145,8 @@ import Testing
     }
   }
 
-  @Test func whatTakesTooLongIsStopped() throws {
-    try Self.withFolder { folder in
+  @Test func whatTakesTooLongIsStopped() {
+    Self.withFolder { folder in
       let hook = Self.hook("sleep 600", folder, timeout: 5)
       hook.tick(Self.look, at: 1000)
       Self.finish(hook, at: 1006)
@@ -155,8 +155,8 @@ import Testing
     }
   }
 
-  @Test func whatDoesNotWantToStopIsKilled() throws {
-    try Self.withFolder { folder in
+  @Test func whatDoesNotWantToStopIsKilled() {
+    Self.withFolder { folder in
       let hook = Self.hook("trap '' TERM; while :; do sleep 1; done", folder, timeout: 5)
       hook.tick(Self.look, at: 1000)
       hook.tick(Self.look, at: 1006)
@@ -175,7 +175,7 @@ import Testing
       second.tick(Self.look, at: 1001)
       #expect(second.run?.outcome == .running)
       let name = try #require(second.run?.name)
-      FileManager.default.createFile(atPath: "\(folder)/\(name)/go", contents: nil)
+      _ = FileManager.default.createFile(atPath: "\(folder)/\(name)/go", contents: nil)
       Self.finish(second, at: 1002)
       #expect(second.run?.status == 0)
       // And keeps the time of rest.
