@@ -121,6 +121,12 @@ import Testing
     }
   }
 
+  /// Waits until the command has said, by a file, that it heeds signals as it means to; a minute at most.
+  private static func waitUntilReady(_ hook: RetrainHook, _ folder: String) {
+    let path = "\(folder)/\(hook.run?.name ?? "")/ready"
+    for _ in 0..<6000 where !FileManager.default.fileExists(atPath: path) { usleep(10_000) }
+  }
+
   @Test func theCommandGetsTheEvidenceAndItsStatusIsKept() throws {
     try Self.withFolder { folder in
       let hook = Self.hook(
@@ -147,8 +153,9 @@ import Testing
 
   @Test func whatTakesTooLongIsStopped() {
     Self.withFolder { folder in
-      let hook = Self.hook("sleep 600", folder, timeout: 5)
+      let hook = Self.hook(": >\"$RETRAIN_FOLDER/ready\"; sleep 600", folder, timeout: 5)
       hook.tick(Self.look, at: 1000)
+      Self.waitUntilReady(hook, folder)
       Self.finish(hook, at: 1006)
       #expect(hook.run?.outcome == .timedOut)
       #expect(hook.run?.status == 143)
@@ -157,8 +164,11 @@ import Testing
 
   @Test func whatDoesNotWantToStopIsKilled() {
     Self.withFolder { folder in
-      let hook = Self.hook("trap '' TERM; while :; do sleep 1; done", folder, timeout: 5)
+      let hook = Self.hook(
+        "trap '' TERM; : >\"$RETRAIN_FOLDER/ready\"; while :; do sleep 1; done", folder,
+        timeout: 5)
       hook.tick(Self.look, at: 1000)
+      Self.waitUntilReady(hook, folder)
       hook.tick(Self.look, at: 1006)
       Self.finish(hook, at: 1016)
       #expect(hook.run?.outcome == .timedOut)
