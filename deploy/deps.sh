@@ -10,7 +10,7 @@
 set -eu
 
 run_packages="ca-certificates curl git libc6-dev libssl-dev libstdc++-12-dev zlib1g-dev libsqlite3-dev"
-test_packages="nginx postgresql shellcheck systemd certbot python3-certbot-nginx prometheus procps openssl python3 python3-h11 sslscan slowhttptest mandoc iproute2"
+test_packages="nginx postgresql shellcheck systemd certbot python3-certbot-nginx prometheus prometheus-alertmanager procps openssl python3 python3-h11 sslscan slowhttptest mandoc iproute2"
 bench_packages="wrk"
 # The static Foundation leaves its HTTP client to the system's libcurl.
 deb_packages="libcurl4-openssl-dev fakeroot binutils dpkg-dev"

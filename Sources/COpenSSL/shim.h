@@ -111,6 +111,13 @@ static inline int copenssl_sha256(const unsigned char *bytes, size_t count, unsi
   return EVP_Q_digest(NULL, "SHA256", NULL, bytes, count, digest, NULL);
 }
 
+/// HMAC with SHA-256 (RFC 2104); `digest` takes 32 bytes.
+static inline int copenssl_hmac_sha256(const unsigned char *key, size_t key_count, const unsigned char *bytes, size_t count,
+                                       unsigned char *digest) {
+  size_t length = 0;
+  return EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, key_count, bytes, count, digest, 32, &length) != NULL;
+}
+
 static inline SSL *copenssl_session_create(SSL_CTX *context, int descriptor) {
   SSL *ssl = SSL_new(context);
   if (!ssl) return NULL;

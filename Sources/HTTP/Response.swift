@@ -13,6 +13,8 @@ public struct Response: Sendable {
   public var closesConnection = false
   /// Whether the coding of the body has been chosen.
   var isEncoded = false
+  /// When the answer was made on another queue, in monotonic nanoseconds as `Request.arrival`; 0 where it was not.
+  public var readyAt: Int64 = 0
 
   /// An answer with a body.
   public init(

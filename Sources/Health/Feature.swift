@@ -3,6 +3,12 @@ public enum Feature: Int, CaseIterable, Sendable {
   case characters, tokens, tokensPerWord, unknownTokenShare
   case digitShare, uppercaseShare, nonPrintableShare, script, language
 
+  /// All of them, in order. Kept, because the compiler's own list is made anew for each text.
+  public static let allCases: [Feature] = [
+    .characters, .tokens, .tokensPerWord, .unknownTokenShare, .digitShare, .uppercaseShare,
+    .nonPrintableShare, .script, .language,
+  ]
+
   /// The name in files and metrics.
   public var name: String {
     switch self {

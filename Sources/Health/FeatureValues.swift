@@ -46,8 +46,9 @@ private struct TextScan {
   private var isInWord = false
   private var word = WordHash()
   private var previous: UInt32 = 0
-  private var scripts = [Int](repeating: 0, count: Script.allCases.count)
-  private var languages = [Int](repeating: 0, count: Language.allCases.count)
+  // Vectors, because an array would be memory for each text. There are 12 scripts and 19 languages.
+  private var scripts = SIMD16<Int32>.zero
+  private var languages = SIMD32<Int32>.zero
 
   mutating func add(_ scalar: Unicode.Scalar) {
     characters += 1
@@ -129,8 +130,10 @@ private struct TextScan {
     guard isInWord else { return }
     isInWord = false
     fingerprint.add(word: word.value)
-    if let bits = Language.commonWords[word.value] {
-      for index in languages.indices where bits >> UInt32(index) & 1 == 1 { languages[index] += 1 }
+    var bits = Language.commonWords[word.value]
+    while bits != 0 {
+      languages[bits.trailingZeroBitCount] += 1
+      bits &= bits - 1
     }
     word = WordHash()
   }
@@ -138,13 +141,15 @@ private struct TextScan {
   /// The script of at least four letters in five; Han counts with kana as Japanese writes both.
   var script: Script {
     guard letters > 0 else { return .none }
-    if scripts[Script.latin.rawValue] == letters { return .latin }
+    if Int(scripts[Script.latin.rawValue]) == letters { return .latin }
     var counts = scripts
     if counts[Script.kana.rawValue] > 0 {
       counts[Script.kana.rawValue] += counts[Script.han.rawValue]
     }
-    for script in Script.allCases.reversed() where counts[script.rawValue] * 5 >= letters * 4 {
-      if script == .han, counts[Script.kana.rawValue] * 5 >= letters * 4 { continue }
+    // In 64 bits, because a text may have hundreds of millions of letters.
+    func isMost(_ script: Script) -> Bool { Int(counts[script.rawValue]) * 5 >= letters * 4 }
+    for script in Script.allCases.reversed() where isMost(script) {
+      if script == .han, isMost(.kana) { continue }
       return script
     }
     return .mixed
@@ -154,7 +159,7 @@ private struct TextScan {
   func language(_ script: Script) -> Language {
     if let language = Language.of(script) { return language }
     var best = 0
-    for index in languages.indices where languages[index] > languages[best] { best = index }
+    for index in Language.allCases.indices where languages[index] > languages[best] { best = index }
     return languages[best] > 0 ? Language(rawValue: best) ?? .unknown : .unknown
   }
 }

@@ -26,11 +26,11 @@ public enum Language: Int, CaseIterable, Sendable {
   }
 
   /// Languages, as bits by raw value, of each common word's hash.
-  static let commonWords: [UInt64: UInt32] = {
-    var table: [UInt64: UInt32] = [:]
+  static let commonWords: WordTable = {
+    var table = WordTable()
     for (language, words) in words {
       for word in words.split(separator: " ") {
-        table[WordHash.of(word), default: 0] |= 1 << UInt32(language.rawValue)
+        table.add(1 << UInt32(language.rawValue), to: WordHash.of(word))
       }
     }
     return table
@@ -96,5 +96,28 @@ struct WordHash {
     var hash = WordHash()
     for scalar in word.unicodeScalars { hash.add(scalar.value) }
     return hash.value
+  }
+}
+
+/// Bits by word hash, in an open table: it is asked for each word of each text, and the hash is one already.
+struct WordTable: Sendable {
+  private static let capacity = 2048
+  private var keys = [UInt64](repeating: 0, count: capacity)
+  private var bits = [UInt32](repeating: 0, count: capacity)
+
+  private func place(_ hash: UInt64) -> Int {
+    var place = Int(truncatingIfNeeded: (hash &* 0x9E37_79B9_7F4A_7C15) >> 53)
+    while bits[place] != 0, keys[place] != hash { place = (place + 1) & (Self.capacity - 1) }
+    return place
+  }
+
+  /// The bits of a word; 0 where it has none.
+  subscript(hash: UInt64) -> UInt32 { bits[place(hash)] }
+
+  /// Adds bits to a word. There must be far fewer words than places.
+  mutating func add(_ value: UInt32, to hash: UInt64) {
+    let place = place(hash)
+    keys[place] = hash
+    bits[place] |= value
   }
 }

@@ -3,6 +3,12 @@ public enum QualityCheck: Int, CaseIterable, Sendable {
   case missing, empty, tooShort, truncated, duplicate, nearDuplicate, lengthOutlier
   case embeddingOutlier, nonPrintable, mixedScript, unexpectedLanguage, unknownTokens
 
+  /// All of them, in order. Kept, because the compiler's own list is made anew for each text.
+  public static let allCases: [QualityCheck] = [
+    .missing, .empty, .tooShort, .truncated, .duplicate, .nearDuplicate, .lengthOutlier,
+    .embeddingOutlier, .nonPrintable, .mixedScript, .unexpectedLanguage, .unknownTokens,
+  ]
+
   /// The name in files, metrics and options.
   public var name: String {
     switch self {

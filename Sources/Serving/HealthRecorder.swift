@@ -7,6 +7,7 @@ struct HealthRecorder: ServingRecorder {
   let counters: any ServingRecorder
   let health: HealthCounters.Recorder
   let versions: VersionCounters.Recorder
+  let latencies: LatencyCounters.Recorder
   /// Where events go; nil with `--monitor none`.
   var events: EventSender?
   /// Whether events carry the text (`--keep-text`).
@@ -14,7 +15,16 @@ struct HealthRecorder: ServingRecorder {
 
   func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int) {
     counters.record(route: route, status: status, nanoseconds: nanoseconds, byteCount: byteCount)
+    latencies.record(LatencyCounters.Route(route), nanoseconds: nanoseconds)
   }
+
+  func record(queue: Int64, tokenise: Int64, forward: Int64) {
+    latencies.record(.queue, nanoseconds: queue)
+    latencies.record(.tokenise, nanoseconds: tokenise)
+    latencies.record(.forward, nanoseconds: forward)
+  }
+
+  func record(write nanoseconds: Int64) { latencies.record(.write, nanoseconds: nanoseconds) }
 
   func record(prediction: PredictionEvent) {
     counters.record(prediction: prediction)

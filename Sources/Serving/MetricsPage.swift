@@ -7,6 +7,7 @@ import Prefork
 struct MetricsPage: Sendable {
   let scoreboard: Scoreboard
   let counters: PoolCounters
+  let latencies: LatencyCounters
   let labels: [String]
   let health: HealthMonitor
   let versions: VersionMetrics
@@ -60,6 +61,7 @@ struct MetricsPage: Sendable {
         ("{outcome=\"done\"}", "\(scoreboard.reloads)"),
         ("{outcome=\"refused\"}", "\(scoreboard.failedReloads)"),
       ])
+    text += latencies.metrics
     text += versions.text
     text += health.metrics
     return text
@@ -80,6 +82,7 @@ struct MetricsPage: Sendable {
     for (label, count) in zip(labels, counters.classes(labels.count)) {
       classes[label] = JSONValue(Int(count))
     }
+    let (routes, stages) = latencies.json
     func counts(_ values: [UInt64]) -> JSONValue { .array(values.map { JSONValue(Int($0)) }) }
     return [
       "predictions": JSONValue(Int(counters.predictions)), "classes": .object(classes),
@@ -91,6 +94,7 @@ struct MetricsPage: Sendable {
         "p50": milliseconds(0.5), "p90": milliseconds(0.9), "p99": milliseconds(0.99),
         "p99.9": milliseconds(0.999),
       ],
+      "routes": routes, "stages": stages,
       "workers": .array(
         scoreboard.liveSlots.map { slot in
           [

@@ -60,6 +60,9 @@ public final class PredictionServer: @unchecked Sendable {
       recorder.record(
         route: path.flatMap { routes.contains($0) ? $0 : nil }, status: exchange.status.code,
         nanoseconds: exchange.duration, byteCount: exchange.byteCount)
+      if exchange.response.readyAt > 0, let request = exchange.request {
+        recorder.record(write: request.arrival + exchange.duration - exchange.response.readyAt)
+      }
     }
     compute.batchingAnswers = { [server] in server.batchingAnswers($0) }
     server.gatheringTime = { [compute] in compute.gatheringTime }

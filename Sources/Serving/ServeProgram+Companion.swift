@@ -33,7 +33,8 @@ extension ServeProgram {
       counters: counters.health, labels: labels, reference: service.reference,
       log: Logger(label: "martlet.health"))
     let page = MetricsPage(
-      scoreboard: scoreboard, counters: counters.pool, labels: labels, health: monitor,
+      scoreboard: scoreboard, counters: counters.pool, latencies: counters.latencies,
+      labels: labels, health: monitor,
       versions: VersionMetrics(counters: counters.versions, registry: service.registry))
     let companion = HealthCompanion(
       page: page, labels: labels, others: service.otherClassifiers, reference: service.reference,
@@ -48,6 +49,8 @@ extension ServeProgram {
       Logger(label: "martlet.health").error("\(error.localizedDescription)")
       return 71
     }
+    // Statistics may wait, predictions may not. Where it is not permitted, all goes on as before.
+    _ = nice(5)
     companion.start()
     server.start()
     return live(context, nil) { done in

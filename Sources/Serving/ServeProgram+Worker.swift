@@ -50,6 +50,7 @@ extension ServeProgram {
       counters: counters.pool.recorder(slot),
       health: counters.health.recorder(slot: slot.index),
       versions: counters.versions.recorder(slot: slot.index),
+      latencies: counters.latencies.recorder(slot.index),
       events: monitoring.isOn ? sender : nil, keepsText: monitoring.health.keepsText)
     hooks.recorder = recorder
     let desk = FeedbackDesk(

@@ -13,6 +13,7 @@ public final class ServeProgram: PoolProgram {
     let pool: PoolCounters
     let versions: VersionCounters
     let health: HealthCounters
+    let latencies: LatencyCounters
     let rateLimiter: RateLimiter
 
     /// Carves the counters of `slots` workers.
@@ -21,13 +22,15 @@ public final class ServeProgram: PoolProgram {
       pool = try PoolCounters(in: memory, slots: slots)
       versions = try VersionCounters(in: memory, slots: slots)
       health = try HealthCounters(in: memory, slots: slots)
+      latencies = try LatencyCounters(in: memory, slots: slots)
       rateLimiter = try RateLimiter(in: memory)
     }
 
     /// The bytes taken for `slots` workers.
     public static func byteCount(slots: Int) -> Int {
       PoolCounters.byteCount(slots: slots) + VersionCounters.byteCount(slots: slots)
-        + HealthCounters.byteCount(slots: slots) + RateLimiter.byteCount
+        + HealthCounters.byteCount(slots: slots) + LatencyCounters.byteCount(slots: slots)
+        + RateLimiter.byteCount
     }
   }
 

@@ -12,6 +12,8 @@ public enum ServingError: Error, Sendable, Equatable, LocalizedError {
   case badOption(name: String, value: String, mend: String)
   /// A format of the access log has an atom that there is not.
   case badLogFormat(String, at: String)
+  /// The admin listener does not answer, or not with what was asked for.
+  case noReport(address: String, reason: String)
 
   /// What is wrong, and where.
   public var errorDescription: String? {
@@ -22,6 +24,8 @@ public enum ServingError: Error, Sendable, Equatable, LocalizedError {
       "The model '\(text)' cannot be served: \(reason). \(mend)"
     case .badTokens(let path, let line, let reason):
       "The token file \(path)\(line.map { ", line \($0)," } ?? "") cannot be used: \(reason)."
+    case .noReport(let address, let reason):
+      "\(address) gives no report: \(reason). Name the admin listener of a running `martlet serve` with --url or --socket."
     case .badOption(let name, let value, let mend): "\(name) \(value): \(mend)"
     case .badLogFormat(let format, let place):
       "--access-logformat '\(format)' is not understood at '\(place)': use logfmt, json, combined, or atoms as in "
@@ -32,7 +36,7 @@ public enum ServingError: Error, Sendable, Equatable, LocalizedError {
   /// How to mend it.
   public var recoverySuggestion: String? {
     switch self {
-    case .badLogFormat: nil
+    case .badLogFormat, .noReport: nil
     case .cannotOpenLog: "Give the daemon's user the right to write there, or name another file."
     case .badModel(_, _, let mend), .badOption(_, _, let mend): mend
     case .badTokens:

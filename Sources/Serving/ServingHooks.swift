@@ -39,6 +39,10 @@ public protocol ServingRecorder: Sendable {
   func record(prediction: PredictionEvent)
   /// Something happened at a version. Called on the compute queue, and for shadows on their thread.
   func record(version: ServedVersion, outcome: VersionOutcome)
+  /// The parts of one request's time: until its batch began, tokens, and the model, in nanoseconds. Called on the compute queue.
+  func record(queue: Int64, tokenise: Int64, forward: Int64)
+  /// Nanoseconds from an answer's making on the compute queue until it was written. Called on the I/O queue.
+  func record(write nanoseconds: Int64)
   /// Texts that wait for the compute queue now.
   func record(queueDepth: Int)
 }
@@ -46,6 +50,10 @@ public protocol ServingRecorder: Sendable {
 extension ServingRecorder {
   /// Versions are not counted, unless a recorder says otherwise.
   public func record(version: ServedVersion, outcome: VersionOutcome) {}
+  /// Parts are not counted, unless a recorder says otherwise.
+  public func record(queue: Int64, tokenise: Int64, forward: Int64) {}
+  /// Parts are not counted, unless a recorder says otherwise.
+  public func record(write nanoseconds: Int64) {}
 }
 
 /// What a worker tells its surroundings, and asks of them.

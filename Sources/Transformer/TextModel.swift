@@ -28,6 +28,8 @@ public final class TextModel {
     }
   }
   private var sketch: EmbeddingSketch?
+  /// Nanoseconds that the latest `predict` took to cut its texts into tokens.
+  public private(set) var tokenizationNanoseconds: Int64 = 0
   private let weights: Encoder.Weights
   private let kernels: Kernels
   private let head: Head
@@ -187,7 +189,11 @@ public final class TextModel {
 
   /// Predicts for `inputs` in one batch. The answer for an input has the same bits in any batch.
   public func predict(_ inputs: [TextInput]) -> [Prediction] {
-    predict(encoded: inputs.map(encode))
+    let start = ContinuousClock.now
+    let encodings = inputs.map(encode)
+    let (seconds, attoseconds) = (ContinuousClock.now - start).components
+    tokenizationNanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    return predict(encoded: encodings)
   }
 
   /// Predicts for inputs that are tokenised already.

@@ -19,7 +19,7 @@ struct Martlet: ParsableCommand {
     subcommands: [
       Serve.self, Train.self, Schedule.self, LRFind.self, Tune.self, Study.self, Eval.self,
       Predict.self, Embed.self, Tokenize.self, Inspect.self, Quantize.self,
-      Profile.self,
+      Profile.self, Report.self,
       Store.self, Bench.self, Manual.self, Doctor.self,
     ])
 

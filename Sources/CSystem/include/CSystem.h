@@ -81,4 +81,7 @@ char *const *martlet_environment(void);
 /// before it. Returns its process, or -1 with errno.
 pid_t martlet_spawn_shell(const char *command, const char *variables, size_t size, int output);
 
+/// Connects to a Unix-domain stream socket. Returns its descriptor, or -1 with errno.
+int martlet_connect_unix(const char *path);
+
 #endif

@@ -122,7 +122,9 @@ public enum HealthEvent: Sendable, Equatable {
     LittleEndian.append(record.requestHash, to: &bytes)
     LittleEndian.append(record.latency, to: &bytes)
     LittleEndian.append(record.fingerprint.exact, to: &bytes)
-    for minimum in record.fingerprint.minima { LittleEndian.append(minimum, to: &bytes) }
+    for index in 0..<TextFingerprint.minimumCount {
+      LittleEndian.append(record.fingerprint.minima[index], to: &bytes)
+    }
     LittleEndian.append(record.model, to: &bytes)
     for count in [record.features.count, probabilities.count, record.embedding.count, id.count] {
       LittleEndian.append(UInt16(clamping: count), to: &bytes)

@@ -6,7 +6,7 @@ public struct TextFingerprint: Sendable, Equatable {
   /// The hash of all words in order, letters' case ignored; 0 for a text without words.
   public var exact: UInt64 = 0
   /// The least value of each of four orders of the words' hashes.
-  public var minima: [UInt32] = [.max, .max, .max, .max]
+  public var minima = SIMD4<UInt32>(repeating: .max)
 
   /// Of a text without words.
   public init() {}
@@ -17,14 +17,10 @@ public struct TextFingerprint: Sendable, Equatable {
     exact = (exact &* 31) ^ RequestHash.mixed(word &+ 1)
     let mixed = RequestHash.mixed(word)
     let again = RequestHash.mixed(mixed ^ 0x9E37_79B9_7F4A_7C15)
-    let orders = (
+    let orders = SIMD4(
       UInt32(truncatingIfNeeded: mixed), UInt32(truncatingIfNeeded: mixed >> 32),
-      UInt32(truncatingIfNeeded: again), UInt32(truncatingIfNeeded: again >> 32)
-    )
-    if orders.0 < minima[0] { minima[0] = orders.0 }
-    if orders.1 < minima[1] { minima[1] = orders.1 }
-    if orders.2 < minima[2] { minima[2] = orders.2 }
-    if orders.3 < minima[3] { minima[3] = orders.3 }
+      UInt32(truncatingIfNeeded: again), UInt32(truncatingIfNeeded: again >> 32))
+    minima = pointwiseMin(minima, orders)
   }
 }
 
@@ -53,8 +49,8 @@ public struct RecentTexts: Sendable {
     guard fingerprint.exact != 0 else { return .new }
     let near = (0..<TextFingerprint.minimumCount).map { left -> UInt64 in
       var hash = UInt64(left) &+ 1
-      for (index, minimum) in fingerprint.minima.enumerated() where index != left {
-        hash = RequestHash.mixed(hash ^ UInt64(minimum) << 16)
+      for index in 0..<TextFingerprint.minimumCount where index != left {
+        hash = RequestHash.mixed(hash ^ UInt64(fingerprint.minima[index]) << 16)
       }
       return hash
     }

@@ -17,7 +17,9 @@ public struct ProcessReading: Sendable, Equatable {
   public var switches: (voluntary: Int, forced: Int) = (0, 0)
 
   /// Reads `/proc/PID`; nil for a process that is not there.
-  public init?(_ processIdentifier: Int32, root: String = "/proc") {
+  /// - Parameter measuresSharing: whether `proportionalBytes` is read, for which the kernel holds up the process while it
+  ///   walks its pages.
+  public init?(_ processIdentifier: Int32, measuresSharing: Bool = true, root: String = "/proc") {
     let folder = "\(root)/\(processIdentifier)"
     guard let stat = try? String(contentsOfFile: folder + "/stat", encoding: .utf8),
       let end = stat.lastIndex(of: ")")
@@ -32,7 +34,9 @@ public struct ProcessReading: Sendable, Equatable {
     self.threads = threads
     descriptors =
       ((try? FileManager.default.contentsOfDirectory(atPath: folder + "/fd")) ?? []).count
-    proportionalBytes = Self.number("Pss:", folder + "/smaps_rollup").map { $0 * 1024 } ?? 0
+    if measuresSharing {
+      proportionalBytes = Self.number("Pss:", folder + "/smaps_rollup").map { $0 * 1024 } ?? 0
+    }
     let status = folder + "/status"
     switches = (
       Int(Self.number("voluntary_ctxt_switches:", status) ?? 0),

@@ -226,6 +226,7 @@ final class ComputeQueue: @unchecked Sendable {
       return
     }
     let now = Clock.now
+    let tokenise = version.predictor.tokenizationNanoseconds
     version.serviceTime.record(
       nanoseconds: now - start, tokens: jobs.reduce(0) { $0 + $1.tokenEstimate })
     batchingAnswers {
@@ -235,6 +236,9 @@ final class ComputeQueue: @unchecked Sendable {
         let own = jobs.count == 1 ? results : Array(results[first..<end])
         // First, so that feedback sent on the answer's heels finds its prediction.
         record(job, own, now)
+        hooks.recorder?.record(
+          queue: start - job.call.request.arrival, tokenise: tokenise,
+          forward: now - start - tokenise)
         answer(job, own)
         if let target = job.shadow { shadow?.offer(job.inputs, answered: own, to: target) }
         first = end
@@ -246,6 +250,7 @@ final class ComputeQueue: @unchecked Sendable {
     do throws(Problem) {
       var response = try job.answer(results)
       response.fields.append(("X-Model-Version", job.version.fullName))
+      response.readyAt = Clock.now
       job.call.respond(response)
     } catch {
       job.call.refuse(error)

@@ -14,6 +14,8 @@ public protocol Predictor: AnyObject {
   var embeddingDimension: Int { get }
   /// What a regression's scores have gone through.
   var scoreActivation: ScoreActivation { get }
+  /// Nanoseconds that the latest `predict` took to cut its texts into tokens.
+  var tokenizationNanoseconds: Int64 { get }
   /// One prediction for each input, in order.
   func predict(_ inputs: [TextInput]) throws -> [Prediction]
 }
@@ -23,6 +25,8 @@ extension Predictor {
   public var embeddingDimension: Int { 0 }
   /// None, unless a model says otherwise.
   public var scoreActivation: ScoreActivation { .identity }
+  /// None, unless a model says otherwise.
+  public var tokenizationNanoseconds: Int64 { 0 }
 }
 
 extension TextModel: Predictor {

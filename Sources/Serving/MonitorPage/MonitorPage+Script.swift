@@ -91,6 +91,9 @@ extension MonitorPage {
       const pool = d.pool, s = d.series, l = pool.latency_ms;
       figures('traffic', [['Texts', pool.predictions, String(pool.predictions), 'predictions'], ['p50', l.p50, number(l.p50) + ' ms'], ['p90', l.p90, number(l.p90) + ' ms'],
         ['p99', l.p99, number(l.p99) + ' ms'], ['p99.9', l['p99.9'], number(l['p99.9']) + ' ms'], ['Budget burn, 1 h', d.burn.hour, number(d.burn.hour) + ' ×'], ['Budget burn, 5 min', d.burn.five_minutes, number(d.burn.five_minutes) + ' ×']]);
+      const times = (kind, all) => Object.entries(all || {}).map(([name, t]) => [kind + name, { value: t.count, text: String(t.count) },
+        ...['p50', 'p90', 'p99', 'p99.9'].map(q => ({ value: t[q], text: number(t[q]) + ' ms' }))]);
+      table('latencies', ['Route or stage', 'Requests', 'p50', 'p90', 'p99', 'p99.9'], times('', pool.routes).concat(times('stage: ', pool.stages)), 'No request yet.');
       at('traffic-charts').replaceChildren(lines('Texts a second', s.time, [{ name: 'texts/s', values: s.texts }], number),
         lines('Latency in ms', s.time, [{ name: 'p50', values: s.p50_ms }, { name: 'p99', values: s.p99_ms }], number));
       const mmd = d.drift.maximum_mean_discrepancy, domain = d.drift.domain_classifier;

@@ -1,3 +1,4 @@
+import Foundation
 import HTTP
 
 /// `/monitor`: one page that draws `/monitor.json`, without anything from elsewhere.
@@ -25,9 +26,8 @@ enum MonitorPage {
   /// The page.
   /// - Parameter data: the JSON to draw once; `null` for a page that asks for it again and again.
   static func page(nonce: String, data: String) -> String {
-    // `</script>` inside a text of the data must not end the script.
-    let safe = data.split(separator: "</", omittingEmptySubsequences: false).joined(
-      separator: "<\\/")
+    // `</script>` or `<!--` inside a text of the data must not be markup; in JSON, `<` stands in texts alone.
+    let safe = data.replacingOccurrences(of: "<", with: "\\u003c")
     return """
       <!doctype html>
       <html lang="en">
@@ -48,7 +48,7 @@ enum MonitorPage {
       </header>
       <main id="main" tabindex="-1">
       <section aria-labelledby="h-evidence"><h2 id="h-evidence">Why</h2><ul id="evidence"></ul><p id="retraining" role="status"></p></section>
-      <section aria-labelledby="h-traffic"><h2 id="h-traffic">Traffic and latency</h2><dl id="traffic"></dl><div class="charts" id="traffic-charts"></div></section>
+      <section aria-labelledby="h-traffic"><h2 id="h-traffic">Traffic and latency</h2><dl id="traffic"></dl><div id="latencies"></div><div class="charts" id="traffic-charts"></div></section>
       <section aria-labelledby="h-drift"><h2 id="h-drift">Drift: reference against now</h2><dl id="drift"></dl><div class="charts" id="features"></div></section>
       <section aria-labelledby="h-quality"><h2 id="h-quality">Data quality</h2><div id="quality"></div></section>
       <section aria-labelledby="h-predictions"><h2 id="h-predictions">Predictions</h2><div class="charts" id="predictions"></div></section>

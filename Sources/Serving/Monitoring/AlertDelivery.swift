@@ -1,8 +1,10 @@
 import Dispatch
 import Foundation
+import HTTP
 import Health
 import JSON
 import Logging
+import Synchronization
 
 #if canImport(FoundationNetworking)
   import FoundationNetworking
@@ -13,34 +15,72 @@ import Logging
 /// What waits is bounded; past it the oldest is given up, because the newest says how things are.
 final class AlertDelivery: Sendable {
   private let url: URL
+  private let secret: [UInt8]?
   private let log: Logger
-  private let queue: DispatchQueue
-  private static let pauses = [1.0, 2, 4, 8, 16, 32]
+  private let pauses: [Double]
+  private let queue = DispatchQueue(label: "martlet.alerts")
+  private let waiting = Mutex<[[UInt8]]>([])
+  /// Bodies that wait at most.
+  static let limit = 64
 
-  init?(_ text: String, log: Logger) {
+  /// - Parameters:
+  ///   - secret: what bodies are signed with; nil for no signature.
+  ///   - pauses: seconds behind each failure; one try for each.
+  init?(
+    _ text: String, secret: [UInt8]? = nil, pauses: [Double] = [1, 2, 4, 8, 16, 32], log: Logger
+  ) {
     guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host != nil
     else { return nil }
-    self.url = url
-    self.log = log
-    queue = DispatchQueue(label: "martlet.alerts")
+    (self.url, self.secret, self.pauses, self.log) = (url, secret, pauses, log)
   }
 
   func post(_ body: [UInt8]) {
-    queue.async { [self] in
-      for pause in Self.pauses {
-        if attempt(body) { return }
-        Thread.sleep(forTimeInterval: pause)
-      }
-      log.error(
-        "an alert could not be delivered to \(url.host ?? ""): the address does not answer with success"
-      )
+    let isLost = waiting.withLock { waiting -> Bool in
+      waiting.append(body)
+      if waiting.count <= Self.limit { return false }
+      waiting.removeFirst()
+      return true
     }
+    if isLost {
+      log.error("an alert for \(url.host ?? "") was given up: \(Self.limit) newer ones wait")
+    }
+    queue.async { [self] in deliver() }
+  }
+
+  /// Posts the oldest that waits. Called once for each that came; for those that were given up there is nothing to do.
+  private func deliver() {
+    let next = waiting.withLock { waiting -> [UInt8]? in
+      waiting.isEmpty ? nil : waiting.removeFirst()
+    }
+    guard let body = next else { return }
+    for pause in pauses {
+      if attempt(body) { return }
+      Thread.sleep(forTimeInterval: pause)
+    }
+    log.error(
+      "an alert could not be delivered to \(url.host ?? ""): the address does not answer with success"
+    )
+  }
+
+  /// `sha256=` and the HMAC of the time, a full stop, and the body. The time is signed as well, so that a receiver can refuse
+  /// what somebody sends again.
+  static func signature(_ secret: [UInt8], timestamp: Int, body: [UInt8]) -> String {
+    let code = MessageAuthentication.sha256(
+      key: secret, message: Array("\(timestamp).".utf8) + body)
+    return "sha256=" + code.map { String(format: "%02x", $0) }.joined()
   }
 
   private func attempt(_ body: [UInt8]) -> Bool {
     var request = URLRequest(url: url, timeoutInterval: 10)
     request.httpMethod = "POST"
     request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+    if let secret {
+      let now = Int(Date().timeIntervalSince1970)
+      request.setValue("\(now)", forHTTPHeaderField: "X-Martlet-Timestamp")
+      request.setValue(
+        Self.signature(secret, timestamp: now, body: body),
+        forHTTPHeaderField: "X-Martlet-Signature")
+    }
     request.httpBody = Data(body)
     let outcome = Outcome()
     let done = DispatchSemaphore(value: 0)
@@ -64,8 +104,8 @@ final class AlertDelivery: Sendable {
 struct WebhookNotifier: AlertNotifier {
   private let delivery: AlertDelivery?
 
-  init(url: String, log: Logger) {
-    delivery = AlertDelivery(url, log: log)
+  init(url: String, secret: [UInt8]?, log: Logger) {
+    delivery = AlertDelivery(url, secret: secret, log: log)
     if delivery == nil {
       log.error("--alert-webhook is not an http or https address: alerts go to the log alone")
     }

@@ -7,7 +7,7 @@ import Logging
 
 /// The health process: drains the workers' events, looks once a second, and shows what it knows.
 final class HealthCompanion: @unchecked Sendable {
-  // The source and the timer are touched by `start` and `finish` alone, the buffer on `queue`.
+  // The source and the timer are touched by `start` and `finish` alone, the others on `queue`.
   private let page: MetricsPage
   private let engine: HealthEngine
   private let channel: EventChannel?
@@ -22,6 +22,8 @@ final class HealthCompanion: @unchecked Sendable {
   private var source: (any DispatchSourceRead)?
   private var timer: (any DispatchSourceTimer)?
   private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+  private var looks = 0
+  private var memory = 0.0
 
   init(
     page: MetricsPage, labels: [String], others: [(name: String, labels: [String])],
@@ -38,7 +40,9 @@ final class HealthCompanion: @unchecked Sendable {
         options: $0, variables: retrainVariables, log: Logger(label: "martlet.retrain"))
     }
     var notifiers: [any AlertNotifier] = []
-    if let url = settings.webhook { notifiers.append(WebhookNotifier(url: url, log: log)) }
+    if let url = settings.webhook {
+      notifiers.append(WebhookNotifier(url: url, secret: settings.webhookSecret, log: log))
+    }
     if let url = settings.alertmanager {
       notifiers.append(AlertmanagerNotifier(url: url, log: log))
     }
@@ -150,9 +154,15 @@ final class HealthCompanion: @unchecked Sendable {
     reading.time = Self.now
     reading.statuses = page.counters.statusClasses.dropFirst().map { Double($0) }
     reading.dropped = page.eventCounts.dropped
-    let processes = page.scoreboard.liveSlots.compactMap { ProcessReading($0.processIdentifier) }
+    // Memory changes slowly, and reading it holds up the workers.
+    let measuresMemory = looks % 15 == 0
+    looks += 1
+    let processes = page.scoreboard.liveSlots.compactMap {
+      ProcessReading($0.processIdentifier, measuresSharing: measuresMemory)
+    }
     reading.processorSeconds = processes.reduce(0) { $0 + $1.processorSeconds }
-    reading.memory = processes.reduce(0) { $0 + $1.proportionalBytes }
+    if measuresMemory { memory = processes.reduce(0) { $0 + $1.proportionalBytes } }
+    reading.memory = memory
     reading.ready = page.scoreboard.readyCount
     reading.wanted = page.scoreboard.workersWanted
     return reading

@@ -10,6 +10,8 @@ public struct MonitoringSettings: Sendable {
   public var makeHistory: (@Sendable () -> (any HistoryWriter)?)?
   /// Where alerts go besides the log: a URL that takes JSON.
   public var webhook: String?
+  /// What the webhook's bodies are signed with; nil for no signature.
+  public var webhookSecret: [UInt8]?
   /// The address of an Alertmanager.
   public var alertmanager: String?
   /// What runs when the verdict is to retrain; nil for nothing.

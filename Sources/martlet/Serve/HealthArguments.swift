@@ -19,6 +19,13 @@ struct HealthArguments: ParsableArguments {
     100.0
   @Option(help: "Share of requests that should be.") var latencyTarget = 0.99
   @Option(help: "Address that each alert is posted to as JSON.") var alertWebhook: String?
+  @Option(
+    help: ArgumentHelp(
+      "File with the secret that --alert-webhook's bodies are signed with.",
+      discussion:
+        "X-Martlet-Signature is then sha256= and the HMAC-SHA256, in hexadecimal, of X-Martlet-Timestamp, a full stop, and the body. Example: --alert-webhook https://hooks.example.org/martlet --alert-webhook-secret-file /etc/martlet/webhook-secret",
+      valueName: "file"))
+  var alertWebhookSecretFile: String?
   @Option(help: "Alertmanager that alerts are sent to, such as http://127.0.0.1:9093.")
   var alertmanager: String?
   @Flag(
@@ -83,7 +90,7 @@ struct HealthArguments: ParsableArguments {
     return { [options] in (try? HistoryStore.named(name, options: options)) ?? nil }
   }
 
-  var settings: MonitoringSettings {
+  func settings() throws -> MonitoringSettings {
     var settings = MonitoringSettings()
     settings.isOn = monitor != "none"
     settings.health.detector.level = driftLevel
@@ -93,6 +100,12 @@ struct HealthArguments: ParsableArguments {
     for (name, rate) in limits { settings.health.qualityLimits[name] = rate }
     (settings.webhook, settings.alertmanager) = (alertWebhook, alertmanager)
     settings.makeHistory = makeHistory
+    settings.webhookSecret = try alertWebhookSecretFile.map { path in
+      let text = try String(contentsOfFile: path, encoding: .utf8)
+        .trimmingCharacters(in: .whitespacesAndNewlines)
+      if text.isEmpty { throw ValidationError("\(path): holds no secret") }
+      return Array(text.utf8)
+    }
     settings.health.keepsText = keepText
     if let onRetrain {
       var options = RetrainHook.Options(

@@ -99,7 +99,7 @@ struct Serve: ParsableCommand {
     connections.apply(to: &settings.options.http)
     try proxies.apply(to: &settings.options.http)
     settings.adminToken = try admin.token()
-    settings.monitoring = health.settings
+    settings.monitoring = try health.settings()
     try logs.apply(to: &settings)
     return settings
   }

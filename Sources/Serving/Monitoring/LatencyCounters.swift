@@ -1,0 +1,148 @@
+import HTTP
+import JSON
+import Prefork
+
+/// How long requests take by route, and the parts of it, in shared memory: a histogram of each for each worker slot.
+public struct LatencyCounters: Sendable {
+  /// The parts of a prediction's time.
+  public enum Stage: Int, CaseIterable, Sendable {
+    /// From the request's first byte until its batch begins.
+    case queue
+    /// Cutting the batch's texts into tokens.
+    case tokenise
+    /// The rest of the batch: the model itself.
+    case forward
+    /// From the answer's making until it has been written to its connection.
+    case write
+
+    var name: String { String(describing: self) }
+  }
+
+  /// Routes told apart, by protocol; what is of a single model is with its protocol.
+  public enum Route: Int, CaseIterable, Sendable {
+    case predict, openInference, tensorFlow, openAI, textEmbeddings, feedback, other
+
+    var name: String {
+      switch self {
+      case .predict: "/predict"
+      case .openInference: "/v2"
+      case .tensorFlow: "/v1/models"
+      case .openAI: "/v1/embeddings"
+      case .textEmbeddings: "/embed"
+      case .feedback: "/feedback"
+      case .other: "other"
+      }
+    }
+
+    /// The route of a path that is served; nil for one that is not.
+    init(_ path: String?) {
+      guard let path else {
+        self = .other
+        return
+      }
+      switch path {
+      case "/predict": self = .predict
+      case "/feedback": self = .feedback
+      case "/v1/embeddings": self = .openAI
+      case "/embed", "/rerank": self = .textEmbeddings
+      default:
+        self =
+          path.hasPrefix("/v2")
+          ? .openInference
+          : path.hasPrefix("/v1/models")
+            ? .tensorFlow
+            : path.hasSuffix("/predict") ? .predict : .other
+      }
+    }
+  }
+
+  /// Quantiles that are shown.
+  static let quantiles = [0.5, 0.9, 0.99, 0.999]
+  private static let count = Stage.allCases.count + Route.allCases.count
+  private let tables: [SharedHistogramTable]
+
+  /// Carves the histograms of `slots` workers.
+  /// - Throws: `PreforkError`.
+  public init(in memory: SharedMemory, slots: Int) throws(PreforkError) {
+    var tables: [SharedHistogramTable] = []
+    for _ in 0..<Self.count { tables.append(try SharedHistogramTable(in: memory, slots: slots)) }
+    self.tables = tables
+  }
+
+  /// The bytes taken for `slots` workers.
+  public static func byteCount(slots: Int) -> Int {
+    count * SharedHistogramTable.byteCount(slots: slots)
+  }
+
+  /// One worker's way to count.
+  public struct Recorder: Sendable {
+    fileprivate let histograms: [SharedHistogram]
+
+    /// Counts one request's answer.
+    public func record(_ route: Route, nanoseconds: Int64) {
+      histograms[Stage.allCases.count + route.rawValue].record(
+        nanoseconds: UInt64(max(0, nanoseconds)))
+    }
+
+    /// Counts one request's part.
+    public func record(_ stage: Stage, nanoseconds: Int64) {
+      histograms[stage.rawValue].record(nanoseconds: UInt64(max(0, nanoseconds)))
+    }
+  }
+
+  /// The recorder of the worker in `slot`.
+  public func recorder(_ slot: Int) -> Recorder { Recorder(histograms: tables.map { $0[slot] }) }
+
+  private func snapshot(_ stage: Stage) -> HistogramSnapshot { tables[stage.rawValue].total() }
+  private func snapshot(_ route: Route) -> HistogramSnapshot {
+    tables[Stage.allCases.count + route.rawValue].total()
+  }
+
+  // MARK: - What is shown
+
+  /// The objects `routes` and `stages` of `/monitor.json`, in milliseconds; what was never asked for is left out.
+  var json: (routes: JSONValue, stages: JSONValue) {
+    func object(_ items: [(String, HistogramSnapshot)]) -> JSONValue {
+      var object = JSONObject()
+      for (name, snapshot) in items where snapshot.count > 0 {
+        func at(_ quantile: Double) -> JSONValue {
+          snapshot.quantile(quantile).map { JSONValue(Double($0) / 1e6) } ?? .null
+        }
+        object[name] = [
+          "count": JSONValue(Int(snapshot.count)), "p50": at(0.5), "p90": at(0.9), "p99": at(0.99),
+          "p99.9": at(0.999),
+        ]
+      }
+      return .object(object)
+    }
+    return (
+      object(Route.allCases.map { ($0.name, snapshot($0)) }),
+      object(Stage.allCases.map { ($0.name, snapshot($0)) })
+    )
+  }
+
+  /// Summaries for Prometheus, in its text format 0.0.4.
+  var metrics: String {
+    var text = ""
+    func summary(
+      _ name: String, _ help: String, _ label: String, _ items: [(String, HistogramSnapshot)]
+    ) {
+      text += "# HELP martlet_\(name) \(help)\n# TYPE martlet_\(name) summary\n"
+      for (value, snapshot) in items where snapshot.count > 0 {
+        for quantile in Self.quantiles {
+          let seconds = Double(snapshot.quantile(quantile) ?? 0) / 1e9
+          text += "martlet_\(name){\(label)=\"\(value)\",quantile=\"\(quantile)\"} \(seconds)\n"
+        }
+        text += "martlet_\(name)_sum{\(label)=\"\(value)\"} \(Double(snapshot.sum) / 1e9)\n"
+        text += "martlet_\(name)_count{\(label)=\"\(value)\"} \(snapshot.count)\n"
+      }
+    }
+    summary(
+      "route_duration_seconds", "Time from first byte to answer, by route.", "route",
+      Route.allCases.map { ($0.name, snapshot($0)) })
+    summary(
+      "stage_duration_seconds", "Parts of a prediction's time.", "stage",
+      Stage.allCases.map { ($0.name, snapshot($0)) })
+    return text
+  }
+}
