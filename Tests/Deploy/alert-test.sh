@@ -54,7 +54,7 @@ started+=($!)
   --alertmanager "http://127.0.0.1:$alertmanager" >"$folder/out" 2>"$folder/log" &
 started+=($!)
 wait_for 60 grep -q '^ready:' "$folder/out"
-url="http://$(sed -n 's/^ready: .* on \(127[0-9.:]*\).*/\1/p' "$folder/out")"
+url="http://$(sed -n 's/^ready: [^ ]* on \(127[0-9.:]*\).*/\1/p' "$folder/out")"
 
 scraped() {
   curl -sf "http://127.0.0.1:$prometheus/api/v1/query?query=martlet_workers" >"$folder/answer" && grep -q '"1"\]' "$folder/answer"
