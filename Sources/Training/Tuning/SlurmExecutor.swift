@@ -38,6 +38,11 @@ public final class SlurmExecutor: TrialExecutor {
     var array: SlurmArray
   }
 
+  /// How often a task asks whether it is in the queue.
+  private static let queueInterval = Duration.seconds(5)
+  /// How long the file of a task that has left the queue may take to be seen.
+  private static let fileDelay = Duration.seconds(10)
+
   private let folder: String
   private let options: [String]
   private let threads: Int
@@ -114,17 +119,21 @@ public final class SlurmExecutor: TrialExecutor {
 
   private func wait(for number: Int, of submission: Submission) throws -> Int32 {
     let job = "\(submission.job)_\(number)"
-    var missing = 0
+    var asked = ContinuousClock.now
+    var missing: ContinuousClock.Instant?
     while true {
-      // In the queue is asked first: between the two questions a task may write its end and leave.
-      let isQueued = isInQueue(job)
       if let code = submission.array.exitCode(of: number) { return code }
-      missing = isQueued ? 0 : missing + 1
+      let now = ContinuousClock.now
+      // The file is looked at often, and the controller, which all users share, seldom.
+      if now - asked >= Self.queueInterval {
+        asked = now
+        missing = isInQueue(job) ? nil : missing ?? now
+      }
       // A network file system may show a file some seconds late.
-      if missing > 20 {
+      if let missing, now - missing > Self.fileDelay {
         throw SlurmError.lost(job: job, log: submission.array.tasks[number].log)
       }
-      Thread.sleep(forTimeInterval: isQueued ? interval : 0.5)
+      Thread.sleep(forTimeInterval: interval)
     }
   }
 
