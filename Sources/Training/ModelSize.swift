@@ -26,18 +26,12 @@ public struct ModelSize: Sendable, Equatable {
 
   /// - Throws: `TrainingError.badOption` for the first value that makes no sense.
   public func validate() throws {
-    func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-      guard range.contains(value) else {
-        throw TrainingError.badOption(
-          name: name, value: "\(value)", allowed: "from \(range.lowerBound) to \(range.upperBound)")
-      }
-    }
-    try check("--vocabulary", vocabulary, 64...500_000)
-    try check("--width", width, 8...4096)
-    try check("--layers", layers, 1...48)
-    try check("--heads", heads, 1...64)
-    try check("--feed-forward", feedForward, 8...16384)
-    try check("--max-tokens", maximumTokens, 8...4096)
+    try TrainingError.check("--vocabulary", vocabulary, in: 64...500_000)
+    try TrainingError.check("--width", width, in: 8...4096)
+    try TrainingError.check("--layers", layers, in: 1...48)
+    try TrainingError.check("--heads", heads, in: 1...64)
+    try TrainingError.check("--feed-forward", feedForward, in: 8...16384)
+    try TrainingError.check("--max-tokens", maximumTokens, in: 8...4096)
     guard width % heads == 0 else {
       throw TrainingError.badOption(
         name: "--heads", value: "\(heads)", allowed: "a divisor of the width \(width)")

@@ -26,6 +26,18 @@ public enum TrainingError: Error, Equatable, LocalizedError {
   /// The model to start from has 8-bit layers.
   case quantizedBase(path: String)
 
+  /// Refuses a whole number outside what its option takes.
+  ///
+  /// - Throws: `badOption`.
+  public static func check(
+    _ name: String, _ value: Int, in range: ClosedRange<Int>
+  ) throws(TrainingError) {
+    guard range.contains(value) else {
+      throw .badOption(
+        name: name, value: "\(value)", allowed: "from \(range.lowerBound) to \(range.upperBound)")
+    }
+  }
+
   /// What, where and how to mend it.
   public var errorDescription: String? {
     switch self {

@@ -112,19 +112,13 @@ struct Tune: ParsableCommand {
   }
 
   private func check() throws {
-    func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-      guard range.contains(value) else {
-        throw TrainingError.badOption(
-          name: name, value: "\(value)", allowed: "from \(range.lowerBound) to \(range.upperBound)")
-      }
-    }
-    try check("--epochs", epochs, 1...10000)
-    try check("--grid-points", gridPoints, 1...1000)
-    try check("--first-rung", firstRung, 1...10000)
-    try check("--keep", keep, 2...100)
-    try check("--parallel", parallel, 1...256)
-    try check("--budget", budget, 0...10_000_000)
-    if let trials { try check("--trials", trials, 1...100_000) }
+    try TrainingError.check("--epochs", epochs, in: 1...10000)
+    try TrainingError.check("--grid-points", gridPoints, in: 1...1000)
+    try TrainingError.check("--first-rung", firstRung, in: 1...10000)
+    try TrainingError.check("--keep", keep, in: 2...100)
+    try TrainingError.check("--parallel", parallel, in: 1...256)
+    try TrainingError.check("--budget", budget, in: 0...10_000_000)
+    if let trials { try TrainingError.check("--trials", trials, in: 1...100_000) }
     // Faults of the data are better found before the first trial than by each of them.
     _ = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed)
   }

@@ -45,16 +45,10 @@ public struct PositionStudy: Sendable {
 
   /// - Throws: `TrainingError.badOption`.
   public func validate() throws {
-    func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-      guard range.contains(value) else {
-        throw TrainingError.badOption(
-          name: name, value: "\(value)", allowed: "from \(range.lowerBound) to \(range.upperBound)")
-      }
-    }
-    try check("--rows", rows, 64...1_000_000)
-    try check("--epochs", epochs, 1...1000)
-    try check("--width", width, 16...1024)
-    try check("--layers", layers, 1...12)
+    try TrainingError.check("--rows", rows, in: 64...1_000_000)
+    try TrainingError.check("--epochs", epochs, in: 1...1000)
+    try TrainingError.check("--width", width, in: 16...1024)
+    try TrainingError.check("--layers", layers, in: 1...12)
     guard width % 4 == 0 else {
       throw TrainingError.badOption(
         name: "--width", value: "\(width)", allowed: "a multiple of 4")
