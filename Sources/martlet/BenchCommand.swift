@@ -45,7 +45,7 @@ struct BenchForward: ParsableCommand {
     if interactive { return try benchmark.answerLines() }
     var batches: [[[Int32]]] = []
     if let ids {
-      batches = [try benchmark.rows(lines(of: ids))]
+      batches = [try benchmark.rows(InputLines.read(ids))]
     } else {
       let lengths = try Self.list(tokens, named: "--tokens")
       for rows in try Self.list(batch, named: "--batch") {
@@ -64,17 +64,6 @@ struct BenchForward: ParsableCommand {
       object["results"] = .array(results)
       print(JSONValue.object(object).serialized())
     }
-  }
-
-  private func lines(of path: String) throws -> [String] {
-    var lines: [String] = []
-    if path == "-" {
-      while let line = readLine() { lines.append(line) }
-    } else {
-      lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(
-        String.init)
-    }
-    return lines
   }
 
   private static func list(_ text: String, named name: String) throws -> [Int] {

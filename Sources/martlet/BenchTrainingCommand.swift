@@ -66,14 +66,7 @@ struct BenchTraining: ParsableCommand {
   }
 
   private static func read(_ path: String) throws -> [[Int]] {
-    var lines: [String] = []
-    if path == "-" {
-      while let line = readLine() { lines.append(line) }
-    } else {
-      lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(
-        String.init)
-    }
-    let batches = try lines.filter { !$0.isEmpty }.map { line in
+    let batches = try InputLines.read(path).filter { !$0.isEmpty }.map { line in
       try JSONValue(parsing: line).arrayValue?.compactMap(\.intValue).filter { $0 > 0 } ?? []
     }
     guard batches.count > 3, batches.allSatisfy({ !$0.isEmpty }) else {
