@@ -39,18 +39,11 @@ struct HealthRecorder: ServingRecorder {
     health.record(
       features, requestID: prediction.requestID, predicted: answer.labelIndex,
       confidence: Double(answer.probabilities[answer.labelIndex]))
-    var record = PredictionRecord()
-    record.time = Self.now
-    record.requestHash = FeedbackKey.of(requestID: prediction.requestID, model: nil)
-    record.requestID = prediction.requestID
-    record.latency = UInt32(clamping: prediction.duration / 1000)
+    var record = record(of: prediction, answer, model: nil)
     record.isTruncated = answer.isTruncated
-    record.predicted = answer.labelIndex
     record.features = features.values.map { Float($0) }
-    record.probabilities = answer.probabilities
     record.embedding = prediction.prediction.sketch
     record.fingerprint = features.fingerprint
-    if keepsText { record.text = prediction.text }
     events.send(.prediction(record))
   }
 
@@ -68,7 +61,16 @@ struct HealthRecorder: ServingRecorder {
   private func remember(
     _ prediction: PredictionEvent, _ answer: Classification, _ events: EventSender
   ) {
-    let model = prediction.version.description.name
+    let record = record(of: prediction, answer, model: prediction.version.description.name)
+    health.remember(key: record.requestHash, predicted: answer.labelIndex)
+    events.send(.prediction(record))
+  }
+
+  /// What feedback needs of a prediction.
+  /// - Parameter model: nil for the default model.
+  private func record(
+    of prediction: PredictionEvent, _ answer: Classification, model: String?
+  ) -> PredictionRecord {
     var record = PredictionRecord()
     record.time = Self.now
     record.requestHash = FeedbackKey.of(requestID: prediction.requestID, model: model)
@@ -78,8 +80,7 @@ struct HealthRecorder: ServingRecorder {
     record.probabilities = answer.probabilities
     record.model = FeedbackKey.tag(model: model)
     if keepsText { record.text = prediction.text }
-    health.remember(key: record.requestHash, predicted: answer.labelIndex)
-    events.send(.prediction(record))
+    return record
   }
 
   /// Takes a true label whose prediction the pool remembers: counted here, and told to the health process.
