@@ -3,7 +3,7 @@ import Testing
 
 /// The certificate of a running daemon is replaced.
 @Suite(
-  .serialized, .enabled(if: ServeProcess.isThere, "needs the built martlet and Models/sms-spam"))
+  .serialized, .enabled(if: BuiltMartlet.isThere, "needs the built martlet and Models/sms-spam"))
 struct CertificateTests {
   private let folder = NSTemporaryDirectory() + "martlet-certificate-\(UUID().uuidString)"
 
@@ -33,7 +33,7 @@ struct CertificateTests {
 
     func send(_ text: String) { input.fileHandleForWriting.write(Data(text.utf8)) }
 
-    func hears(_ text: String) -> Bool { ServeProcess.wait { output.contains(text) } }
+    func hears(_ text: String) -> Bool { BuiltMartlet.wait { output.contains(text) } }
   }
 
   private func makeCertificate(_ name: String) throws {
@@ -91,7 +91,7 @@ struct CertificateTests {
     try "no certificate".write(
       toFile: "\(folder)/certificate.pem", atomically: true, encoding: .utf8)
     daemon.signal(SIGHUP)
-    #expect(ServeProcess.wait { daemon.output.contains("reload refused") }, "\(daemon.output)")
+    #expect(BuiltMartlet.wait { daemon.output.contains("reload refused") }, "\(daemon.output)")
     #expect(daemon.output.contains("certificate.pem"))
     #expect(try isShown("two", daemon))
     #expect(daemon.stop() == 0)

@@ -4,7 +4,7 @@ import Testing
 
 /// A worker that runs out of descriptors.
 @Suite(
-  .serialized, .enabled(if: ServeProcess.isThere, "needs the built martlet and Models/sms-spam"))
+  .serialized, .enabled(if: BuiltMartlet.isThere, "needs the built martlet and Models/sms-spam"))
 struct DescriptorTests {
   private static let request =
     "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 31\r\n\r\n"
@@ -18,7 +18,7 @@ struct DescriptorTests {
     var clients = (0..<limit + 20).map { _ in LoopbackClient(port: daemon.port) }
     for client in clients { client.send(Self.request) }
     #expect(
-      ServeProcess.wait {
+      BuiltMartlet.wait {
         let path = "/proc/\(worker)/fd"
         return (try? FileManager.default.contentsOfDirectory(atPath: path).count) ?? 0 >= limit
       })

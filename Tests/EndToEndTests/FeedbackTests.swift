@@ -3,26 +3,15 @@ import JSON
 import LoopbackClient
 import Testing
 
-/// What was built, and what reads the store beside it.
-private enum Built {
-  static let root = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-  static let model = root.appendingPathComponent("Models/sms-spam").path
-  static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
-    .deletingLastPathComponent().appendingPathComponent("martlet")
-  static let python = "/usr/bin/python3"
-
-  static var isThere: Bool {
-    FileManager.default.isExecutableFile(atPath: binary.path)
-      && FileManager.default.fileExists(atPath: model + "/config.json")
-      && FileManager.default.isExecutableFile(atPath: python)
-  }
-}
+/// Reads the store beside the binary.
+private let python = "/usr/bin/python3"
 
 /// Labels that come after a restart, over a whole pool of the real binary with a store.
 @Suite(
   .serialized,
-  .enabled(if: Built.isThere, "needs the built martlet, Models/sms-spam and python3"))
+  .enabled(
+    if: BuiltMartlet.isThere && FileManager.default.isExecutableFile(atPath: python),
+    "needs the built martlet, Models/sms-spam and python3"))
 struct FeedbackTests {
   /// A pool of two models with a store.
   private final class Daemon {
@@ -35,9 +24,9 @@ struct FeedbackTests {
       (port, admin) = (listener.port, other.port)
       close(listener.descriptor)
       close(other.descriptor)
-      process.executableURL = Built.binary
+      process.executableURL = BuiltMartlet.binary
       process.arguments = [
-        "serve", "spam=\(Built.model)", "other=\(Built.model)", "-w", "2", "-b",
+        "serve", "spam=\(BuiltMartlet.model)", "other=\(BuiltMartlet.model)", "-w", "2", "-b",
         "127.0.0.1:\(port)", "--admin-bind", "127.0.0.1:\(admin)", "--store", store,
       ]
       let output = Pipe()
@@ -107,7 +96,7 @@ struct FeedbackTests {
   private func waits(_ store: String, _ query: String, for wanted: String) throws -> Bool {
     for _ in 0..<300 {
       let process = Process()
-      process.executableURL = URL(fileURLWithPath: Built.python)
+      process.executableURL = URL(fileURLWithPath: python)
       process.arguments = [
         "-c",
         "import sqlite3,sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())",

@@ -3,23 +3,9 @@ import JSON
 import LoopbackClient
 import Testing
 
-/// The binary and the model that were built.
-private enum Built {
-  static let root = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-  static let model = root.appendingPathComponent("Models/sms-spam").path
-  static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
-    .deletingLastPathComponent().appendingPathComponent("martlet")
-
-  static var isThere: Bool {
-    FileManager.default.isExecutableFile(atPath: binary.path)
-      && FileManager.default.fileExists(atPath: model + "/config.json")
-  }
-}
-
 /// Versions, tokens and limits over a whole pool of the real binary.
 @Suite(
-  .serialized, .enabled(if: Built.isThere, "needs the built martlet and Models/sms-spam"))
+  .serialized, .enabled(if: BuiltMartlet.isThere, "needs the built martlet and Models/sms-spam"))
 struct ModelsTests {
   /// A daemon with these arguments, on a free port, and a folder of its own.
   private final class Daemon {
@@ -27,7 +13,7 @@ struct ModelsTests {
     let process = Process()
 
     init(_ arguments: [String]) throws {
-      process.executableURL = Built.binary
+      process.executableURL = BuiltMartlet.binary
       process.arguments =
         ["serve"] + arguments + ["-w", "2", "-b", "127.0.0.1:0", "--admin-bind", "none"]
       let output = Pipe()
@@ -85,7 +71,7 @@ struct ModelsTests {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     func add(_ version: String) throws {
       try FileManager.default.createSymbolicLink(
-        atPath: "\(folder)/\(version)", withDestinationPath: Built.model)
+        atPath: "\(folder)/\(version)", withDestinationPath: BuiltMartlet.model)
     }
     try add("1")
     let daemon = try Daemon(["spam=\(folder)"])
@@ -113,7 +99,7 @@ struct ModelsTests {
       try text.write(toFile: path, atomically: true, encoding: .utf8)
     }
     try write("a:0123456789abcdef\nb:fedcba9876543210 5/h\n")
-    let daemon = try Daemon([Built.model, "--token-file", path])
+    let daemon = try Daemon([BuiltMartlet.model, "--token-file", path])
     defer { daemon.stop() }
     let (old, new) = (
       "Authorization: Bearer 0123456789abcdef\r\n", "Authorization: Bearer aaaaaaaaaaaaaaaa\r\n"

@@ -8,18 +8,6 @@ final class ServeProcess: Sendable {
   private let process: Mutex<Process>
   private let log: String
 
-  private static let root = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-  private static let model = root.appendingPathComponent("Models/sms-spam").path
-  /// The tests are built beside the binary.
-  private static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
-    .deletingLastPathComponent().appendingPathComponent("martlet").path
-
-  static var isThere: Bool {
-    FileManager.default.isExecutableFile(atPath: binary)
-      && FileManager.default.fileExists(atPath: model + "/config.json")
-  }
-
   struct NotReady: Error {
     let output: String
   }
@@ -32,7 +20,8 @@ final class ServeProcess: Sendable {
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
     let limit = descriptors.map { "ulimit -n \($0) && " } ?? ""
     process.arguments =
-      ["-c", "\(limit)exec \"$@\"", "sh", Self.binary, "serve", Self.model] + arguments
+      ["-c", "\(limit)exec \"$@\"", "sh", BuiltMartlet.binary.path, "serve", BuiltMartlet.model]
+      + arguments
       + ["-b", "127.0.0.1:0", "--admin-bind", "none"]
     let output = FileHandle(forWritingAtPath: log)
     process.standardOutput = output
@@ -44,7 +33,7 @@ final class ServeProcess: Sendable {
     let read = { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
     let identifier = process.processIdentifier
     // "try: curl -s https://127.0.0.1:PORT/predict"
-    _ = Self.wait { read().contains("/predict") || kill(identifier, 0) != 0 }
+    _ = BuiltMartlet.wait { read().contains("/predict") || kill(identifier, 0) != 0 }
     let rest = read().components(separatedBy: "://127.0.0.1:").last ?? ""
     guard let port = UInt16(rest.prefix { $0.isNumber }) else {
       kill(identifier, SIGKILL)
@@ -73,16 +62,6 @@ final class ServeProcess: Sendable {
         let name = (try? String(contentsOfFile: "/proc/\($0)/comm", encoding: .utf8)) ?? ""
         return name.hasPrefix("martlet-w")
       })
-  }
-
-  /// Waits until something holds, at most a minute.
-  static func wait(_ condition: () -> Bool) -> Bool {
-    let end = ContinuousClock.now + .seconds(60)
-    while ContinuousClock.now < end {
-      if condition() { return true }
-      usleep(20_000)
-    }
-    return condition()
   }
 
   /// Asks it to end, and waits. Returns its exit code.

@@ -5,7 +5,8 @@ import Synchronization
 import Testing
 
 /// Starts the real binary with the embedded model and speaks to it over loopback.
-@Suite(.serialized, .enabled(if: Daemon.isThere, "needs the built martlet and Models/sms-spam"))
+@Suite(
+  .serialized, .enabled(if: BuiltMartlet.isThere, "needs the built martlet and Models/sms-spam"))
 struct ServeTests {
   private static let request =
     "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 31\r\n\r\n"
@@ -64,7 +65,7 @@ struct ServeTests {
       }
     }
     action()
-    #expect(Daemon.wait { outcome.answered.load(ordering: .relaxed) > 100 })
+    #expect(BuiltMartlet.wait { outcome.answered.load(ordering: .relaxed) > 100 })
     outcome.isOver.store(true, ordering: .relaxed)
     group.wait()
     return outcome.failures.withLock { $0 }
@@ -84,7 +85,8 @@ struct ServeTests {
         let before = daemon.workers
         daemon.signal(SIGHUP)
         #expect(
-          Daemon.wait { daemon.workers.count == 2 && daemon.workers.isDisjoint(with: before) })
+          BuiltMartlet.wait { daemon.workers.count == 2 && daemon.workers.isDisjoint(with: before) }
+        )
       }
     }
     #expect(failures == [])
@@ -96,13 +98,13 @@ struct ServeTests {
     let failures = load(daemon) {
       daemon.signal(SIGUSR2)
       #expect(
-        Daemon.wait {
+        BuiltMartlet.wait {
           successor = daemon.successor
           return successor.map { daemon.workers(of: $0).count == 2 } ?? false
         })
       usleep(500_000)
       daemon.signal(SIGTERM)
-      #expect(Daemon.wait { daemon.workers.isEmpty })
+      #expect(BuiltMartlet.wait { daemon.workers.isEmpty })
       usleep(200_000)
     }
     #expect(failures == [])
@@ -119,7 +121,7 @@ struct ServeTests {
       usleep(200_000)
       kill(victim, SIGKILL)
       #expect(
-        Daemon.wait { daemon.workers.count == 2 && !daemon.workers.contains(victim) })
+        BuiltMartlet.wait { daemon.workers.count == 2 && !daemon.workers.contains(victim) })
     }
     // At most what was in flight on the victim: one request on each of the four connections.
     #expect(failures.count <= 4)
@@ -143,24 +145,12 @@ private final class Daemon: Sendable {
   private let process: Mutex<Process>
   private let processIdentifier: Int32
 
-  private static let root = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-  private static let model = root.appendingPathComponent("Models/sms-spam")
-  /// The tests are built beside the binary.
-  private static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
-    .deletingLastPathComponent().appendingPathComponent("martlet")
-
-  static var isThere: Bool {
-    FileManager.default.isExecutableFile(atPath: binary.path)
-      && FileManager.default.fileExists(atPath: model.path + "/config.json")
-  }
-
   /// - Parameter admin: the port of the admin listener; none where it is nil.
   init(workers: Int, admin: UInt16? = nil) throws {
     let process = Process()
-    process.executableURL = Self.binary
+    process.executableURL = BuiltMartlet.binary
     process.arguments = [
-      "serve", Self.model.path, "-w", "\(workers)", "-b", "127.0.0.1:0", "--admin-bind",
+      "serve", BuiltMartlet.model, "-w", "\(workers)", "-b", "127.0.0.1:0", "--admin-bind",
       admin.map { "127.0.0.1:\($0)" } ?? "none",
     ]
     let output = Pipe()
@@ -184,16 +174,6 @@ private final class Daemon: Sendable {
 
   enum DaemonError: Error {
     case notReady(String)
-  }
-
-  /// Waits until something holds, at most a minute.
-  static func wait(_ condition: () -> Bool) -> Bool {
-    let end = ContinuousClock.now + .seconds(60)
-    while ContinuousClock.now < end {
-      if condition() { return true }
-      usleep(20_000)
-    }
-    return condition()
   }
 
   func signal(_ number: Int32) { kill(processIdentifier, number) }
