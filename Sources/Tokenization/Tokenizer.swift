@@ -85,6 +85,14 @@ public final class Tokenizer: Sendable {
     return id >= 0 ? id : nil
   }
 
+  /// What stands before a token that continues a word; empty for models that mark words otherwise.
+  public var continuingPrefix: String {
+    if case .wordPiece(let model) = pipeline.model { model.continuingPrefix } else { "" }
+  }
+
+  /// Whether this token is found in texts as a whole, as the special ones are, and not made by the model.
+  public func isAdded(_ id: Int32) -> Bool { addedTexts[id] != nil }
+
   /// Whether the post-processor puts this token around texts.
   public func isFrame(_ id: Int32) -> Bool {
     id == specialTokens.classification || id == specialTokens.separator

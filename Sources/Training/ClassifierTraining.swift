@@ -116,6 +116,7 @@ public struct ClassifierTraining {
     return try Trainer(
       parameters: parameters ?? startingParameters(seed: options.seed), options: options,
       kernels: kernels, maskID: special.unknown ?? special.mask ?? 0,
+      splits: options.subwordDropout > 0 ? SubwordSplits(tokenizer) : SubwordSplits(),
       maskable: { !kept.contains($0) })
   }
 

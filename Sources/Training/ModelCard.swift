@@ -51,7 +51,7 @@ public struct ModelCard: Sendable {
       | best epoch | \(result.bestEpoch) of \(result.epochs) |
       | learning rate | peak \(options.learningRate), warm-up \(options.warmup), schedule \(options.schedule.name) |
       | batch | \(options.batchSize) rows |
-      | regularisation | weight decay \(options.weightDecay), word dropout \(options.wordDropout), label smoothing \(options.labelSmoothing), weight average \(options.averageDecay) |
+      | regularisation | weight decay \(options.weightDecay), word dropout \(options.wordDropout), subword dropout \(options.subwordDropout), consistency \(options.consistency), label smoothing \(options.labelSmoothing), weight average \(options.averageDecay) |
       | seed | \(options.seed) |
       | time | \(String(format: "%.0f", result.seconds)) s, \(String(format: "%.0f", result.tokensPerSecond)) tokens/s |
 

@@ -51,7 +51,7 @@ public struct TrainingBenchmark {
       }
     }
     var options = TrainingOptions()
-    (options.watchesLoss, options.wordDropout) = (false, 0)
+    (options.watchesLoss, options.wordDropout, options.subwordDropout) = (false, 0, 0)
     let parameters = EncoderParameters(configuration)
     parameters.initialize(seed: seed)
     let trainer = try Trainer(

@@ -113,6 +113,12 @@ struct TrainingFlags: ParsableArguments {
   @Option(help: "Weights of the classes in the loss: none, balanced.") var classWeights = "none"
   @Option(help: "Share of tokens hidden at each step. [default: 0.1, fine-tuning: 0]")
   var wordDropout: Double?
+  @Option(help: "Share of tokens split into two others at each step. [default: 0]")
+  var subwordDropout: Double?
+  @Option(
+    help:
+      "Weight of the disagreement between two passes over each row; 0 for one pass. [default: 0]")
+  var consistency: Double?
   @Option(help: "Factor of the weights' moving average; 0 for none.")
   var average = TrainingOptions().averageDecay
   @Option(help: "Epochs of masked-word training on the texts alone, before the labels are used.")
@@ -163,6 +169,8 @@ struct TrainingFlags: ParsableArguments {
     options.labelSmoothing = labelSmoothing
     options.classWeighting = try Choice.of("--class-weights", classWeights)
     options.wordDropout = wordDropout ?? options.wordDropout
+    options.subwordDropout = subwordDropout ?? options.subwordDropout
+    options.consistency = consistency ?? options.consistency
     options.embeddingRateScale = embeddingRateScale ?? options.embeddingRateScale
     (options.averageDecay, options.seed, options.watchesLoss) = (average, seed, watch)
     options.layerDecay = tune.layerDecay ?? options.layerDecay

@@ -170,6 +170,28 @@ struct GradientTests {
     #expect(difference(gradient.doubles, slopes(logits.doubles, plain)) < 1e-6)
   }
 
+  @Test("The disagreement of two passes and its slopes are those of the definition")
+  func consistency() {
+    var numbers = TestNumbers(seed: 17)
+    let logits = numbers.matrix(6, 4, -2...2)
+    let gradient = Matrix(rows: 6, columns: 4)
+    gradient[0, 0] = 1
+    let loss = Consistency.loss(logits: logits, scale: 3, gradient: gradient)
+    func plain(_ rows: [[Double]]) -> Double {
+      (0..<3).reduce(0) { sum, row in
+        let (p, q) = (Plain.softmax(rows[row]), Plain.softmax(rows[3 + row]))
+        let there = zip(p, q).reduce(0) { $0 + $1.0 * log($1.0 / $1.1) }
+        let back = zip(q, p).reduce(0) { $0 + $1.0 * log($1.0 / $1.1) }
+        return sum + (there + back) / 6
+      }
+    }
+    #expect(abs(loss - plain(logits.doubles)) < 1e-7)
+    var expected = slopes(logits.doubles) { 3 * plain($0) }
+    // What is there already stays.
+    expected[0][0] += 1
+    #expect(difference(gradient.doubles, expected) < 1e-5)
+  }
+
   @Test(arguments: InstructionSet.available)
   func embedding(set: InstructionSet) throws {
     let kernels = try #require(Kernels(set, threads: 2))

@@ -52,6 +52,20 @@ struct TrainerTests {
     #expect(one.values(0..<one.count) != other.values(0..<other.count))
   }
 
+  @Test("Two passes over each row learn as well, to the same bits at one and at two threads")
+  func consistency() throws {
+    var options = TrainingOptions()
+    (options.epochs, options.wordDropout, options.consistency) = (8, 0, 1)
+    let one = try train(options, threads: 1)
+    #expect(one.validation.accuracy > 0.97)
+    let two = try train(options, threads: 2).parameters.buffer
+    #expect(
+      one.parameters.buffer.values(0..<two.count) == two.values(0..<two.count))
+    options.consistency = 0
+    let other = try train(options, threads: 1).parameters.buffer
+    #expect(other.values(0..<other.count) != two.values(0..<two.count))
+  }
+
   @Test("Rates that make no sense are refused by name", arguments: [0, -1, .nan, 1e9, .infinity])
   func badRates(rate: Double) throws {
     var options = TrainingOptions()

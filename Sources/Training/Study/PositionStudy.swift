@@ -83,7 +83,7 @@ public struct PositionStudy: Sendable {
     }
     var options = TrainingOptions()
     (options.epochs, options.batchSize, options.patience) = (epochs, 64, 4)
-    (options.wordDropout, options.seed) = (0, seed)
+    (options.wordDropout, options.subwordDropout, options.seed) = (0, 0, seed)
     (options.embeddingRateScale, options.learningRate) = (1, 2e-3)
     options.watchesLoss = false
     let parameters = EncoderParameters(configuration(encoding, task))

@@ -21,6 +21,7 @@ public final class Trainer {
   private let snapshot: Snapshot?
   private let maskable: (Int32) -> Bool
   private let maskID: Int32
+  private let splits: SubwordSplits
   private var schedule = LearningRateSchedule(
     peak: 0, warmupSteps: 0, totalSteps: 1, shape: .constant)
   private var training: [TrainingExample] = []
@@ -38,16 +39,18 @@ public final class Trainer {
   /// Validation accuracy at which the run is over; nil for none.
   public var target: Double?
 
-  /// Trains `parameters` in place. Tokens for which `maskable` holds may be replaced by `maskID`.
+  /// Trains `parameters` in place. Tokens for which `maskable` holds may be replaced by `maskID`, those
+  /// that have `splits` by their parts.
   public init(
     parameters: EncoderParameters, options: TrainingOptions, kernels: Kernels, maskID: Int32,
-    maskable: @escaping (Int32) -> Bool
+    splits: SubwordSplits = SubwordSplits(), maskable: @escaping (Int32) -> Bool
   ) throws {
     try options.validate()
     self.parameters = parameters
     self.options = options
     self.kernels = kernels
     self.maskID = maskID
+    self.splits = splits
     self.maskable = maskable
     gradients = EncoderParameters(parameters.configuration)
     optimizer = Optimizer(parameters, options: options.optimizer, kernels: kernels)
@@ -200,26 +203,40 @@ public final class Trainer {
     var verdict: LossWatch.Verdict?
     for (index, part) in parts.enumerated() {
       let examples = part.map { training[$0] }
-      state.tokens += examples.reduce(0) { $0 + $1.ids.count }
-      let batch = TokenBatch(examples.map { masked($0.ids) })
-      let logits = tape.forward(
-        batch, dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
       let share = Double(part.count) / Double(rows)
-      loss +=
-        share
-        * CrossEntropy.loss(
-          logits: logits, labels: examples.map(\.label),
-          smoothing: Float(options.labelSmoothing), classWeights: classWeights, scale: share,
-          gradient: logits)
+      let pass = forward(examples, scale: share)
+      loss += share * pass.loss
       if index == parts.count - 1 { verdict = state.watch.observe(loss) }
       if verdict == nil || verdict == .fine || !options.watchesLoss && loss.isFinite {
-        tape.backward(logits, downTo: plan.lowestDepth(epoch: state.epoch))
+        tape.backward(pass.gradient, downTo: plan.lowestDepth(epoch: state.epoch))
       }
     }
     state.epochLoss += loss.isFinite ? loss : 0
     state.epochSteps += 1
     state.history.add(step: state.step, loss: loss, learningRate: learningRate)
     return try act(on: verdict ?? .fine, loss: loss, learningRate: learningRate)
+  }
+
+  /// The loss of the labels over `examples`, and `scale` times the gradient of all that is to be less.
+  private func forward(
+    _ examples: [TrainingExample], scale: Double = 1
+  ) -> (loss: Double, gradient: Matrix) {
+    // A pass over both copies at once: dropout and noise differ by place.
+    let rows = options.consistency > 0 ? examples + examples : examples
+    let batch = TokenBatch(rows.map { disturbed($0.ids) })
+    state.tokens += batch.ids.count
+    let logits = tape.forward(
+      batch, dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
+    let gradient =
+      options.consistency > 0 ? Matrix(rows: logits.rows, columns: logits.columns) : logits
+    let loss = CrossEntropy.loss(
+      logits: logits, labels: rows.map(\.label), smoothing: Float(options.labelSmoothing),
+      classWeights: classWeights, scale: scale, gradient: gradient)
+    if options.consistency > 0 {
+      _ = Consistency.loss(
+        logits: logits, scale: scale * options.consistency, gradient: gradient)
+    }
+    return (loss, gradient)
   }
 
   private func act(
@@ -265,15 +282,9 @@ public final class Trainer {
   func probeStep(_ rows: [Int], learningRate: Double) -> Double {
     state.step += 1
     gradients.buffer.zero()
-    let examples = rows.map { training[$0] }
-    let logits = tape.forward(
-      TokenBatch(examples.map { masked($0.ids) }),
-      dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
-    let loss = CrossEntropy.loss(
-      logits: logits, labels: examples.map(\.label), smoothing: Float(options.labelSmoothing),
-      classWeights: classWeights, gradient: logits)
+    let (loss, gradient) = forward(rows.map { training[$0] })
     guard loss.isFinite else { return loss }
-    tape.backward(logits, downTo: plan.lowestDepth(epoch: options.epochs))
+    tape.backward(gradient, downTo: plan.lowestDepth(epoch: options.epochs))
     let norm = kernels.squaredNorm(gradients.buffer).squareRoot()
     guard norm.isFinite else { return .nan }
     update(learningRate, norm)
@@ -293,7 +304,14 @@ public final class Trainer {
     }
   }
 
-  private func masked(_ ids: [Int32]) -> [Int32] {
+  /// A row as this step sees it: some tokens in parts, some hidden.
+  private func disturbed(_ ids: [Int32]) -> [Int32] {
+    var ids = ids
+    if options.subwordDropout > 0 && !splits.isEmpty {
+      ids = splits.split(
+        ids, share: options.subwordDropout, limit: parameters.configuration.maximumTokens,
+        using: &state.generator)
+    }
     guard options.wordDropout > 0 else { return ids }
     return ids.map { id in
       state.generator.unit() < options.wordDropout && maskable(id) ? maskID : id

@@ -48,6 +48,11 @@ public struct TrainingOptions: Sendable, Equatable {
   public var stopAfterEpochs: Int?
   /// Share of ordinary tokens replaced by the unknown token at each step (Iyyer et al., 2015).
   public var wordDropout = 0.1
+  /// Share of tokens that are split into two others at each step (see `SubwordSplits`).
+  public var subwordDropout = 0.0
+  /// What the disagreement of two passes over each row, with different dropout, counts beside the loss (see
+  /// `Consistency`); with 0 there is one pass.
+  public var consistency = 0.0
   /// Weights that are evaluated and kept are an exponential moving average with this factor; 0
   /// takes the weights themselves.
   public var averageDecay = 0.0
@@ -64,7 +69,7 @@ public struct TrainingOptions: Sendable, Equatable {
     var options = TrainingOptions()
     options.epochs = 4
     options.embeddingRateScale = 1
-    options.wordDropout = 0
+    (options.wordDropout, options.subwordDropout) = (0, 0)
     options.layerDecay = 0.9
     options.warmsHead = true
     return options
@@ -128,6 +133,10 @@ public struct TrainingOptions: Sendable, Equatable {
       labelSmoothing >= 0 && labelSmoothing <= 0.5)
     try check(
       "--word-dropout", wordDropout, "from 0 to 0.9", wordDropout >= 0 && wordDropout <= 0.9)
+    try check(
+      "--subword-dropout", subwordDropout, "from 0 to 0.9",
+      subwordDropout >= 0 && subwordDropout <= 0.9)
+    try check("--consistency", consistency, "from 0 to 100", consistency >= 0 && consistency <= 100)
     try check(
       "--average", averageDecay, "at least 0 and below 1", averageDecay >= 0 && averageDecay < 1)
     try check("--patience", Double(patience), "0 or above", patience >= 0)
