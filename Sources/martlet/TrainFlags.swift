@@ -113,7 +113,8 @@ struct TrainingFlags: ParsableArguments {
   @Option(help: "Weights of the classes in the loss: none, balanced.") var classWeights = "none"
   @Option(help: "Share of tokens hidden at each step. [default: 0.1, fine-tuning: 0]")
   var wordDropout: Double?
-  @Option(help: "Share of tokens split into two others at each step. [default: 0]")
+  @Option(
+    help: "Share of tokens split into two others at each step. [default: 0.3, fine-tuning: 0]")
   var subwordDropout: Double?
   @Option(
     help:

@@ -49,7 +49,7 @@ public struct TrainingOptions: Sendable, Equatable {
   /// Share of ordinary tokens replaced by the unknown token at each step (Iyyer et al., 2015).
   public var wordDropout = 0.1
   /// Share of tokens that are split into two others at each step (see `SubwordSplits`).
-  public var subwordDropout = 0.0
+  public var subwordDropout = 0.3
   /// What the disagreement of two passes over each row, with different dropout, counts beside the loss (see
   /// `Consistency`); with 0 there is one pass.
   public var consistency = 0.0
