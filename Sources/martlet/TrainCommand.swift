@@ -45,12 +45,11 @@ struct Train: ParsableCommand {
     try options.validate()
     let kernels = try Kernels.best(threads: training.cores)
     let job = try TrainingJob.make(source, tune, model, seed: options.seed)
-    if job.base != nil {
-      options.adapt(
-        width: job.configuration.hiddenSize, rows: job.training.rows.count,
-        choosesRate: try training.rate() == nil, choosesEpochs: training.epochs == nil)
-      try options.validate()
-    }
+    options.adapt(
+      width: job.configuration.hiddenSize, rows: job.training.rows.count,
+      isFineTuning: job.base != nil, choosesRate: try training.rate() == nil,
+      choosesEpochs: training.epochs == nil)
+    try options.validate()
     print(TrainingJob.summary(job))
     for warning in TrainingJob.warnings(job) { Self.say(warning) }
     let architecture = TrainingJob.describe(job.configuration)

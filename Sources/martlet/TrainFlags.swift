@@ -98,7 +98,8 @@ struct TrainingFlags: ParsableArguments {
   @OptionGroup var scheduleOptions: ScheduleOptions
   @Option(help: "Linear warm-up: steps, or a share such as 0.1 or 10%.")
   var warmup = "\(TrainingOptions().warmup)"
-  @Option(help: "Passes over the data at most. [default: 20, fine-tuning: 2 to 10 by the rows]")
+  @Option(
+    help: "Passes over the data at most. [default: 6 to 20 by the rows, fine-tuning: 2 to 10]")
   var epochs: Int?
   @Option(help: "Rows that pass through the model together. [default: 32]") var batch: Int?
   @Option(help: "Batches that make up one step.") var accumulate = TrainingOptions().accumulation

@@ -141,6 +141,8 @@ struct FineTuningTests {
     let counts = [1, 3_000, 9_000, 15_000, 67_000, 10_000_000]
       .map(TrainingOptions.fineTuningEpochs)
     #expect(counts == [10, 10, 4, 3, 2, 2])
+    let fromNothing = [1, 3_000, 9_000, 16_000, 67_000, 10_000_000].map(TrainingOptions.epochs)
+    #expect(fromNothing == [20, 20, 20, 11, 6, 6])
   }
 
   @Test("A wider encoder gets a lower rate, and what was asked for stays")
@@ -151,9 +153,11 @@ struct FineTuningTests {
       #expect(abs(rate - wanted) < 1e-12)
     }
     (options.learningRate, options.epochs) = (7e-5, 5)
-    options.adapt(width: 768, rows: 9000, choosesRate: false, choosesEpochs: false)
+    options.adapt(
+      width: 768, rows: 9000, isFineTuning: true, choosesRate: false, choosesEpochs: false)
     #expect(options.learningRate == 7e-5 && options.epochs == 5)
-    options.adapt(width: 768, rows: 9000, choosesRate: true, choosesEpochs: true)
+    options.adapt(
+      width: 768, rows: 9000, isFineTuning: true, choosesRate: true, choosesEpochs: true)
     #expect(abs(options.learningRate - 5e-5) < 1e-12 && options.epochs == 4)
   }
 

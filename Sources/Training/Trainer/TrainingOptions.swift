@@ -81,6 +81,10 @@ public struct TrainingOptions: Sendable, Equatable {
     min(max((40_000 + rows / 2) / max(rows, 1), 2), 10)
   }
 
+  /// Epochs of training from nothing where none are asked for: about 180,000 rows in all, from 6 to 20. With
+  /// more a large set is known by heart long before the rate has fallen, and the end of the fall is lost.
+  public static func epochs(rows: Int) -> Int { min(max(180_000 / max(rows, 1), 6), 20) }
+
   /// The rate where none is given: AdamW's usual one, by the optimiser's own step length.
   ///
   /// In fine-tuning it falls with the square of the width, through what the authors of small and large
@@ -91,12 +95,14 @@ public struct TrainingOptions: Sendable, Equatable {
     return (isFineTuning ? min(2e-4 * ratio * ratio, 3e-4) : 1e-3) * optimizer.rateScale
   }
 
-  /// Fits what the user left open to the encoder that goes on learning and to the rows.
+  /// Fits what the user left open to the encoder and to the rows.
   public mutating func adapt(
-    width: Int, rows: Int, choosesRate: Bool, choosesEpochs: Bool
+    width: Int, rows: Int, isFineTuning: Bool, choosesRate: Bool, choosesEpochs: Bool
   ) {
-    if choosesRate { learningRate = defaultRate(width: width, isFineTuning: true) }
-    if choosesEpochs { epochs = Self.fineTuningEpochs(rows: rows) }
+    if choosesRate { learningRate = defaultRate(width: width, isFineTuning: isFineTuning) }
+    if choosesEpochs {
+      epochs = isFineTuning ? Self.fineTuningEpochs(rows: rows) : Self.epochs(rows: rows)
+    }
   }
 
   /// - Throws: `TrainingError.badOption` for the first value that makes no sense.
