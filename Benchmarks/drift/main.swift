@@ -5,172 +5,163 @@ import Transformer
 
 /// Measures the drift detector on real traffic: how often it is wrong, and how soon it is right.
 ///
-///     drift-benchmark MODEL DATA OTHER [RUNS]
+///     drift-benchmark MODEL TRAINING DATA OTHER [RUNS [FOLDER]]
 ///
-/// DATA is a labelled file that the model knows the like of; its rows are split at random, one half for the reference and one
-/// for the traffic, by each run's seed. OTHER is a file of another kind. One row of output for each scenario.
+/// TRAINING is what the model was trained on; DATA are labelled rows of the same kind that it was not. DATA is split at random
+/// by each run's seed: one half and TRAINING make the reference, as in `martlet train`, the other half is the traffic. OTHER
+/// is a file of another kind. FOLDER takes the same streams for other programs. One row of output for each scenario.
 
-guard CommandLine.arguments.count >= 4 else {
-  FileHandle.standardError.write(Data("usage: drift-benchmark MODEL DATA OTHER [RUNS]\n".utf8))
+let arguments = CommandLine.arguments
+guard arguments.count >= 5 else {
+  FileHandle.standardError.write(
+    Data("usage: drift-benchmark MODEL TRAINING DATA OTHER [RUNS [FOLDER]]\n".utf8))
   exit(64)
 }
-let arguments = CommandLine.arguments
-let runs = arguments.count > 4 ? Int(arguments[4]) ?? 20 : 20
-let model = try TextModel.load(directory: arguments[1])
-model.makesSketches = true
+let runs = arguments.count > 5 ? Int(arguments[5]) ?? 20 : 20
+let folder = arguments.count > 6 ? arguments[6] : nil
+let traffic = try Traffic(
+  model: TextModel.load(directory: arguments[1]), training: arguments[2], unseen: arguments[3],
+  foreign: arguments[4])
+print(
+  "seeds 1…\(runs); level 1 % for 500 texts; reference: half of \(traffic.unseen.count) rows that the model was not trained on, and the texts of \(traffic.trainingTexts.count) that it was"
+)
+try measureDelays()
+try measureFalseAlarms()
+try measureConcept()
+try measureIntake()
 
-/// One text as production would see it.
-@MainActor
-func predicted(_ rows: [LabeledText], _ texts: [String]) -> [(PredictionRecord, Int?)] {
-  var records: [(PredictionRecord, Int?)] = []
-  for (row, text) in zip(rows, texts) {
-    let answer = model.predict([TextInput(text)])[0]
-    guard let classes = answer.classification else { continue }
-    let features = FeatureValues(
-      text: text, tokenCount: answer.tokenCount, unknownTokenCount: answer.unknownTokenCount)
-    var record = PredictionRecord()
-    record.predicted = classes.labelIndex
-    record.features = features.values.map { Float($0) }
-    record.probabilities = classes.probabilities
-    record.embedding = answer.sketch
-    record.fingerprint = features.fingerprint
-    records.append((record, model.labels.firstIndex(of: row.label)))
-  }
-  return records
-}
-
-/// Half is cut short, half has one letter in five replaced as a wrong encoding does.
-func corrupted(_ text: String, _ generator: inout SplitMix) -> String {
-  if generator.uniform() < 0.5 { return String(text.prefix(max(1, text.count / 3))) }
-  return String(
-    text.map { generator.uniform() < 0.2 ? Character("\u{FFFD}") : $0 })
-}
-
-let rows = try LabeledDataset(path: arguments[2]).rows
-let others = try LabeledDataset(path: arguments[3]).rows
-var noise = SplitMix(state: 99)
-let all = predicted(rows, rows.map(\.text))
-let foreign = predicted(others, others.map(\.text)).map(\.0)
-let broken = predicted(rows, rows.map { corrupted($0.text, &noise) }).map(\.0)
-let spam = all.filter { $0.1 == 1 }.map(\.0)
-let ham = all.filter { $0.1 == 0 }.map(\.0)
-
-@MainActor
-func profile(_ indices: [Int]) throws -> ReferenceProfile {
-  var builder = ReferenceProfile.Builder(labels: model.labels)
-  for index in indices {
-    let (record, label) = all[index]
-    let features = FeatureValues(
-      text: rows[index].text, tokenCount: Int(record.features[Feature.tokens.rawValue]),
-      unknownTokenCount: Int(
-        (record.features[Feature.unknownTokenShare.rawValue]
-          * record.features[Feature.tokens.rawValue]).rounded()))
-    builder.add(
-      features, probabilities: record.probabilities, embedding: record.embedding, label: label)
-  }
-  return try builder.build()
-}
-
-/// Texts after the change until the alarm; nil if none came within `limit`.
-@MainActor
-func delay(_ limit: Int, seed: UInt64, _ next: (Bool, inout SplitMix) -> PredictionRecord) throws
-  -> Int?
-{
-  var generator = SplitMix(state: seed &* 7919)
-  let reference = try profile(
-    Array(Array(0..<all.count).shuffled(using: &generator).prefix(all.count / 2)))
+func detector(_ reference: ReferenceProfile, seed: UInt64) -> (StreamLayout, AnytimeDetector) {
   let layout = StreamLayout(reference)
   var options = AnytimeDetector.Options()
   options.seed = seed
-  var detector = AnytimeDetector(streams: layout.streams, options: options)
-  let before = 500 + Int(generator.uniform() * 250)
-  for _ in 0..<before { _ = detector.add(layout.bins(of: next(false, &generator))) }
-  for index in 1...limit {
-    if let finding = detector.add(layout.bins(of: next(true, &generator))), finding.isAlarm {
-      return index
-    }
-  }
-  return nil
+  return (layout, AnytimeDetector(streams: layout.streams, options: options))
 }
 
-func pick(_ list: [PredictionRecord], _ generator: inout SplitMix) -> PredictionRecord {
-  list[Int.random(in: list.indices, using: &generator)]
+/// Texts from each change until the alarm.
+@MainActor
+func measureDelays() throws {
+  for (place, scenario) in Scenario.all(traffic).enumerated() {
+    var (delays, early) = ([Int](), 0)
+    var names: [String: Int] = [:]
+    for seed in 1...UInt64(runs) {
+      let (reference, known, rest) = try traffic.split(seed: seed)
+      let (events, change) = scenario.stream(seed: seed, own: rest, reference)
+      var (layout, detector) = detector(reference, seed: seed)
+      var delay = scenario.limit
+      for (index, event) in events.enumerated() {
+        guard let finding = detector.add(layout.bins(of: event)), finding.isAlarm else { continue }
+        guard index >= change else {
+          early += 1
+          continue
+        }
+        for name in detector.guilty(in: finding) { names[name, default: 0] += 1 }
+        delay = index + 1 - change
+        break
+      }
+      delays.append(delay)
+      if let folder {
+        try Export(folder: folder).write(
+          scenario: place, name: scenario.name, seed: seed, known: known, traffic.trainingTexts,
+          reference, events, change: change, delay: delay)
+      }
+    }
+    delays.sort()
+    let within = scenario.aim.map { aim in
+      ", \(delays.count { $0 <= aim }) of \(runs) within \(aim)"
+    }
+    let guilty = names.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(3)
+    print(
+      "\(scenario.name): median \(delays[runs / 2]) texts, nine in ten by \(delays[runs * 9 / 10])\(within ?? ""); "
+        + "named: \(guilty.map { "\($0.key) \($0.value)" }.joined(separator: ", ")); false alarms before: \(early)"
+    )
+  }
 }
-let records = all.map(\.0)
-let scenarios: [(name: String, limit: Int, next: (Bool, inout SplitMix) -> PredictionRecord)] = [
-  (
-    "20 % of another kind", 500,
-    { $0 && $1.uniform() < 0.2 ? pick(foreign, &$1) : pick(records, &$1) }
-  ),
-  (
-    "spam from 13 % to 26 %", 600,
-    { $1.uniform() < ($0 ? 0.26 : 0.13) ? pick(spam, &$1) : pick(ham, &$1) }
-  ),
-  (
-    "5 % corrupted", 1000,
-    { $0 && $1.uniform() < 0.05 ? pick(broken, &$1) : pick(records, &$1) }
-  ),
-]
-print("seeds 1…\(runs); level 1 % for 500 texts; reference: half of \(rows.count) rows")
-for scenario in scenarios {
-  let delays = try (1...runs).map {
-    try delay(scenario.limit * 3, seed: UInt64($0), scenario.next) ?? scenario.limit * 3
-  }.sorted()
-  let within = delays.count { $0 <= scenario.limit }
+
+/// Windows of 500 texts with an alarm, where nothing has changed.
+@MainActor
+func measureFalseAlarms() throws {
+  // Reference and traffic drawn alike from the same rows, without end.
+  var (alarms, windows) = (0, 0)
+  for seed in 1...UInt64(runs) {
+    var generator = SplitMix(state: seed &* 15_485_863)
+    let texts = traffic.trainingTexts.map { _ in pick(traffic.unseen, &generator).text }
+    let known = (0..<traffic.unseen.count / 2).map { _ in pick(traffic.unseen, &generator) }
+    let reference = try traffic.reference(known, trainingTexts: texts)
+    var (layout, detector) = detector(reference, seed: seed)
+    for _ in 0..<100_000 {
+      let event = pick(traffic.unseen, &generator).event(reference)
+      if let finding = detector.add(layout.bins(of: event)), finding.isAlarm { alarms += 1 }
+    }
+    windows += 200
+  }
+  print("false alarms: \(alarms) in \(windows) windows of 500 drawn from the reference's rows")
+  // Rows that neither model nor reference has seen, each once.
+  (alarms, windows) = (0, 0)
+  for seed in 1...UInt64(10 * runs) {
+    let (reference, _, rest) = try traffic.split(seed: seed)
+    var (layout, detector) = detector(reference, seed: seed)
+    var isAlarmed = false
+    for sample in rest.prefix(500) {
+      if let finding = detector.add(layout.bins(of: sample.event(reference))) {
+        isAlarmed = isAlarmed || finding.isAlarm
+      }
+    }
+    if isAlarmed { alarms += 1 }
+    windows += 1
+  }
+  print("false alarms: \(alarms) in \(windows) windows of 500 rows never seen before, no row twice")
+}
+
+/// Labels from the moment on that one class' labels are flipped, until errors count as more frequent.
+@MainActor
+func measureConcept() throws {
+  var delays: [Int] = []
+  for seed in 1...UInt64(runs) {
+    let (reference, _, rest) = try traffic.split(seed: seed)
+    var monitor = ConceptMonitor(labelled: reference.labelled, classCount: traffic.labels.count)
+    var stream: [(label: Int, predicted: Int)] = []
+    var found = 1200
+    for index in 0..<1600 {
+      let sample = rest[index % rest.count]
+      guard let label = sample.label else { continue }
+      // From label 400 on, what was spam is ham.
+      let told = index >= 400 && label == 1 ? 0 : label
+      let predicted = sample.event(reference).predicted
+      stream.append((told, predicted))
+      monitor.add(label: told, predicted: predicted)
+      if index >= 400, found == 1200, monitor.state.isWorse { found = index - 399 }
+    }
+    delays.append(found)
+    if let folder { try Export(folder: folder).write(labels: stream, seed: seed, delay: found) }
+  }
+  delays.sort()
   print(
-    "\(scenario.name): median \(delays[runs / 2]) texts, nine in ten by \(delays[runs * 9 / 10]), \(within) of \(runs) within \(scenario.limit)"
+    "labels of one class flipped: median \(delays[runs / 2]) labels, \(delays.count { $0 <= 400 }) of \(runs) within 400"
   )
 }
-var (alarms, windows) = (0, 0)
-for seed in 1...runs {
-  var generator = SplitMix(state: UInt64(seed) &* 104_729)
-  let order = Array(0..<all.count).shuffled(using: &generator)
-  let reference = try profile(Array(order.prefix(all.count / 2)))
-  let layout = StreamLayout(reference)
-  var detector = AnytimeDetector(streams: layout.streams)
-  let traffic = Array(order.prefix(all.count / 2))
-  for _ in 0..<25_000 {
-    let record = all[traffic[Int.random(in: traffic.indices, using: &generator)]].0
-    if let finding = detector.add(layout.bins(of: record)), finding.isAlarm { alarms += 1 }
+
+/// Events that the health process takes in, in processor time: what one core can do, whoever else is on the machine.
+@MainActor
+func measureIntake() throws {
+  let (reference, known, _) = try traffic.split(seed: 1)
+  var bytes: [UInt8] = []
+  for sample in known.prefix(60) {
+    HealthEvent.prediction(sample.event(reference)).append(to: &bytes)
   }
-  windows += 50
-}
-print("false alarms: \(alarms) in \(windows) windows of 500 drawn from the reference")
-var concept: [Int] = []
-for seed in 1...runs {
-  var generator = SplitMix(state: UInt64(seed) &* 15_485_863)
-  let order = Array(0..<all.count).shuffled(using: &generator)
-  let reference = try profile(Array(order.prefix(all.count / 2)))
-  var monitor = ConceptMonitor(labelled: reference.labelled, classCount: model.labels.count)
-  var found = 1200
-  for index in 0..<1600 {
-    let (record, label) = all[order[all.count / 2 + index % (all.count - all.count / 2)]]
-    guard let label else { continue }
-    // From label 400 on, what was spam is ham.
-    monitor.add(label: index >= 400 && label == 1 ? 0 : label, predicted: record.predicted)
-    if index >= 400, monitor.state.isWorse {
-      found = index - 399
-      break
+  var options = HealthOptions()
+  // All of them, where the daemon looks at a part.
+  options.intakePerSecond = 1e9
+  for (name, options) in [("as the daemon does", HealthOptions()), ("all ranked", options)] {
+    var state = HealthState(labels: traffic.labels, reference: reference, options: options)
+    var handled = 0
+    let began = clock()
+    for _ in 0..<1500 {
+      for case .prediction(let record) in HealthEvent.parse(bytes[...]).events {
+        state.add(record)
+        handled += 1
+      }
     }
-  }
-  concept.append(found)
-}
-concept.sort()
-print(
-  "labels of one class flipped: median \(concept[runs / 2]) labels, \(concept.count { $0 <= 400 }) of \(runs) within 400"
-)
-var bytes: [UInt8] = []
-for record in records.prefix(60) { HealthEvent.prediction(record).append(to: &bytes) }
-let reference = try profile(Array(0..<all.count / 2))
-var state = HealthState(labels: model.labels, reference: reference, options: HealthOptions())
-var handled = 0
-// Processor time: what one core can do, whoever else is on the machine.
-let began = clock()
-for _ in 0..<3000 {
-  for case .prediction(let record) in HealthEvent.parse(bytes[...]).events {
-    state.add(record)
-    handled += 1
+    let seconds = Double(clock() - began) / Double(CLOCKS_PER_SEC)
+    print("events handled, \(name): \(Int(Double(handled) / seconds)) a second of processor time")
   }
 }
-let seconds = Double(clock() - began) / Double(CLOCKS_PER_SEC)
-print("events handled: \(Int(Double(handled) / seconds)) a second of processor time")

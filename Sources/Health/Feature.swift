@@ -1,12 +1,12 @@
 /// What is measured of every text. Each feature has fixed bins, so that counts from any worker, window or host add up.
 public enum Feature: Int, CaseIterable, Sendable {
   case characters, tokens, tokensPerWord, unknownTokenShare
-  case digitShare, uppercaseShare, nonPrintableShare, script, language
+  case digitShare, uppercaseShare, nonPrintableShare, script, language, unseenTrigramShare
 
   /// All of them, in order. Kept, because the compiler's own list is made anew for each text.
   public static let allCases: [Feature] = [
     .characters, .tokens, .tokensPerWord, .unknownTokenShare, .digitShare, .uppercaseShare,
-    .nonPrintableShare, .script, .language,
+    .nonPrintableShare, .script, .language, .unseenTrigramShare,
   ]
 
   /// The name in files and metrics.
@@ -21,8 +21,21 @@ public enum Feature: Int, CaseIterable, Sendable {
     case .nonPrintableShare: "non_printable_share"
     case .script: "script"
     case .language: "language"
+    case .unseenTrigramShare: "unseen_trigram_share"
     }
   }
+
+  /// Whether the text alone decides the value. The tokenizer's vocabulary was learned from the training rows, so what
+  /// counts tokens is lower there than on any other text.
+  public var isOfTextAlone: Bool {
+    switch self {
+    case .tokens, .tokensPerWord, .unknownTokenShare: false
+    default: true
+    }
+  }
+
+  /// Whether values are names rather than amounts.
+  public var isCategory: Bool { self == .script || self == .language }
 
   /// Lower bounds of all bins but the first, ascending: bin i holds values from `edges[i - 1]` up to, not including, `edges[i]`.
   public var edges: [Double] { Self.allEdges[rawValue] }
@@ -60,6 +73,10 @@ public enum Feature: Int, CaseIterable, Sendable {
     [0.0001, 0.01, 0.05, 0.1, 0.3],
     (1..<Script.allCases.count).map(Double.init),
     (1..<Language.allCases.count).map(Double.init),
+    [
+      0.001, 0.01, 0.02, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33, 0.4,
+      0.5, 0.65, 0.8,
+    ],
   ]
 }
 

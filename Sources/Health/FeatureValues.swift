@@ -10,7 +10,10 @@ public struct FeatureValues: Sendable, Equatable {
   ///   - text: the text as it came.
   ///   - tokenCount: its tokens, special ones included, before or after truncation alike in reference and production.
   ///   - unknownTokenCount: how many of them stand for something that the vocabulary lacks.
-  public init(text: String, tokenCount: Int, unknownTokenCount: Int) {
+  ///   - trigrams: what the reference's texts are written with; without it nothing is unseen.
+  public init(
+    text: String, tokenCount: Int, unknownTokenCount: Int, trigrams: TrigramSet? = nil
+  ) {
     var scan = TextScan()
     for scalar in text.unicodeScalars { scan.add(scalar) }
     scan.endWord()
@@ -26,8 +29,16 @@ public struct FeatureValues: Sendable, Equatable {
       Double(scan.nonPrintable) / characters,
       Double(script.rawValue),
       Double(scan.language(script).rawValue),
+      trigrams?.unseenShare(of: text) ?? 0,
     ]
     fingerprint = scan.fingerprint
+  }
+
+  /// The same with another value of one feature.
+  func replacing(_ feature: Feature, by value: Double) -> FeatureValues {
+    var copy = self
+    copy.values[feature.rawValue] = value
+    return copy
   }
 
   /// The value of one feature.

@@ -14,6 +14,8 @@ extension ReferenceProfile {
 
     private let labels: [String]
     private var rows: [Row] = []
+    private var texts: [String] = []
+    private var others: [(features: FeatureValues, text: String)] = []
 
     /// An empty profile of a model with these classes.
     public init(labels: [String]) {
@@ -22,12 +24,13 @@ extension ReferenceProfile {
 
     /// Takes in one text.
     /// - Parameters:
+    ///   - text: the text itself, for its trigrams; either all rows have one or none.
     ///   - probabilities: what the model gave, one for each label.
     ///   - embedding: the projected embedding; empty where the model gives none.
     ///   - label: the class that is right, where it is known.
     public mutating func add(
-      _ features: FeatureValues, probabilities: [Float], embedding: [Float] = [],
-      isTruncated: Bool = false, label: Int? = nil
+      _ features: FeatureValues, text: String? = nil, probabilities: [Float],
+      embedding: [Float] = [], isTruncated: Bool = false, label: Int? = nil
     ) {
       precondition(probabilities.count == labels.count, "one probability for each label")
       let highest = probabilities.max() ?? 0
@@ -36,6 +39,13 @@ extension ReferenceProfile {
           features: features, probabilities: probabilities, embedding: embedding,
           isTruncated: isTruncated, label: label,
           predicted: probabilities.firstIndex(of: highest) ?? 0))
+      if let text { texts.append(text) }
+    }
+
+    /// Takes in a text that the model was trained on: what it predicts there says nothing of production, but how such texts
+    /// are written does. A larger reference finds a change sooner.
+    public mutating func add(trainingText text: String) {
+      others.append((FeatureValues(text: text, tokenCount: 0, unknownTokenCount: 0), text))
     }
 
     /// The profile of all that was added.
@@ -51,11 +61,13 @@ extension ReferenceProfile {
         confidenceCounts[confidenceBin(of: confidence)] += 1
         if row.predicted < labels.count { classCounts[row.predicted] += 1 }
       }
-      let features = Feature.allCases.map(distribution)
+      let (trigrams, unseen) = unseenShares()
+      let features = Feature.allCases.map { distribution($0, unseen) }
       let embedding = EmbeddingReference(rows.map(\.embedding).filter { !$0.isEmpty })
       let thresholds = thresholds(features, embedding)
       return ReferenceProfile(
         modelChecksum: modelChecksum, labels: labels, count: rows.count, features: features,
+        trigrams: trigrams,
         classCounts: classCounts, confidenceCounts: confidenceCounts,
         meanConfidence: LearnedBins.rounded(confidences.reduce(0, +) / Double(rows.count)),
         confidence: LearnedBins(confidences),
@@ -64,10 +76,22 @@ extension ReferenceProfile {
         thresholds: thresholds, embedding: embedding, labelled: labelled(confidences))
     }
 
-    private func distribution(_ feature: Feature) -> Distribution {
+    /// The trigrams of all texts, and for each text the share that no other has: what the share of a new text is like.
+    private func unseenShares() -> (TrigramSet?, [Double]) {
+      guard texts.count == rows.count else { return (nil, []) }
+      var counts = TrigramSet.Counts()
+      let all = texts + others.map(\.text)
+      for text in all { counts.add(text) }
+      return (counts.set, counts.unseenShares(ofAdded: all))
+    }
+
+    private func distribution(_ feature: Feature, _ unseen: [Double]) -> Distribution {
       var counts = [Double](repeating: 0, count: feature.binCount)
       var moments = Moments()
-      let values = rows.map { $0.features[feature] }.sorted()
+      var values = rows.map { $0.features[feature] }
+      if feature.isOfTextAlone { values += others.map { $0.features[feature] } }
+      if feature == .unseenTrigramShare, !unseen.isEmpty { values = unseen }
+      values.sort()
       for value in values {
         counts[feature.bin(of: value)] += 1
         moments.add(value)

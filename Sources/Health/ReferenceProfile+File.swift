@@ -60,7 +60,7 @@ extension ReferenceProfile {
     guard let version = file["version"]?.intValue else {
       throw .malformed(path: path, what: "\"version\" is missing")
     }
-    guard version == Self.version else { throw .unsupportedVersion(path: path, found: version) }
+    guard (oldestVersion...Self.version).contains(version) else { throw .unsupportedVersion(path: path, found: version) }
     guard let body = file["profile"] else {
       throw .malformed(path: path, what: "\"profile\" is missing")
     }
@@ -87,6 +87,7 @@ extension ReferenceProfile {
     return .object([
       "model": JSONValue(modelChecksum), "labels": .array(labels.map { JSONValue($0) }),
       "count": JSONValue(count), "features": .object(features),
+      "trigrams": trigrams.map { JSONValue($0.base64) } ?? .null,
       "classes": Self.array(classCounts), "confidence": Self.array(confidenceCounts),
       "mean_confidence": JSONValue(meanConfidence),
       "confidence_bins": Self.json(confidence), "entropy_bins": Self.json(entropy),
@@ -148,7 +149,13 @@ extension ReferenceProfile {
     else { throw .malformed(path: path, what: "\"model\", \"labels\" or \"count\" is missing") }
     var features: [Distribution] = []
     for feature in Feature.allCases {
-      features.append(try distribution(feature, body["features"]?[feature.name], path))
+      let entry = body["features"]?[feature.name]
+      guard entry != nil || feature != .unseenTrigramShare else {
+        // A file of version 2. Without a set of trigrams production has none unseen either.
+        features.append(.constant(0, of: feature, count: count))
+        continue
+      }
+      features.append(try distribution(feature, entry, path))
     }
     var probabilities: [[Double]] = []
     for row in body["probabilities"]?.arrayValue ?? [] {
@@ -163,6 +170,7 @@ extension ReferenceProfile {
     }
     return ReferenceProfile(
       modelChecksum: model, labels: labels, count: count, features: features,
+      trigrams: try trigrams(body["trigrams"], path),
       classCounts: try counts(body["classes"], labels.count, path, "/profile/classes"),
       confidenceCounts: try counts(
         body["confidence"], confidenceBinCount, path, "/profile/confidence"),
@@ -186,6 +194,17 @@ extension ReferenceProfile {
       counts: try counts(entry["counts"], feature.binCount, path, "\(at)/counts"),
       mean: entry["mean"]?.doubleValue ?? 0, variance: entry["variance"]?.doubleValue ?? 0,
       quantiles: Array(numbers(entry["quantiles"]).prefix(Distribution.quantileLimit)).sorted())
+  }
+
+  private static func trigrams(
+    _ value: JSONValue?, _ path: String
+  ) throws(HealthError) -> TrigramSet? {
+    guard let value, !value.isNull else { return nil }
+    guard let set = value.stringValue.flatMap(TrigramSet.init(base64:)) else {
+      throw .malformed(
+        path: path, what: "/profile/trigrams needs \(TrigramSet.bucketCount / 8) bytes in base64")
+    }
+    return set
   }
 
   private static func numbers(_ value: JSONValue?) -> [Double] {
@@ -302,5 +321,14 @@ extension ReferenceProfile {
   private static func hex(_ hash: UInt64) -> String {
     let digits = String(hash, radix: 16)
     return "fnv1a64:" + String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+extension ReferenceProfile.Distribution {
+  /// Of `count` texts that all have the same value.
+  static func constant(_ value: Double, of feature: Feature, count: Int) -> Self {
+    var counts = [Double](repeating: 0, count: feature.binCount)
+    counts[feature.bin(of: value)] = Double(count)
+    return Self(counts: counts, mean: value, variance: 0, quantiles: [value])
   }
 }

@@ -4,7 +4,9 @@ import JSON
 /// What the model's input and output looked like on the data it was made with: what production is compared to.
 public struct ReferenceProfile: Sendable, Equatable {
   /// The version of the file format.
-  public static let version = 2
+  public static let version = 3
+  /// The oldest version that can be read.
+  public static let oldestVersion = 2
   /// Bins of equal width between 0 and 1 for the highest probability, the entropy's share of its maximum, and each class's
   /// probability.
   public static let confidenceBinCount = 20
@@ -23,6 +25,9 @@ public struct ReferenceProfile: Sendable, Equatable {
     public var quantiles: [Double]
     /// How many of them are kept.
     public static let quantileLimit = 201
+
+    /// How many texts it is of.
+    public var count: Double { counts.reduce(0, +) }
   }
 
   /// How the labelled rows of the reference were judged.
@@ -47,10 +52,12 @@ public struct ReferenceProfile: Sendable, Equatable {
   public let modelChecksum: String
   /// The classes, in the order of the model's outputs.
   public let labels: [String]
-  /// How many texts there were.
+  /// How many texts the model predicted.
   public let count: Int
-  /// One distribution for each `Feature`, in its order.
+  /// One distribution for each `Feature`, in its order. Those of the text alone may be of more texts than `count`.
   public let features: [Distribution]
+  /// What the texts are written with; nil where a file of an older version has none.
+  public let trigrams: TrigramSet?
   /// Texts predicted as each class.
   public let classCounts: [Double]
   /// Texts in each bin of confidence.

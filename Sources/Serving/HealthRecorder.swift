@@ -10,6 +10,8 @@ struct HealthRecorder: ServingRecorder {
   let latencies: LatencyCounters.Recorder
   /// Where events go; nil with `--monitor none`.
   var events: EventSender?
+  /// What the default model's reference is written with.
+  var trigrams: TrigramSet?
   /// Whether events carry the text (`--keep-text`).
   var keepsText = false
 
@@ -35,7 +37,7 @@ struct HealthRecorder: ServingRecorder {
     guard prediction.version.isDefault else { return remember(prediction, answer, events) }
     let features = FeatureValues(
       text: prediction.text, tokenCount: answer.tokenCount,
-      unknownTokenCount: answer.unknownTokenCount)
+      unknownTokenCount: answer.unknownTokenCount, trigrams: trigrams)
     health.record(
       features, requestID: prediction.requestID, predicted: answer.labelIndex,
       confidence: Double(answer.probabilities[answer.labelIndex]))

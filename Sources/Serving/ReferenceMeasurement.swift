@@ -18,9 +18,11 @@ public enum ReferenceMeasurement {
   }
 
   /// The profile of `rows` under `model`.
+  /// - Parameter trainingTexts: what the model was trained on; counts for features of the text alone.
   /// - Throws: `HealthError` when there are no rows.
   public static func profile(
-    _ model: TextModel, rows: [Row], modelChecksum: String = "", batchSize: Int = 64
+    _ model: TextModel, rows: [Row], trainingTexts: [String] = [], modelChecksum: String = "",
+    batchSize: Int = 64
   ) throws -> ReferenceProfile {
     var builder = ReferenceProfile.Builder(labels: model.labels)
     let indices = Dictionary(
@@ -34,20 +36,25 @@ public enum ReferenceMeasurement {
           FeatureValues(
             text: row.text, tokenCount: answer.tokenCount,
             unknownTokenCount: answer.unknownTokenCount),
-          probabilities: classes.probabilities, embedding: answer.sketch,
+          text: row.text, probabilities: classes.probabilities, embedding: answer.sketch,
           isTruncated: answer.isTruncated, label: row.label.flatMap { indices[$0] })
       }
     }
+    for text in trainingTexts { builder.add(trainingText: text) }
     return try builder.build(modelChecksum: modelChecksum)
   }
 
   /// Measures `rows` and writes `reference.json` into the model's directory.
   /// - Throws: `ModelError`, `TokenizationError` or `HealthError`.
-  public static func write(directory: String, rows: [Row], threads: Int) throws {
+  public static func write(
+    directory: String, rows: [Row], trainingTexts: [String] = [], threads: Int
+  ) throws {
     let model = try TextModel.load(directory: directory, threads: threads)
     // A model in shards has no one file to name it by.
     let checksum = try? ReferenceProfile.checksum(ofFile: directory + "/model.safetensors")
-    try profile(model, rows: rows, modelChecksum: checksum ?? "").write(
+    try profile(
+      model, rows: rows, trainingTexts: trainingTexts, modelChecksum: checksum ?? ""
+    ).write(
       to: directory + "/" + ReferenceProfile.fileName)
   }
 }

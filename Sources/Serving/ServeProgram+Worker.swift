@@ -23,7 +23,7 @@ extension ServeProgram {
       server = try PredictionServer(
         listeners: context.listeners, catalog: ModelCatalog(service.loaded.map(\.served)),
         options: service.options,
-        hooks: hooks(slot, context.scoreboard, service.settings), accessLog: accessLog)
+        hooks: hooks(slot, context.scoreboard, service), accessLog: accessLog)
     } catch {
       log.error("\(error.localizedDescription)")
       return 71
@@ -39,19 +39,20 @@ extension ServeProgram {
 
   /// How a worker tells the pool of itself.
   private func hooks(
-    _ slot: WorkerSlot, _ scoreboard: Scoreboard, _ settings: ServeSettings
+    _ slot: WorkerSlot, _ scoreboard: Scoreboard, _ service: Service
   ) -> ServingHooks {
     var hooks = ServingHooks()
-    let monitoring = settings.monitoring
+    let monitoring = service.settings.monitoring
     // Without an admin listener there is no health process that could be asked.
-    let hasCompanion = monitoring.isOn && !settings.pool.adminBind.isEmpty
+    let hasCompanion = monitoring.isOn && !service.settings.pool.adminBind.isEmpty
     let sender = channel.map { counters.health.sender(slot: slot.index, channel: $0) }
     let recorder = HealthRecorder(
       counters: counters.pool.recorder(slot),
       health: counters.health.recorder(slot: slot.index),
       versions: counters.versions.recorder(slot: slot.index),
       latencies: counters.latencies.recorder(slot.index),
-      events: monitoring.isOn ? sender : nil, keepsText: monitoring.health.keepsText)
+      events: monitoring.isOn ? sender : nil, trigrams: service.reference?.trigrams,
+      keepsText: monitoring.health.keepsText)
     hooks.recorder = recorder
     let desk = FeedbackDesk(
       recorder: recorder,

@@ -8,22 +8,34 @@ struct Profile: ParsableCommand {
     abstract: "Write the reference that production traffic is held against.",
     discussion: """
       Measures labelled rows that the model was not trained on and writes reference.json into the \
-      model directory. `martlet train` does so by itself, from the validation rows.
+      model directory. `martlet train` does so by itself, from the validation rows, and from the \
+      training rows for what their text alone decides.
 
-      Example:
+      Examples:
         martlet profile my-model held-out.tsv
+        martlet profile my-model held-out.tsv --training train.tsv
       """)
 
   @Argument(help: "Model directory.") var model: String
   @Argument(help: "Rows, `label<TAB>text` a line.") var data: String
 
+  @Option(
+    help: ArgumentHelp(
+      "Rows that the model was trained on: a larger reference of lengths, letters and trigrams.",
+      valueName: "data"))
+  var training: String?
+
   func run() throws {
+    let texts = try training.map { try LabeledDataset(path: $0).rows.map(\.text) } ?? []
     let dataset = try LabeledDataset(path: data)
     let rows = dataset.rows.map {
       ReferenceMeasurement.Row(text: $0.text, label: $0.label)
     }
     try ReferenceMeasurement.write(
-      directory: model, rows: rows, threads: ProcessInfo.processInfo.activeProcessorCount)
-    print("wrote \(model)/reference.json from \(rows.count) rows")
+      directory: model, rows: rows, trainingTexts: texts,
+      threads: ProcessInfo.processInfo.activeProcessorCount)
+    print(
+      "wrote \(model)/reference.json from \(rows.count) rows"
+        + (texts.isEmpty ? "" : " and \(texts.count) training texts"))
   }
 }

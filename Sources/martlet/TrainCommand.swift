@@ -150,6 +150,7 @@ struct Train: ParsableCommand {
     try ReferenceMeasurement.write(
       directory: output,
       rows: job.validation.rows.map { .init(text: $0.text, label: $0.label) },
+      trainingTexts: job.training.rows.map(\.text),
       threads: training.cores)
     print(
       "wrote \(output) (\(String(format: "%.0f", result.seconds)) s); "

@@ -49,8 +49,8 @@ public struct DriftAnalysis: Sendable {
       comparisons.append(
         Self.compare(
           name: feature.name, binNames: feature.binNames,
-          reference.features[feature.rawValue], count: reference.count, values: values,
-          isCategory: feature == .script || feature == .language, bin: feature.bin(of:)))
+          reference.features[feature.rawValue], values: values, isCategory: feature.isCategory,
+          bin: feature.bin(of:)))
     }
     addPredictions(reference, window)
     addEmbeddings(reference, window, vectors)
@@ -126,7 +126,7 @@ public struct DriftAnalysis: Sendable {
   }
 
   private static func compare(
-    name: String, binNames: [String], _ reference: ReferenceProfile.Distribution, count: Int,
+    name: String, binNames: [String], _ reference: ReferenceProfile.Distribution,
     values: [Double], isCategory: Bool, bin: (Double) -> Int
   ) -> DistributionComparison {
     var current = [Double](repeating: 0, count: reference.counts.count)
@@ -138,7 +138,7 @@ public struct DriftAnalysis: Sendable {
     if isCategory { return compare(name: name, binNames, reference.counts, current) }
     let shift = Statistics.momentShift(
       reference: SampleMoments(
-        count: Double(count), mean: reference.mean, variance: reference.variance),
+        count: reference.count, mean: reference.mean, variance: reference.variance),
       current: SampleMoments(
         count: moments.count, mean: moments.mean, variance: moments.variance))
     return DistributionComparison(

@@ -9,26 +9,33 @@ public struct StreamLayout: Sendable {
     componentCount = reference.embedding?.components.count ?? 0
   }
 
-  /// The streams with their share of the bets: two fifths on predictions, because they are what users see; the rest on the
-  /// input.
+  /// The streams with their share of the bets. Predictions have two fifths, because they are what users see. Of the input,
+  /// unseen trigrams and non-printable characters have most: texts of another kind and damaged ones show there first.
   public var streams: [AnytimeDetector.Stream] {
     let hasEmbedding = componentCount > 0
-    let featureWeight = (hasEmbedding ? 0.36 : 0.6) / Double(Feature.allCases.count)
-    var streams = Feature.allCases.map {
-      AnytimeDetector.Stream(
-        name: $0.name, reference: reference.features[$0.rawValue].counts, weight: featureWeight)
+    let share = hasEmbedding ? 0.42 : 0.6
+    var streams = Feature.allCases.map { feature in
+      let weight =
+        switch feature {
+        case .unseenTrigramShare: 0.44
+        case .nonPrintableShare: 0.16
+        default: 0.4 / Double(Feature.allCases.count - 2)
+        }
+      return AnytimeDetector.Stream(
+        name: feature.name, reference: reference.features[feature.rawValue].counts,
+        weight: share * weight)
     }
     streams.append(.init(name: "class", reference: reference.classCounts, weight: 0.28))
     streams.append(.init(name: "confidence", reference: reference.confidence.counts, weight: 0.1))
     streams.append(.init(name: "entropy", reference: reference.entropy.counts, weight: 0.02))
     guard let embedding = reference.embedding else { return streams }
     streams.append(
-      .init(name: "embedding_distance", reference: embedding.distance.counts, weight: 0.08))
+      .init(name: "embedding_distance", reference: embedding.distance.counts, weight: 0.06))
     for (index, component) in embedding.components.enumerated() {
       streams.append(
         .init(
           name: "embedding_\(index)", reference: component.counts,
-          weight: 0.16 / Double(componentCount)))
+          weight: 0.12 / Double(componentCount)))
     }
     return streams
   }
