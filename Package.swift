@@ -75,7 +75,10 @@ let package = Package(
 
     .executableTarget(
       name: "drift-benchmark", dependencies: ["Health", "Training", "Transformer"],
-      path: "Benchmarks/drift", exclude: ["run"]),
+      path: "Benchmarks/drift", exclude: ["compare", "peers.py", "requirements.txt", "run"]),
+    .executableTarget(
+      name: "estimate-benchmark", dependencies: ["Health", "Training", "Transformer"],
+      path: "Benchmarks/estimate", exclude: ["nannyml_cbpe.py", "run"]),
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
