@@ -75,7 +75,8 @@ let package = Package(
 
     .executableTarget(
       name: "drift-benchmark", dependencies: ["Health", "Training", "Transformer"],
-      path: "Benchmarks/drift", exclude: ["compare", "peers.py", "requirements.txt", "run"]),
+      path: "Benchmarks/drift",
+      exclude: ["compare", "peers.py", "requirements-alibi.txt", "requirements.txt", "run"]),
     .executableTarget(
       name: "estimate-benchmark", dependencies: ["Health", "Training", "Transformer"],
       path: "Benchmarks/estimate", exclude: ["nannyml_cbpe.py", "run"]),

@@ -5,6 +5,8 @@ import Health
 /// `index.tsv` says what it is.
 struct Export {
   let folder: String
+  /// Texts written of each stream that does not change.
+  static let unchangedCount = 5000
   /// Features, the predicted class, confidence, and the embedding's sketch; NaN where a row has none.
   static let fixedColumns = Feature.allCases.map(\.name) + ["class", "confidence"]
 
@@ -14,23 +16,21 @@ struct Export {
   ) throws {
     let width = events.first?.embedding.count ?? 0
     let columns = Self.fixedColumns + (0..<width).map { "embedding_\($0)" }
-    // As a new text finds the reference, not as one finds itself in it.
-    var counts = TrigramSet.Counts()
+    // As a new text finds the reference; those that the set is made of have none.
     let texts = known.map(\.text) + trainingTexts
-    for text in texts { counts.add(text) }
-    let unseen = counts.unseenShares(ofAdded: texts)
+    let unseen = (TrigramSet.halves(of: texts)?.shares ?? []).map { Float($0 ?? .nan) }
     let place = Feature.unseenTrigramShare.rawValue
     var table: [Float] = []
     for (sample, share) in zip(known, unseen) {
       var event = sample.event(reference)
-      event.features[place] = Float(share)
+      event.features[place] = share
       append(event, to: &table)
     }
     for (text, share) in zip(trainingTexts, unseen.dropFirst(known.count)) {
       let values = FeatureValues(text: text, tokenCount: 0, unknownTokenCount: 0)
       for feature in Feature.allCases {
-        let value = feature == .unseenTrigramShare ? share : values[feature]
-        table.append(feature.isOfTextAlone ? Float(value) : .nan)
+        let value = feature == .unseenTrigramShare ? share : Float(values[feature])
+        table.append(feature.isOfTextAlone ? value : .nan)
       }
       table += [Float](repeating: .nan, count: width + 2)
     }

@@ -41,7 +41,8 @@ struct Traffic {
   }
 
   /// A reference of one half of the unseen rows, and the other half to draw traffic from.
-  func split(seed: UInt64) throws -> (reference: ReferenceProfile, known: [Sample], rest: [Sample]) {
+  func split(seed: UInt64) throws -> (reference: ReferenceProfile, known: [Sample], rest: [Sample])
+  {
     var generator = SplitMix(state: seed &* 7919)
     let order = unseen.indices.shuffled(using: &generator)
     let known = order.prefix(unseen.count / 2).map { unseen[$0] }

@@ -88,10 +88,18 @@ func measureFalseAlarms() throws {
     let known = (0..<traffic.unseen.count / 2).map { _ in pick(traffic.unseen, &generator) }
     let reference = try traffic.reference(known, trainingTexts: texts)
     var (layout, detector) = detector(reference, seed: seed)
-    for _ in 0..<100_000 {
+    var (found, exported) = (0, [PredictionRecord]())
+    for index in 0..<100_000 {
       let event = pick(traffic.unseen, &generator).event(reference)
-      if let finding = detector.add(layout.bins(of: event)), finding.isAlarm { alarms += 1 }
+      if let finding = detector.add(layout.bins(of: event)), finding.isAlarm { found += 1 }
+      if index < Export.unchangedCount, folder != nil { exported.append(event) }
+      if index == Export.unchangedCount - 1, let folder {
+        try Export(folder: folder).write(
+          scenario: 9, name: "no change", seed: seed, known: known, texts, reference, exported,
+          change: 0, delay: found)
+      }
     }
+    alarms += found
     windows += 200
   }
   print("false alarms: \(alarms) in \(windows) windows of 500 drawn from the reference's rows")

@@ -74,7 +74,8 @@ public enum Feature: Int, CaseIterable, Sendable {
     (1..<Script.allCases.count).map(Double.init),
     (1..<Language.allCases.count).map(Double.init),
     [
-      0.001, 0.01, 0.02, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33, 0.4,
+      0.001, 0.01, 0.02, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33,
+      0.4,
       0.5, 0.65, 0.8,
     ],
   ]

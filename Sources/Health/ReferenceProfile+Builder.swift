@@ -61,13 +61,15 @@ extension ReferenceProfile {
         confidenceCounts[confidenceBin(of: confidence)] += 1
         if row.predicted < labels.count { classCounts[row.predicted] += 1 }
       }
-      let (trigrams, unseen) = unseenShares()
-      let features = Feature.allCases.map { distribution($0, unseen) }
+      // Rows without their texts have no share to be ranked among.
+      let halves =
+        texts.count == rows.count ? TrigramSet.halves(of: texts + others.map(\.text)) : nil
+      let features = Feature.allCases.map { distribution($0, halves?.shares.compactMap { $0 }) }
       let embedding = EmbeddingReference(rows.map(\.embedding).filter { !$0.isEmpty })
       let thresholds = thresholds(features, embedding)
       return ReferenceProfile(
         modelChecksum: modelChecksum, labels: labels, count: rows.count, features: features,
-        trigrams: trigrams,
+        trigrams: halves?.set,
         classCounts: classCounts, confidenceCounts: confidenceCounts,
         meanConfidence: LearnedBins.rounded(confidences.reduce(0, +) / Double(rows.count)),
         confidence: LearnedBins(confidences),
@@ -76,21 +78,12 @@ extension ReferenceProfile {
         thresholds: thresholds, embedding: embedding, labelled: labelled(confidences))
     }
 
-    /// The trigrams of all texts, and for each text the share that no other has: what the share of a new text is like.
-    private func unseenShares() -> (TrigramSet?, [Double]) {
-      guard texts.count == rows.count else { return (nil, []) }
-      var counts = TrigramSet.Counts()
-      let all = texts + others.map(\.text)
-      for text in all { counts.add(text) }
-      return (counts.set, counts.unseenShares(ofAdded: all))
-    }
-
-    private func distribution(_ feature: Feature, _ unseen: [Double]) -> Distribution {
+    private func distribution(_ feature: Feature, _ unseen: [Double]?) -> Distribution {
       var counts = [Double](repeating: 0, count: feature.binCount)
       var moments = Moments()
       var values = rows.map { $0.features[feature] }
       if feature.isOfTextAlone { values += others.map { $0.features[feature] } }
-      if feature == .unseenTrigramShare, !unseen.isEmpty { values = unseen }
+      if feature == .unseenTrigramShare, let unseen { values = unseen }
       values.sort()
       for value in values {
         counts[feature.bin(of: value)] += 1

@@ -60,7 +60,9 @@ extension ReferenceProfile {
     guard let version = file["version"]?.intValue else {
       throw .malformed(path: path, what: "\"version\" is missing")
     }
-    guard (oldestVersion...Self.version).contains(version) else { throw .unsupportedVersion(path: path, found: version) }
+    guard (oldestVersion...Self.version).contains(version) else {
+      throw .unsupportedVersion(path: path, found: version)
+    }
     guard let body = file["profile"] else {
       throw .malformed(path: path, what: "\"profile\" is missing")
     }

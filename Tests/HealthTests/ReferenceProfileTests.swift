@@ -28,6 +28,41 @@ struct ReferenceProfileTests {
     #expect(profile.classCounts == [17, 33])
   }
 
+  @Test("a file of version 2 is read, and has no trigrams and no text with unseen ones")
+  func olderVersion() throws {
+    let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("Fixtures/reference-v2.json")
+    let profile = try ReferenceProfile.load(path: url.path)
+    #expect(profile.trigrams == nil && profile.count == 4)
+    let unseen = profile.features[Feature.unseenTrigramShare.rawValue]
+    #expect(unseen.counts[0] == 4 && unseen.count == 4)
+    #expect(profile.features[Feature.characters.rawValue].count == 4)
+  }
+
+  @Test("training texts count for what a text alone decides, and for nothing that the model says")
+  func trainingTexts() throws {
+    var builder = ReferenceProfile.Builder(labels: ["ham", "spam"])
+    for index in 0..<40 {
+      let text = "text number \(index)"
+      builder.add(
+        FeatureValues(text: text, tokenCount: 5, unknownTokenCount: 0), text: text,
+        probabilities: [0.9, 0.1])
+    }
+    for _ in 0..<60 { builder.add(trainingText: "A LONG TEXT THAT THE MODEL WAS TRAINED ON") }
+    let profile = try builder.build()
+    #expect(profile.count == 40 && profile.classCounts == [40, 0])
+    for feature in Feature.allCases {
+      // Half of the texts make the set that the other half's trigrams are looked up in.
+      let expected = feature == .unseenTrigramShare ? 50.0 : feature.isOfTextAlone ? 100 : 40
+      #expect(profile.features[feature.rawValue].count == expected)
+    }
+    #expect(profile.features[Feature.tokens.rawValue].mean == 5)
+    let bytes = profile.serializedBytes()
+    #expect(try ReferenceProfile.parse(bytes, path: "p") == profile)
+    #expect(profile.trigrams?.unseenShare(of: "a long text") ?? 1 < 0.2)
+    #expect(profile.trigrams?.unseenShare(of: "Übergrößenträger") ?? 0 > 0.8)
+  }
+
   @Test("damage, another version and another file are told apart")
   func refusals() throws {
     let text = String(decoding: try profile().serializedBytes(), as: UTF8.self)
@@ -36,8 +71,8 @@ struct ReferenceProfileTests {
     #expect(throws: HealthError.wrongChecksum(path: "p")) {
       try ReferenceProfile.parse(Array(damaged.utf8), path: "p")
     }
-    let newer = text.replacingOccurrences(of: "\"version\": 2", with: "\"version\": 3")
-    #expect(throws: HealthError.unsupportedVersion(path: "p", found: 3)) {
+    let newer = text.replacingOccurrences(of: "\"version\": 3", with: "\"version\": 4")
+    #expect(throws: HealthError.unsupportedVersion(path: "p", found: 4)) {
       try ReferenceProfile.parse(Array(newer.utf8), path: "p")
     }
     for other in ["", "{}", "[1]", "{\"format\": \"martlet-reference\"}", "\u{FFFD}"] {

@@ -45,15 +45,17 @@ def mmd(x, y):
 
 def region_wealth(cells):
     """The bets of Sequential/RankPartition.swift, from their definition."""
-    edges = [.005, .01, .02, .05, .1, .15, .2, .3, .4, .5, .6, .7, .8, .85, .9, .95, .98, .99, .995]
-    pairs = [(0, 18), (2, 16), (4, 14), (6, 12), (8, 10)]
+    edges = [.001, .002, .005, .01, .02, .05, .1, .15, .2, .3, .4, .5, .6, .7, .8, .85, .9, .95, .98, .99, .995, .998,
+             .999]
+    pairs = [(2, 20), (4, 18), (6, 16), (8, 14), (10, 12)]
     total = sum(cells)
     below = np.cumsum(cells)[:-1]
     regions = [(1 - e, total - below[i]) for i, e in enumerate(edges)]
     regions += [(edges[i] + 1 - edges[j], below[i] + total - below[j]) for i, j in pairs]
     logs = []
     for mass, k in regions:
-        for c in (4, 40):
+        least = min(mass, 1 - mass)
+        for c in (max(4, .5 / least), max(40, 2 / least)):
             logs.append(special.betaln(k + c * mass, total - k + c * (1 - mass)) - special.betaln(c * mass, c * (1 - mass))
                         - k * np.log(mass) - (total - k) * np.log1p(-mass))
     return special.logsumexp(logs) - np.log(len(logs))
@@ -106,7 +108,7 @@ for index, value in enumerate(stream):
     elif ddm.warning_detected:
         warnings.append(index)
 
-cells = [int(c) for c in rng.integers(0, 30, 20)]
+cells = [int(c) for c in rng.integers(0, 30, 24)]
 print(json.dumps({
     "shifts": [shift(normal, rng.normal(0.4, 1.5, 75)), shift(normal, rng.normal(0, 1, 500))],
     "student": [[p, v, stats.t.ppf(p, v)] for p, v in [(0.975, 5), (0.995, 47.3), (0.6, 900)]],
@@ -118,5 +120,5 @@ print(json.dumps({
     "isotonic": {"confidence": confidence.tolist(), "correct": correct.tolist(), "grid": grid.tolist(), "value": isotonic.predict(grid).tolist()},
     "stream": stream.astype(int).tolist(), "page_hinkley": page, "adwin": adwin_changes, "adwin_widths": widths[::97],
     "ddm": {"warnings": warnings, "drifts": drifts},
-    "wealth": [{"cells": c, "log": region_wealth(c)} for c in (cells, [5] * 20, [0] * 19 + [40])],
+    "wealth": [{"cells": c, "log": region_wealth(c)} for c in (cells, [5] * 24, [0] * 23 + [40], [90] * 24)],
 }))
