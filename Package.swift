@@ -80,6 +80,9 @@ let package = Package(
     .executableTarget(
       name: "estimate-benchmark", dependencies: ["Health", "Training", "Transformer"],
       path: "Benchmarks/estimate", exclude: ["nannyml_cbpe.py", "run"]),
+    .executableTarget(
+      name: "events-benchmark", dependencies: ["Health", "Training", "Transformer", log],
+      path: "Benchmarks/events", exclude: ["run", "flood.py"]),
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),

@@ -28,7 +28,6 @@ print(
 try measureDelays()
 try measureFalseAlarms()
 try measureConcept()
-try measureIntake()
 
 func detector(_ reference: ReferenceProfile, seed: UInt64) -> (StreamLayout, AnytimeDetector) {
   let layout = StreamLayout(reference)
@@ -146,30 +145,4 @@ func measureConcept() throws {
   print(
     "labels of one class flipped: median \(delays[runs / 2]) labels, \(delays.count { $0 <= 400 }) of \(runs) within 400"
   )
-}
-
-/// Events that the health process takes in, in processor time: what one core can do, whoever else is on the machine.
-@MainActor
-func measureIntake() throws {
-  let (reference, known, _) = try traffic.split(seed: 1)
-  var bytes: [UInt8] = []
-  for sample in known.prefix(60) {
-    HealthEvent.prediction(sample.event(reference)).append(to: &bytes)
-  }
-  var options = HealthOptions()
-  // All of them, where the daemon looks at a part.
-  options.intakePerSecond = 1e9
-  for (name, options) in [("as the daemon does", HealthOptions()), ("all ranked", options)] {
-    var state = HealthState(labels: traffic.labels, reference: reference, options: options)
-    var handled = 0
-    let began = clock()
-    for _ in 0..<1500 {
-      for case .prediction(let record) in HealthEvent.parse(bytes[...]).events {
-        state.add(record)
-        handled += 1
-      }
-    }
-    let seconds = Double(clock() - began) / Double(CLOCKS_PER_SEC)
-    print("events handled, \(name): \(Int(Double(handled) / seconds)) a second of processor time")
-  }
 }

@@ -11,8 +11,13 @@ public struct EmbeddingReference: Sendable, Equatable {
   /// Some of the reference's vectors, evenly spread over it.
   public let sample: [[Float]]
 
+  // The components' means and variances side by side, because every event asks for them.
+  private let means: [Double]
+  private let variances: [Double]
+
   init(components: [LearnedBins], distance: LearnedBins, sample: [[Float]]) {
     (self.components, self.distance, self.sample) = (components, distance, sample)
+    (means, variances) = (components.map(\.mean), components.map(\.variance))
   }
 
   /// Of these vectors, all of one dimension.
@@ -22,23 +27,27 @@ public struct EmbeddingReference: Sendable, Equatable {
     let components = (0..<width).map { index in
       LearnedBins(vectors.map { Double($0[index]) })
     }
-    self.components = components
-    distance = LearnedBins(vectors.map { Self.distance($0, components) })
+    let (means, variances) = (components.map(\.mean), components.map(\.variance))
     let step = max(1, (vectors.count + Self.sampleLimit - 1) / Self.sampleLimit)
-    sample = stride(from: 0, to: vectors.count, by: step).map { row in
-      vectors[row].map { Float(LearnedBins.rounded(Double($0))) }
-    }
+    self.init(
+      components: components,
+      distance: LearnedBins(vectors.map { Self.distance($0, means, variances) }),
+      sample: stride(from: 0, to: vectors.count, by: step).map { row in
+        vectors[row].map { Float(LearnedBins.rounded(Double($0))) }
+      })
   }
 
   /// How far a vector is from the reference's centre: the root mean square of its components in standard deviations.
-  public func distance(of vector: [Float]) -> Double { Self.distance(vector, components) }
+  public func distance(of vector: [Float]) -> Double { Self.distance(vector, means, variances) }
 
-  private static func distance(_ vector: [Float], _ components: [LearnedBins]) -> Double {
-    guard vector.count == components.count, !vector.isEmpty else { return 0 }
+  private static func distance(
+    _ vector: [Float], _ means: [Double], _ variances: [Double]
+  ) -> Double {
+    guard vector.count == means.count, !vector.isEmpty else { return 0 }
     var sum = 0.0
-    for (value, component) in zip(vector, components) where component.variance > 0 {
-      let difference = Double(value) - component.mean
-      sum += difference * difference / component.variance
+    for index in vector.indices where variances[index] > 0 {
+      let difference = Double(vector[index]) - means[index]
+      sum += difference * difference / variances[index]
     }
     return (sum / Double(vector.count)).squareRoot()
   }

@@ -9,6 +9,9 @@ public enum QualityCheck: Int, CaseIterable, Sendable {
     .embeddingOutlier, .nonPrintable, .mixedScript, .unexpectedLanguage, .unknownTokens,
   ]
 
+  /// The check's place in a mask.
+  var bit: UInt16 { 1 << UInt16(rawValue) }
+
   /// The name in files, metrics and options.
   public var name: String {
     switch self {
@@ -55,7 +58,11 @@ public struct QualityThresholds: Sendable, Equatable {
   /// Share of unknown tokens above which a text is remarkable.
   public var unknownShare = Double.infinity
   /// Languages that are expected, by raw value.
-  public var languages: Set<Int> = []
+  public var languages: Set<Int> = [] {
+    didSet { languageBits = languages.reduce(0) { $0 | 1 << UInt64($1 & 63) } }
+  }
+  /// The same as bits.
+  private var languageBits: UInt64 = 0
 
   /// Thresholds that nothing passes.
   public init() {}
@@ -64,10 +71,19 @@ public struct QualityThresholds: Sendable, Equatable {
   public func failures(
     features: [Double], distance: Double?, isTruncated: Bool, likeness: RecentTexts.Likeness
   ) -> [QualityCheck] {
-    func value(_ feature: Feature) -> Double { features[feature.rawValue] }
+    let mask = mask(
+      features: features, distance: distance, isTruncated: isTruncated, likeness: likeness)
+    return QualityCheck.allCases.filter { mask & $0.bit != 0 }
+  }
+
+  /// The checks that a text fails, as `QualityCheck.bit`s.
+  func mask<Value: BinaryFloatingPoint>(
+    features: [Value], distance: Double?, isTruncated: Bool, likeness: RecentTexts.Likeness
+  ) -> UInt16 {
+    func value(_ feature: Feature) -> Double { Double(features[feature.rawValue]) }
     let characters = value(.characters)
-    var failures: [QualityCheck] = []
-    func check(_ isFailed: Bool, _ check: QualityCheck) { if isFailed { failures.append(check) } }
+    var mask: UInt16 = 0
+    func check(_ isFailed: Bool, _ check: QualityCheck) { if isFailed { mask |= check.bit } }
     check(characters == 0, .missing)
     check(characters > 0 && value(.tokensPerWord) == 0, .empty)
     check(characters > 0 && characters < 3, .tooShort)
@@ -80,10 +96,11 @@ public struct QualityThresholds: Sendable, Equatable {
     check(value(.script) == Double(Script.mixed.rawValue), .mixedScript)
     let language = Int(value(.language))
     check(
-      language != Language.unknown.rawValue && !languages.isEmpty && !languages.contains(language),
+      language != Language.unknown.rawValue && languageBits != 0
+        && (!(0..<64).contains(language) || languageBits >> UInt64(language) & 1 == 0),
       .unexpectedLanguage)
     check(value(.unknownTokenShare) > unknownShare, .unknownTokens)
-    return failures
+    return mask
   }
 
   /// The rate that a check may reach: three times the reference's, and at least what the reference's own size cannot rule

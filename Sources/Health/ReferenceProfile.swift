@@ -88,6 +88,9 @@ public struct ReferenceProfile: Sendable, Equatable {
   /// The entropy of probabilities as a share of the largest possible; 0 for one class.
   public static func entropyShare(_ probabilities: [Float]) -> Double {
     guard probabilities.count > 1 else { return 0 }
-    return Statistics.entropy(probabilities.map(Double.init)) / log(Double(probabilities.count))
+    // `Statistics.entropy` without a list of its own: every event asks for it.
+    var entropy = 0.0
+    for share in probabilities where share > 0 { entropy -= Double(share) * log(Double(share)) }
+    return entropy / log(Double(probabilities.count))
   }
 }

@@ -106,6 +106,9 @@ public final class HistoryStore: HistoryWriter, @unchecked Sendable {
     }
   }
 
+  /// Predictions of one second that it keeps; of more, the first.
+  public var predictionsPerSecond: Int { options.predictionsPerSecond }
+
   // MARK: - Reading
 
   /// What was kept before this process; nil where it cannot be read now. May take seconds.

@@ -35,8 +35,7 @@ public struct PredictionRecord: Sendable, Equatable {
 
   /// The record with numbers that can be reckoned with: a model whose weights went wrong gives probabilities that are none.
   var bounded: PredictionRecord {
-    func isGood(_ values: [Float]) -> Bool { values.allSatisfy { abs($0) <= 1e9 } }
-    if isGood(features) && isGood(probabilities) && isGood(embedding) { return self }
+    if isBounded { return self }
     func bounded(_ values: [Float]) -> [Float] {
       values.map { $0.isNaN ? 0 : min(max($0, -1e9), 1e9) }
     }
@@ -45,6 +44,12 @@ public struct PredictionRecord: Sendable, Equatable {
     record.probabilities = bounded(probabilities)
     record.embedding = bounded(embedding)
     return record
+  }
+
+  /// Whether its numbers can be reckoned with.
+  var isBounded: Bool {
+    func isGood(_ values: [Float]) -> Bool { values.allSatisfy { abs($0) <= 1e9 } }
+    return isGood(features) && isGood(probabilities) && isGood(embedding)
   }
 }
 
@@ -89,8 +94,8 @@ public enum HealthEvent: Sendable, Equatable {
   public static let classLimit = 256
   /// Bytes of text sent at most.
   public static let textLimit = 8192
-  private static let predictionHead = 68
-  private static let labelLength = 36
+  static let predictionHead = 68
+  static let labelLength = 36
 
   /// Appends the record's bytes.
   public func append(to bytes: inout [UInt8]) {
@@ -112,27 +117,37 @@ public enum HealthEvent: Sendable, Equatable {
   private static func append(_ record: PredictionRecord, to bytes: inout [UInt8]) {
     let id = record.requestID.utf8.prefix(200)
     let text = record.text.utf8.prefix(textLimit)
-    let probabilities = record.probabilities.prefix(classLimit)
-    let floats = record.features.count + probabilities.count + record.embedding.count
-    LittleEndian.append(UInt32(predictionHead + 4 * floats + id.count + text.count), to: &bytes)
-    bytes.append(1)
-    bytes.append(record.isTruncated ? 1 : 0)
-    LittleEndian.append(UInt16(clamping: record.predicted), to: &bytes)
-    LittleEndian.append(record.time, to: &bytes)
-    LittleEndian.append(record.requestHash, to: &bytes)
-    LittleEndian.append(record.latency, to: &bytes)
-    LittleEndian.append(record.fingerprint.exact, to: &bytes)
+    let counts = (
+      record.features.count, min(record.probabilities.count, classLimit), record.embedding.count
+    )
+    let floats = counts.0 + counts.1 + counts.2
+    let (idCount, textCount) = (id.count, text.count)
+    let start = bytes.count
+    let head = predictionHead + 4 * floats
+    bytes.append(contentsOf: repeatElement(0, count: head))
+    var span = bytes.mutableSpan
+    var writer = LittleEndianWriter(place: start)
+    var raw = span.mutableBytes
+    writer.write(UInt32(head + idCount + textCount), &raw)
+    writer.write(UInt8(1), &raw)
+    writer.write(UInt8(record.isTruncated ? 1 : 0), &raw)
+    writer.write(UInt16(clamping: record.predicted), &raw)
+    writer.write(record.time, &raw)
+    writer.write(record.requestHash, &raw)
+    writer.write(record.latency, &raw)
+    writer.write(record.fingerprint.exact, &raw)
     for index in 0..<TextFingerprint.minimumCount {
-      LittleEndian.append(record.fingerprint.minima[index], to: &bytes)
+      writer.write(record.fingerprint.minima[index], &raw)
     }
-    LittleEndian.append(record.model, to: &bytes)
-    for count in [record.features.count, probabilities.count, record.embedding.count, id.count] {
-      LittleEndian.append(UInt16(clamping: count), to: &bytes)
-    }
-    LittleEndian.append(UInt32(text.count), to: &bytes)
-    for value in record.features { LittleEndian.append(value.bitPattern, to: &bytes) }
-    for value in probabilities { LittleEndian.append(value.bitPattern, to: &bytes) }
-    for value in record.embedding { LittleEndian.append(value.bitPattern, to: &bytes) }
+    writer.write(record.model, &raw)
+    writer.write(UInt16(clamping: counts.0), &raw)
+    writer.write(UInt16(clamping: counts.1), &raw)
+    writer.write(UInt16(clamping: counts.2), &raw)
+    writer.write(UInt16(clamping: idCount), &raw)
+    writer.write(UInt32(textCount), &raw)
+    for value in record.features { writer.write(value.bitPattern, &raw) }
+    for index in 0..<counts.1 { writer.write(record.probabilities[index].bitPattern, &raw) }
+    for value in record.embedding { writer.write(value.bitPattern, &raw) }
     bytes.append(contentsOf: id)
     bytes.append(contentsOf: text)
   }
@@ -141,67 +156,18 @@ public enum HealthEvent: Sendable, Equatable {
   /// - Returns: the records, and whether the whole datagram was well-formed.
   public static func parse(_ bytes: ArraySlice<UInt8>) -> (events: [HealthEvent], isWhole: Bool) {
     var events: [HealthEvent] = []
-    var rest = bytes
-    while !rest.isEmpty {
-      var reader = LittleEndian(rest)
-      guard let length = reader.read(UInt32.self).map(Int.init), length >= 8,
-        length <= rest.count, let event = read(&reader, length)
-      else { return (events, false) }
-      events.append(event)
-      rest = rest.dropFirst(length)
-    }
-    return (events, true)
-  }
-
-  private static func read(_ reader: inout LittleEndian, _ length: Int) -> HealthEvent? {
-    guard let kind = reader.read(UInt8.self), let flags = reader.read(UInt8.self),
-      let number = reader.read(UInt16.self), let time = reader.read(Int64.self),
-      let hash = reader.read(UInt64.self)
-    else { return nil }
-    if kind == 2 {
-      guard length == labelLength, let predicted = reader.read(Int32.self),
-        let previous = reader.read(Int32.self), let model = reader.read(UInt32.self)
-      else { return nil }
-      return .label(
-        LateLabel(
-          time: time, requestHash: hash, label: Int(number),
-          predicted: predicted < 0 ? nil : Int(predicted),
-          previous: previous < 0 ? nil : Int(previous), model: model))
-    }
-    guard kind == 1 else { return nil }
+    var reader = EventReader(bytes)
     var record = PredictionRecord()
-    (record.isTruncated, record.predicted) = (flags & 1 != 0, Int(number))
-    (record.time, record.requestHash) = (time, hash)
-    return body(&record, &reader, length) ? .prediction(record) : nil
-  }
-
-  private static func body(
-    _ record: inout PredictionRecord, _ reader: inout LittleEndian, _ length: Int
-  ) -> Bool {
-    guard let latency = reader.read(UInt32.self), let exact = reader.read(UInt64.self) else {
-      return false
+    while let kind = reader.next(into: &record) {
+      switch kind {
+      case .label(let label): events.append(.label(label))
+      case .prediction:
+        reader.readStrings(into: &record)
+        events.append(.prediction(record))
+        record = PredictionRecord()
+      }
     }
-    record.latency = latency
-    record.fingerprint.exact = exact
-    for index in 0..<TextFingerprint.minimumCount {
-      guard let minimum = reader.read(UInt32.self) else { return false }
-      record.fingerprint.minima[index] = minimum
-    }
-    guard let model = reader.read(UInt32.self),
-      let features = reader.read(UInt16.self).map(Int.init),
-      let probabilities = reader.read(UInt16.self).map(Int.init),
-      let embedding = reader.read(UInt16.self).map(Int.init),
-      let id = reader.read(UInt16.self).map(Int.init),
-      let text = reader.read(UInt32.self).map(Int.init),
-      predictionHead + 4 * (features + probabilities + embedding) + id + text == length
-    else { return false }
-    record.model = model
-    record.features = reader.floats(features)
-    record.probabilities = reader.floats(probabilities)
-    record.embedding = reader.floats(embedding)
-    record.requestID = reader.text(id)
-    record.text = reader.text(text)
-    return true
+    return (events, reader.isWhole)
   }
 }
 

@@ -22,26 +22,24 @@ struct LittleEndian {
     return value
   }
 
-  mutating func floats(_ count: Int) -> [Float] {
-    var values: [Float] = []
-    values.reserveCapacity(count)
-    for _ in 0..<count {
-      guard let bits = read(UInt32.self) else { return [] }
-      values.append(Float(bitPattern: bits))
-    }
-    return values
-  }
-
-  mutating func text(_ count: Int) -> String {
-    guard count > 0, bytes.endIndex - place >= count else { return "" }
-    defer { place += count }
-    return String(decoding: bytes[place..<place + count], as: UTF8.self)
-  }
-
   /// Appends a value.
   static func append<Value: FixedWidthInteger>(_ value: Value, to bytes: inout [UInt8]) {
     for place in 0..<MemoryLayout<Value>.size {
       bytes.append(UInt8(truncatingIfNeeded: value >> Value(8 * place)))
     }
+  }
+}
+
+/// Writes little-endian values front to back into bytes that are there.
+struct LittleEndianWriter {
+  /// Where the next value goes.
+  var place: Int
+
+  @inline(__always)
+  mutating func write<Value: FixedWidthInteger & BitwiseCopyable>(
+    _ value: Value, _ bytes: inout MutableRawSpan
+  ) {
+    bytes.storeBytes(of: value.littleEndian, toByteOffset: place, as: Value.self)
+    place += MemoryLayout<Value>.size
   }
 }

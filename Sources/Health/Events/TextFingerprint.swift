@@ -36,42 +36,50 @@ public struct RecentTexts: Sendable {
     case same
   }
 
+  private static let keysPerText = TextFingerprint.minimumCount + 1
   private let capacity: Int
-  private var keys: [UInt64: Int] = [:]
-  private var queue: [[UInt64]] = []
+  /// How many of the remembered texts have a key.
+  private var keys: KeyTable
+  /// The keys of each remembered text, one text behind the other.
+  private var queue: [UInt64] = []
   private var next = 0
 
   /// Remembers `capacity` texts.
-  public init(capacity: Int = 4096) { self.capacity = capacity }
+  public init(capacity: Int = 4096) {
+    self.capacity = capacity
+    // A new text's keys are in before the oldest one's go.
+    keys = KeyTable(limit: Self.keysPerText * (capacity + 1))
+  }
 
   /// How like a text is to those before it; then it is remembered itself.
   public mutating func add(_ fingerprint: TextFingerprint) -> Likeness {
     guard fingerprint.exact != 0 else { return .new }
-    let near = (0..<TextFingerprint.minimumCount).map { left -> UInt64 in
+    var near = SIMD4<UInt64>.zero
+    var isNear = false
+    for left in 0..<TextFingerprint.minimumCount {
       var hash = UInt64(left) &+ 1
       for index in 0..<TextFingerprint.minimumCount where index != left {
         hash = RequestHash.mixed(hash ^ UInt64(fingerprint.minima[index]) << 16)
       }
-      return hash
+      near[left] = hash
+      isNear = isNear || keys[hash] != nil
     }
-    let likeness: Likeness =
-      keys[fingerprint.exact] != nil
-      ? .same : near.contains { keys[$0] != nil } ? .near : .new
-    remember([fingerprint.exact] + near)
+    let likeness: Likeness = keys[fingerprint.exact] != nil ? .same : isNear ? .near : .new
+    remember(fingerprint.exact, near)
     return likeness
   }
 
-  private mutating func remember(_ entry: [UInt64]) {
-    for key in entry { keys[key, default: 0] += 1 }
-    if queue.count < capacity {
-      queue.append(entry)
+  private mutating func remember(_ exact: UInt64, _ near: SIMD4<UInt64>) {
+    keys.increment(exact)
+    for index in 0..<TextFingerprint.minimumCount { keys.increment(near[index]) }
+    guard queue.count >= capacity * Self.keysPerText else {
+      queue.append(exact)
+      for index in 0..<TextFingerprint.minimumCount { queue.append(near[index]) }
       return
     }
-    for key in queue[next] {
-      let left = (keys[key] ?? 1) - 1
-      keys[key] = left > 0 ? left : nil
-    }
-    queue[next] = entry
-    next = (next + 1) % capacity
+    for place in next..<next + Self.keysPerText { keys.decrement(queue[place]) }
+    queue[next] = exact
+    for index in 0..<TextFingerprint.minimumCount { queue[next + 1 + index] = near[index] }
+    next = next + Self.keysPerText < queue.count ? next + Self.keysPerText : 0
   }
 }

@@ -4,6 +4,8 @@
 public protocol HistoryWriter: Sendable {
   /// What it does now, in a few words.
   var state: String { get }
+  /// Predictions of one second that it keeps.
+  var predictionsPerSecond: Int { get }
   /// What was kept before this process, for a model of so many classes; nil where it cannot be read now. May take seconds.
   func earlier(since start: Int64, classCount: Int, generation: UInt64) -> EarlierHistory?
   /// Predictions that are no longer in memory, by key; nil where they cannot be read now. May take seconds.

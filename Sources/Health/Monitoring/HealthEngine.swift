@@ -10,9 +10,22 @@ public final class HealthEngine: Sendable {
     var board = AlertBoard()
     var reading = PoolReading()
     var malformed = 0
+    /// Where each event is read to.
+    var record = PredictionRecord()
+    /// The second of the latest event that the store was given, and how many of that second it has.
+    var stored = (second: Int64.min, count: 0)
     var snapshotAt = 0.0
     /// Nil where texts are not kept.
     var texts: LabelledTexts?
+
+    /// Whether the store takes the record that was read: the first `limit` of each second. Asked here, so that no others are
+    /// made ready for it.
+    mutating func isKept(limit: Int) -> Bool {
+      let second = record.time / 1_000_000
+      if second != stored.second { stored = (second, 0) }
+      stored.count += 1
+      return stored.count <= limit
+    }
   }
 
   /// Seconds between two snapshots.
@@ -64,17 +77,19 @@ public final class HealthEngine: Sendable {
   /// - Returns: labels whose predictions are not in memory, for `settle`.
   @discardableResult
   public func receive(_ bytes: ArraySlice<UInt8>) -> [LateLabel] {
-    let (events, isWhole) = HealthEvent.parse(bytes)
     var (records, counted, late) = ([PredictionRecord](), [StoredLabel](), [LateLabel]())
     let generations = guarded.withLock { guarded in
-      if !isWhole { guarded.malformed += 1 }
-      for event in events {
-        guarded.texts?.add(event)
-        switch event {
-        case .prediction(let record):
-          guarded.state.add(record)
-          if store != nil { records.append(record) }
+      var reader = EventReader(bytes)
+      while let kind = reader.next(into: &guarded.record) {
+        switch kind {
+        case .prediction:
+          let isKept = store.map { guarded.isKept(limit: $0.predictionsPerSecond) } ?? false
+          if isKept || guarded.texts != nil { reader.readStrings(into: &guarded.record) }
+          if reader.hasText { guarded.texts?.add(.prediction(guarded.record)) }
+          guarded.state.add(guarded.record)
+          if isKept { records.append(guarded.record) }
         case .label(let label):
+          guarded.texts?.add(.label(label))
           if store != nil, !guarded.state.remembers(label.requestHash) {
             late.append(label)
           } else if guarded.state.add(label).isNews {
@@ -82,6 +97,7 @@ public final class HealthEngine: Sendable {
           }
         }
       }
+      if !reader.isWhole { guarded.malformed += 1 }
       return records.isEmpty ? [:] : guarded.state.generations
     }
     guard let store else { return [] }

@@ -9,7 +9,7 @@ extension HealthState {
   public func json(at time: Double, seconds: Double = 3600, points: Int = 120) -> JSONObject {
     var object: JSONObject = [
       "time": JSONValue(Self.text(time)), "texts": JSONValue(texts),
-      "window": JSONValue(min(window.count, options.windowSize)),
+      "window": JSONValue(min(recent.count, options.windowSize)),
       "verdict": [
         "action": JSONValue(verdict.action.rawValue),
         "evidence": .array(verdict.evidence.map { JSONValue($0) }),

@@ -35,8 +35,7 @@ extension HealthState {
   /// What a restart goes on from.
   public func snapshot(at time: Double) -> StateSnapshot? {
     var bytes: [UInt8] = []
-    for var record in window.suffix(options.windowSize) {
-      record.text = ""
+    for record in recent.records(latest: options.windowSize) {
       HealthEvent.prediction(record).append(to: &bytes)
     }
     let saved = Saved(
@@ -77,7 +76,7 @@ extension HealthState {
 
   private mutating func resume(_ saved: Saved) {
     for case .prediction(let record) in HealthEvent.parse(Array(saved.window)[...]).events {
-      _ = enter(record)
+      enter(record)
       predictions.remember(record)
     }
     if let detector = saved.detector { self.detector?.resume(detector) }

@@ -8,8 +8,8 @@ public struct HealthState: Sendable {
   public let reference: ReferenceProfile?
   /// What was set.
   public let options: HealthOptions
-  /// The latest predictions, the oldest first.
-  public internal(set) var window: [PredictionRecord] = []
+  /// The latest predictions, the oldest first, without request ids and texts. Made anew for each call.
+  public var window: [PredictionRecord] { recent.records() }
   /// Minutes, the oldest first; the last one is not over.
   public internal(set) var minutes: [Minute] = []
   /// The latest comparison of the window with the reference.
@@ -38,9 +38,10 @@ public struct HealthState: Sendable {
   var detector: AnytimeDetector?
   private let layout: StreamLayout?
   var tracker: PerformanceTracker
-  var predictions = RecentPredictions()
+  var predictions: RecentPredictions
+  var recent: RecordWindow
   private var recentTexts = RecentTexts()
-  private var failures: [UInt16] = []
+  private let thresholds: QualityThresholds
   private var generator = SplitMix(state: 7)
   private var credit = 0.0
   private var creditAt = 0.0
@@ -64,6 +65,10 @@ public struct HealthState: Sendable {
     self.labels = labels
     self.reference = reference
     self.options = options
+    predictions = RecentPredictions(
+      classCounts: [labels.count] + others.values.map(\.labels.count))
+    recent = RecordWindow(size: options.windowSize)
+    thresholds = reference?.thresholds ?? QualityThresholds()
     layout = reference.map(StreamLayout.init)
     detector = layout.map { AnytimeDetector(streams: $0.streams, options: options.detector) }
     tracker = PerformanceTracker(classCount: labels.count)
@@ -81,54 +86,34 @@ public struct HealthState: Sendable {
 
   /// Takes in one prediction.
   public mutating func add(_ record: PredictionRecord) {
-    let record = record.bounded
+    guard record.isBounded else { return add(record.bounded) }
+    predictions.remember(record)
     guard record.model == 0 else {
-      predictions.remember(record)
       others[record.model]?.texts += 1
       return
     }
     let time = Double(record.time) / 1e6
     texts += 1
-    let failed = enter(record)
-    predictions.remember(record)
-    count(record, failed, time)
-    watch(record, time)
+    let failures = enter(record)
+    let index = minute(at: time)
+    minutes[index].add(
+      record, failures: failures,
+      estimatedRight: reference?.labelled?.calibration(record.confidence) ?? 0)
+    if detector != nil, isTakenIn(time) { watch(record, time) }
   }
 
   /// Puts a record into the window.
-  /// - Returns: the checks that it fails.
-  mutating func enter(_ record: PredictionRecord) -> [QualityCheck] {
-    let distance = reference?.embedding.map { $0.distance(of: record.embedding) }
-    let failed =
-      record.features.count == Feature.allCases.count
-      ? (reference?.thresholds ?? QualityThresholds()).failures(
-        features: record.features.map(Double.init), distance: distance,
-        isTruncated: record.isTruncated, likeness: recentTexts.add(record.fingerprint)) : []
-    window.append(record)
-    failures.append(failed.reduce(0) { $0 | 1 << UInt16($1.rawValue) })
-    if window.count >= 2 * options.windowSize {
-      window.removeFirst(window.count - options.windowSize)
-      failures.removeFirst(failures.count - options.windowSize)
+  /// - Returns: the checks that it fails, as bits.
+  @discardableResult
+  mutating func enter(_ record: PredictionRecord) -> UInt16 {
+    var failures: UInt16 = 0
+    if record.features.count == Feature.allCases.count {
+      failures = thresholds.mask(
+        features: record.features, distance: reference?.embedding?.distance(of: record.embedding),
+        isTruncated: record.isTruncated, likeness: recentTexts.add(record.fingerprint))
     }
-    return failed
-  }
-
-  private mutating func count(_ record: PredictionRecord, _ failed: [QualityCheck], _ time: Double)
-  {
-    let index = minute(at: time)
-    for feature in Feature.allCases where record.features.count > feature.rawValue {
-      let bin = feature.bin(of: Double(record.features[feature.rawValue]))
-      minutes[index].features[feature.rawValue][bin] += 1
-    }
-    let confidence = record.confidence
-    minutes[index].texts += 1
-    if record.predicted < labels.count { minutes[index].classes[record.predicted] += 1 }
-    minutes[index].confidence[ReferenceProfile.confidenceBin(of: confidence)] += 1
-    minutes[index].confidenceSum += confidence
-    minutes[index].entropySum += ReferenceProfile.entropyShare(record.probabilities)
-    minutes[index].estimatedRight += reference?.labelled?.calibration(confidence) ?? 0
-    minutes[index].latency[Minute.latencyBin(record.latency)] += 1
-    for check in failed { minutes[index].quality[check.rawValue] += 1 }
+    recent.add(record, failures: failures)
+    return failures
   }
 
   /// The place of the minute that a time falls into. A clock that jumps back goes on with the latest minute, so that the
@@ -157,7 +142,7 @@ public struct HealthState: Sendable {
   }
 
   private mutating func watch(_ record: PredictionRecord, _ time: Double) {
-    guard let layout, isTakenIn(time), var detector else { return }
+    guard let layout, var detector else { return }
     // Out of its place while it changes, so that its storage is not copied.
     self.detector = nil
     let result = detector.add(layout.bins(of: record))
@@ -190,9 +175,7 @@ public struct HealthState: Sendable {
   public mutating func add(_ pool: PoolDelta, at time: Double) {
     guard pool.statuses.contains(where: { $0 > 0 }) || !minutes.isEmpty else { return }
     let index = minute(at: time)
-    for (place, count) in pool.statuses.prefix(5).enumerated() {
-      minutes[index].statuses[place] += count
-    }
+    minutes[index].add(statuses: pool.statuses)
     minutes[index].dropped += pool.dropped
     minutes[index].processor = max(minutes[index].processor, pool.processor)
     minutes[index].memory = max(minutes[index].memory, pool.memory)
@@ -214,14 +197,14 @@ public struct HealthState: Sendable {
       abs(time - analysedAt.time) >= seconds || analysis == nil
     else { return }
     analysis = DriftAnalysis(
-      reference: reference, window: Array(window.suffix(options.windowSize)))
+      reference: reference, window: recent.records(latest: options.windowSize))
     analysedAt = (texts, time)
   }
 
   /// Failures of each check in the window, and how many texts that is.
   public var quality: (failures: [Double], count: Double) {
     var counts = [Double](repeating: 0, count: QualityCheck.allCases.count)
-    let masks = failures.suffix(options.windowSize)
+    let masks = recent.failures(latest: options.windowSize)
     for mask in masks {
       for check in QualityCheck.allCases where mask >> UInt16(check.rawValue) & 1 == 1 {
         counts[check.rawValue] += 1
@@ -252,9 +235,9 @@ public struct HealthState: Sendable {
 
   /// Accuracy of the window as its calibrated confidences have it, with its error; nil without calibration or traffic.
   public var estimatedAccuracy: (value: Double, interval: Interval)? {
-    guard let labelled = reference?.labelled, !window.isEmpty else { return nil }
+    guard let labelled = reference?.labelled, recent.count > 0 else { return nil }
     return AccuracyEstimate.estimate(
-      confidences: window.suffix(options.windowSize).map(\.confidence), labelled: labelled)
+      confidences: recent.confidences(latest: options.windowSize), labelled: labelled)
   }
 
   /// What to do with the model.
@@ -279,7 +262,7 @@ public struct HealthState: Sendable {
         )
       }
     }
-    if let estimate = estimatedAccuracy, let labelled = reference?.labelled, window.count >= 200,
+    if let estimate = estimatedAccuracy, let labelled = reference?.labelled, recent.count >= 200,
       estimate.interval.upper < labelled.accuracy - options.accuracyMargin
     {
       light.append(

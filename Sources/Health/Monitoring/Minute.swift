@@ -8,28 +8,16 @@ public struct Minute: Sendable, Equatable {
   public var start: Int64
   /// Texts predicted.
   public var texts = 0.0
-  /// Texts in each bin of each feature.
-  public var features: [[Double]]
-  /// Texts by predicted class.
-  public var classes: [Double]
-  /// Texts by bin of confidence.
-  public var confidence: [Double]
   /// The confidences added up.
   public var confidenceSum = 0.0
   /// The entropies' shares of the largest possible added up.
   public var entropySum = 0.0
   /// The chances of being right, as calibrated, added up; nil without a calibration.
   public var estimatedRight = 0.0
-  /// Failures of each check.
-  public var quality: [Double]
-  /// Texts by bin of latency.
-  public var latency: [Double]
   /// True labels that came.
   public var labelled = 0.0
   /// Of them, those that the model had right.
   public var right = 0.0
-  /// Answers by the first digit of their status, index 0 for 1xx.
-  public var statuses: [Double]
   /// Events that workers dropped.
   public var dropped = 0.0
   /// Share of one core that the pool used.
@@ -37,15 +25,83 @@ public struct Minute: Sendable, Equatable {
   /// Bytes of memory that belong to the pool (PSS).
   public var memory = 0.0
 
+  // Everything that is counted stands in one array, because every event adds to a dozen places of it.
+  private var counts: [Double]
+
+  private enum Part {
+    static let featureStarts: [Int] = Feature.allCases.indices.map { index in
+      Feature.allCases[..<index].reduce(0) { $0 + $1.binCount }
+    }
+    static let confidence = Feature.allCases.reduce(0) { $0 + $1.binCount }
+    static let quality = confidence + ReferenceProfile.confidenceBinCount
+    static let latency = quality + QualityCheck.allCases.count
+    static let statuses = latency + latencyBinCount
+    static let classes = statuses + 5
+  }
+
   /// An empty minute of a model with so many classes.
   public init(start: Int64, classCount: Int) {
     self.start = start
-    features = Feature.allCases.map { [Double](repeating: 0, count: $0.binCount) }
-    classes = [Double](repeating: 0, count: classCount)
-    confidence = [Double](repeating: 0, count: ReferenceProfile.confidenceBinCount)
-    quality = [Double](repeating: 0, count: QualityCheck.allCases.count)
-    latency = [Double](repeating: 0, count: Self.latencyBinCount)
-    statuses = [Double](repeating: 0, count: 5)
+    counts = [Double](repeating: 0, count: Part.classes + classCount)
+  }
+
+  private subscript(range: Range<Int>) -> [Double] {
+    get { Array(counts[range]) }
+    set { for (place, value) in zip(range, newValue) { counts[place] = value } }
+  }
+
+  /// Texts in each bin of each feature.
+  public var features: [[Double]] {
+    Feature.allCases.map { self[Part.featureStarts[$0.rawValue]..<end(of: $0)] }
+  }
+
+  private func end(of feature: Feature) -> Int {
+    Part.featureStarts[feature.rawValue] + feature.binCount
+  }
+
+  /// Texts by bin of confidence.
+  public var confidence: [Double] { self[Part.confidence..<Part.quality] }
+  /// Failures of each check.
+  public var quality: [Double] { self[Part.quality..<Part.latency] }
+  /// Texts by bin of latency.
+  public var latency: [Double] { self[Part.latency..<Part.statuses] }
+  /// Answers by the first digit of their status, index 0 for 1xx.
+  public var statuses: [Double] { self[Part.statuses..<Part.classes] }
+  /// Texts by predicted class.
+  public var classes: [Double] {
+    get { self[Part.classes..<counts.count] }
+    set { self[Part.classes..<counts.count] = newValue }
+  }
+
+  /// Counts one prediction.
+  /// - Parameters:
+  ///   - failures: the checks that it fails, as bits.
+  ///   - estimatedRight: the chance that it is right, as calibrated.
+  mutating func add(_ record: PredictionRecord, failures: UInt16, estimatedRight: Double) {
+    let confidence = record.confidence
+    texts += 1
+    confidenceSum += confidence
+    entropySum += ReferenceProfile.entropyShare(record.probabilities)
+    self.estimatedRight += estimatedRight
+    for feature in Feature.allCases where record.features.count > feature.rawValue {
+      let bin = feature.bin(of: Double(record.features[feature.rawValue]))
+      counts[Part.featureStarts[feature.rawValue] + bin] += 1
+    }
+    if record.predicted < counts.count - Part.classes {
+      counts[Part.classes + record.predicted] += 1
+    }
+    counts[Part.confidence + ReferenceProfile.confidenceBin(of: confidence)] += 1
+    counts[Part.latency + Self.latencyBin(record.latency)] += 1
+    var failures = failures
+    while failures != 0 {
+      counts[Part.quality + failures.trailingZeroBitCount] += 1
+      failures &= failures - 1
+    }
+  }
+
+  /// Counts answers by the first digit of their status, index 0 for 1xx.
+  mutating func add(statuses: [Double]) {
+    for (place, count) in statuses.prefix(5).enumerated() { counts[Part.statuses + place] += count }
   }
 
   /// The bin of a latency in microseconds.
@@ -76,21 +132,15 @@ public struct Minute: Sendable, Equatable {
 
   /// Adds another minute's counts; gauges keep the larger.
   public mutating func add(_ other: Minute) {
-    func plus(_ a: [Double], _ b: [Double]) -> [Double] {
-      a.count == b.count ? zip(a, b).map(+) : a
-    }
     texts += other.texts
-    features = zip(features, other.features).map(plus)
-    classes = plus(classes, other.classes)
-    confidence = plus(confidence, other.confidence)
+    if counts.count == other.counts.count {
+      for place in counts.indices { counts[place] += other.counts[place] }
+    }
     confidenceSum += other.confidenceSum
     entropySum += other.entropySum
     estimatedRight += other.estimatedRight
-    quality = plus(quality, other.quality)
-    latency = plus(latency, other.latency)
     labelled += other.labelled
     right += other.right
-    statuses = plus(statuses, other.statuses)
     dropped += other.dropped
     processor = max(processor, other.processor)
     memory = max(memory, other.memory)
@@ -125,12 +175,16 @@ extension Minute {
       }
     }
     texts = json["texts"]?.doubleValue ?? 0
-    for index in features.indices { fill(&features[index], json["features"]?[index]) }
-    fill(&classes, json["classes"])
-    fill(&confidence, json["confidence"])
-    fill(&quality, json["quality"])
-    fill(&latency, json["latency"])
-    fill(&statuses, json["statuses"])
+    for feature in Feature.allCases {
+      fill(
+        &self[Part.featureStarts[feature.rawValue]..<end(of: feature)],
+        json["features"]?[feature.rawValue])
+    }
+    fill(&self[Part.classes..<counts.count], json["classes"])
+    fill(&self[Part.confidence..<Part.quality], json["confidence"])
+    fill(&self[Part.quality..<Part.latency], json["quality"])
+    fill(&self[Part.latency..<Part.statuses], json["latency"])
+    fill(&self[Part.statuses..<Part.classes], json["statuses"])
     var sums = [Double](repeating: 0, count: 5)
     fill(&sums, json["sums"])
     (confidenceSum, entropySum, estimatedRight) = (sums[0], sums[1], sums[2])

@@ -1,4 +1,5 @@
-/// Remembers what was predicted for the latest requests, for labels to come.
+/// Remembers what was predicted for the latest requests, for labels to come: flat arrays, so that remembering one more takes no
+/// memory.
 struct RecentPredictions: Sendable {
   enum Answer {
     /// What was predicted, and the label that was told before.
@@ -7,52 +8,70 @@ struct RecentPredictions: Sendable {
   }
 
   private struct Entry: Sendable {
+    var key: UInt64
     var predicted: Int32
     var label: Int32
-    var probabilities: [Float]
+    var probabilityCount: Int32
   }
 
   private static let capacity = 1 << 16
-  private var entries: [UInt64: Entry] = [:]
-  private var order: [UInt64] = []
+  private var places = KeyTable(limit: capacity)
+  private var entries: [Entry] = []
+  private var probabilities: [Float] = []
+  private let width: Int
   private var next = 0
 
+  /// - Parameter classCounts: of the models; the probabilities of those with more than
+  ///   `StoredPrediction.probabilityLimit` classes are not remembered.
+  init(classCounts: [Int]) {
+    width = classCounts.filter { $0 <= StoredPrediction.probabilityLimit }.max() ?? 0
+  }
+
   mutating func remember(_ record: PredictionRecord) {
-    let isSmall = record.probabilities.count <= StoredPrediction.probabilityLimit
     remember(
-      record.requestHash, predicted: record.predicted,
-      probabilities: isSmall ? record.probabilities : [])
+      record.requestHash, predicted: record.predicted, probabilities: record.probabilities)
   }
 
   mutating func remember(
     _ key: UInt64, predicted: Int, probabilities: [Float], label: Int? = nil
   ) {
-    insert(
-      key,
-      Entry(
-        predicted: Int32(clamping: predicted), label: Int32(clamping: label ?? -1),
-        probabilities: probabilities))
+    let place = place(for: key)
+    let count = probabilities.count <= width ? probabilities.count : 0
+    entries[place] = Entry(
+      key: key, predicted: Int32(clamping: predicted), label: Int32(clamping: label ?? -1),
+      probabilityCount: Int32(count))
+    let start = place * width
+    for index in 0..<count { self.probabilities[start + index] = probabilities[index] }
   }
 
-  func contains(_ key: UInt64) -> Bool { entries[key] != nil }
+  func contains(_ key: UInt64) -> Bool { places[key] != nil }
 
   /// The prediction of a key; `label` becomes its label.
   mutating func set(label: Int, key: UInt64) -> Answer {
-    guard let entry = entries[key] else { return .unknown }
-    entries[key]?.label = Int32(clamping: label)
+    guard let place = places[key].map(Int.init) else { return .unknown }
+    let entry = entries[place]
+    entries[place].label = Int32(clamping: label)
+    let start = place * width
     return .found(
-      predicted: Int(entry.predicted), probabilities: entry.probabilities,
+      predicted: Int(entry.predicted),
+      probabilities: Array(probabilities[start..<start + Int(entry.probabilityCount)]),
       previous: entry.label < 0 ? nil : Int(entry.label))
   }
 
-  private mutating func insert(_ key: UInt64, _ entry: Entry) {
-    if entries.updateValue(entry, forKey: key) != nil { return }
-    if order.count < Self.capacity {
-      order.append(key)
-      return
+  /// Where a key's entry stands, or may: a new one takes the oldest one's place once all are taken.
+  private mutating func place(for key: UInt64) -> Int {
+    if let place = places[key] { return Int(place) }
+    let place: Int
+    if entries.count < Self.capacity {
+      place = entries.count
+      entries.append(Entry(key: key, predicted: 0, label: -1, probabilityCount: 0))
+      for _ in 0..<width { probabilities.append(0) }
+    } else {
+      place = next
+      places.remove(entries[place].key)
+      next = (next + 1) % Self.capacity
     }
-    entries[order[next]] = nil
-    order[next] = key
-    next = (next + 1) % Self.capacity
+    places.set(Int32(place), for: key)
+    return place
   }
 }

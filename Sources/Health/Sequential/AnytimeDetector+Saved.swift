@@ -4,28 +4,21 @@ extension AnytimeDetector {
     var position: Int
     var isDrifted: Bool
     var lastAlarm: Int
-    var runs: [Run]
+    var runs: [RankedRuns.Saved]
     var generator: SplitMix
   }
 
   /// What it has come to.
   var saved: Saved {
     Saved(
-      position: position, isDrifted: isDrifted, lastAlarm: lastAlarm, runs: runs,
+      position: position, isDrifted: isDrifted, lastAlarm: lastAlarm, runs: runs.saved,
       generator: generator)
   }
 
   /// Goes on from there, if it belongs to a detector of the same streams.
   mutating func resume(_ saved: Saved) {
-    let bins = streams.reduce(0) { $0 + $1.reference.count }
-    let cells = streams.count * RankPartition.cellCount
-    let fits = saved.runs.allSatisfy {
-      $0.pool.count == bins && $0.totals.count == streams.count && $0.cells.count == cells
-        && (0...saved.position).contains($0.start)
-        && zip($0.pool, streams.flatMap(\.reference)).allSatisfy { Double($0) >= $1.rounded(.down) }
-    }
-    guard fits, saved.position >= 0 else { return }
+    guard saved.position >= 0, runs.resume(saved.runs, position: saved.position) else { return }
     (position, isDrifted, lastAlarm) = (saved.position, saved.isDrifted, saved.lastAlarm)
-    (runs, generator) = (saved.runs, saved.generator)
+    generator = saved.generator
   }
 }

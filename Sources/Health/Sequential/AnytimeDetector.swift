@@ -69,13 +69,6 @@ public struct AnytimeDetector: Sendable {
     public var isAlarm: Bool { logEvidence >= logThreshold || !rejected.isEmpty }
   }
 
-  struct Run: Sendable, Codable {
-    let start: Int
-    var pool: [UInt32]
-    var totals: [UInt32]
-    var cells: [UInt32]
-  }
-
   /// The streams, in the order of the bins given to `add`.
   public let streams: [Stream]
   /// Texts seen.
@@ -86,10 +79,13 @@ public struct AnytimeDetector: Sendable {
   /// without its like.
   public internal(set) var isDrifted = false
   private let options: Options
-  private let offsets: [Int]
+  private let logWeights: [Double]
   private let logThreshold: Double
   private let testLevel: Double
-  var runs: [Run] = []
+  var runs: RankedRuns
+  // Used again by each text and each look.
+  private var ties: [Double]
+  private var scratch = RankPartition.Scratch()
   var generator: SplitMix
   var lastAlarm = 0
 
@@ -97,11 +93,11 @@ public struct AnytimeDetector: Sendable {
   public init(streams: [Stream], options: Options = Options()) {
     self.streams = streams
     self.options = options
-    var start = 0
-    offsets = streams.map { stream in
-      defer { start += stream.reference.count }
-      return start
-    }
+    logWeights = streams.map { log($0.weight) }
+    ties = [Double](repeating: 0, count: streams.count)
+    runs = RankedRuns(
+      streams: streams.map(\.reference),
+      limit: (options.horizon + options.stride - 1) / options.stride + 1)
     let runs = Double(options.window) / Double(options.stride)
     let share = options.tests.isEmpty ? 0 : options.testShare
     logThreshold = log(runs / (options.level * (1 - share)))
@@ -115,49 +111,25 @@ public struct AnytimeDetector: Sendable {
     precondition(bins.count == streams.count, "one bin for each stream")
     if position % options.stride == 0 { beginRun() }
     position += 1
-    let ties = bins.map { _ in generator.uniform() }
-    for index in runs.indices { rank(bins, ties, in: index) }
+    for index in ties.indices { ties[index] = generator.uniform() }
+    runs.rank(bins, ties)
     return position % options.lookEvery == 0 ? look() : nil
   }
 
   private mutating func beginRun() {
     runs.removeAll { position - $0.start >= options.horizon }
-    runs.append(
-      Run(
-        start: position, pool: streams.flatMap { $0.reference.map { UInt32($0) } },
-        totals: streams.map { UInt32($0.reference.reduce(0, +)) },
-        cells: [UInt32](repeating: 0, count: streams.count * RankPartition.cellCount)))
-  }
-
-  private mutating func rank(_ bins: [Int], _ ties: [Double], in index: Int) {
-    let cellCount = RankPartition.cellCount
-    for (stream, bin) in bins.enumerated() where bin >= 0 {
-      let offset = offsets[stream]
-      let end = offset + streams[stream].reference.count
-      var above: UInt32 = 0
-      for place in (offset + bin + 1)..<max(end, offset + bin + 1) {
-        above += runs[index].pool[place]
-      }
-      runs[index].pool[offset + bin] += 1
-      runs[index].totals[stream] += 1
-      let below =
-        Double(runs[index].totals[stream] - above)
-        - ties[stream] * Double(runs[index].pool[offset + bin])
-      let pValue = below / Double(runs[index].totals[stream])
-      runs[index].cells[stream * cellCount + RankPartition.cell(of: pValue)] += 1
-    }
+    runs.begin(at: position)
   }
 
   private mutating func look() -> Finding {
     var (best, bestLogs) = (-Double.infinity, [Double]())
     var isCalm = false
     var rejected: Set<Int> = []
-    for run in runs {
+    for run in runs.all {
       let logs = streams.indices.map {
-        let start = $0 * RankPartition.cellCount
-        return RankPartition.logWealth(run.cells[start..<start + RankPartition.cellCount])
+        RankPartition.logWealth(runs.cells(run, stream: $0), &scratch)
       }
-      let weighted = zip(logs, streams).map { $0 + log($1.weight) }
+      let weighted = zip(logs, logWeights).map { $0 + $1 }
       let top = weighted.max() ?? 0
       let together = top + log(weighted.reduce(0) { $0 + exp($1 - top) })
       if together > best { (best, bestLogs) = (together, logs) }
@@ -183,13 +155,10 @@ public struct AnytimeDetector: Sendable {
   }
 
   /// The streams whose values since the run began differ from the reference's by χ² at their share of the level.
-  private func rejections(_ run: Run) -> [Int] {
+  private func rejections(_ run: RankedRuns.Run) -> [Int] {
     streams.indices.filter { index in
-      let reference = streams[index].reference
-      let current = reference.indices.map {
-        Double(run.pool[offsets[index] + $0]) - reference[$0].rounded(.down)
-      }
-      let (left, right) = Self.merged(reference, current)
+      let (left, right) = Self.merged(
+        streams[index].reference, runs.counts(run, stream: index))
       return Statistics.chiSquared(reference: left, current: right).pValue
         <= testLevel * streams[index].weight
     }

@@ -38,76 +38,109 @@ public enum RankPartition {
     return [max(4, 0.5 / least), max(40, 2 / least)]
   }
 
-  /// The logarithm of the money, taken apart into what depends on the count inside, outside, and on both: it is asked for
-  /// thousands of times a look, and three table look-ups are a tenth of three `lgamma`.
   private struct Bet: Sendable {
-    static let tableSize = 2048
     let region: Int
     let mass: Double
     let concentration: Double
-    private let tables: [Double]
+    /// Where the tables of `inside` for the region and for the rest begin, and that of `both`.
+    let places: (inside: Int, outside: Int, both: Int)
 
-    init(region: Int, mass: Double, concentration: Double) {
-      (self.region, self.mass, self.concentration) = (region, mass, concentration)
-      let size = Self.tableSize
-      var tables = [Double](repeating: 0, count: 3 * size)
-      for count in 0..<size {
-        tables[count] = Self.inside(Double(count), mass, concentration)
-        tables[size + count] = Self.inside(Double(count), 1 - mass, concentration)
-        tables[2 * size + count] = Self.both(Double(count), concentration)
-      }
-      self.tables = tables
-    }
-
-    private static func inside(_ count: Double, _ mass: Double, _ weight: Double) -> Double {
-      lgamma(count + weight * mass) - lgamma(weight * mass) - count * log(mass)
-    }
-
-    private static func both(_ count: Double, _ weight: Double) -> Double {
-      lgamma(count + weight) - lgamma(weight)
-    }
-
-    @inline(__always)
-    func logWealth(inside: Int, total: Int) -> Double {
-      let size = Self.tableSize
-      guard total < size else {
-        return Self.inside(Double(inside), mass, concentration)
-          + Self.inside(Double(total - inside), 1 - mass, concentration)
-          - Self.both(Double(total), concentration)
-      }
-      return tables[inside] + tables[size + total - inside] - tables[2 * size + total]
+    func logWealth(inside: Int, outside: Int) -> Double {
+      Bets.inside(Double(inside), mass, concentration)
+        + Bets.inside(Double(outside), 1 - mass, concentration)
+        - Bets.both(Double(inside + outside), concentration)
     }
   }
 
-  private static let bets: [Bet] = {
-    let masses =
-      edges.map { 1 - $0 } + pairs.map { edges[$0.low] + 1 - edges[$0.high] }
-    return masses.enumerated().flatMap { region, mass in
-      concentrations(mass).map { Bet(region: region, mass: mass, concentration: $0) }
+  /// The logarithm of the money, taken apart into what depends on the count inside, outside, and on both: it is asked for
+  /// thousands of times a look, and three table look-ups are a tenth of three `lgamma`. Most regions are another's rest, and
+  /// the fewer tables, the more of them are in the cache.
+  private struct Bets: Sendable {
+    static let tableSize = 2048
+    private(set) var all: [Bet] = []
+    private(set) var tables: [Double] = []
+    private var known: [(mass: Double?, concentration: Double, place: Int)] = []
+
+    init(masses: [Double]) {
+      for (region, mass) in masses.enumerated() {
+        for c in concentrations(mass) {
+          let places = (place(mass, c), place(1 - mass, c), place(nil, c))
+          all.append(Bet(region: region, mass: mass, concentration: c, places: places))
+        }
+      }
     }
-  }()
+
+    private mutating func place(_ mass: Double?, _ weight: Double) -> Int {
+      let same = known.first {
+        abs($0.concentration - weight) < 1e-9
+          && ($0.mass == mass || abs(($0.mass ?? 2) - (mass ?? 4)) < 1e-12)
+      }
+      if let same { return same.place }
+      let place = tables.count
+      known.append((mass, weight, place))
+      for count in 0..<Self.tableSize {
+        tables.append(
+          mass.map { Self.inside(Double(count), $0, weight) } ?? Self.both(Double(count), weight))
+      }
+      return place
+    }
+
+    static func inside(_ count: Double, _ mass: Double, _ weight: Double) -> Double {
+      lgamma(count + weight * mass) - lgamma(weight * mass) - count * log(mass)
+    }
+
+    static func both(_ count: Double, _ weight: Double) -> Double {
+      lgamma(count + weight) - lgamma(weight)
+    }
+  }
+
+  private static let bets = Bets(
+    masses: edges.map { 1 - $0 } + pairs.map { edges[$0.low] + 1 - edges[$0.high] })
+
+  /// Memory that one computation after the other uses.
+  struct Scratch: Sendable {
+    fileprivate var inside = [Int](repeating: 0, count: edges.count + pairs.count)
+    fileprivate var logs = [Double](repeating: 0, count: bets.all.count)
+  }
 
   /// The logarithm of the money that one unit has become.
   /// - Parameter cells: how many p-values fell into each cell.
   public static func logWealth(_ cells: ArraySlice<UInt32>) -> Double {
-    var inside = [Int](repeating: 0, count: edges.count + pairs.count)
+    var scratch = Scratch()
+    return logWealth(cells, &scratch)
+  }
+
+  static func logWealth(_ cells: ArraySlice<UInt32>, _ scratch: inout Scratch) -> Double {
     var total = 0
     for cell in cells { total += Int(cell) }
     guard total > 0 else { return 0 }
     var above = total
-    for (index, cell) in cells.dropLast().enumerated() {
+    for (index, cell) in cells.enumerated() where index < edges.count {
       above -= Int(cell)
-      inside[index] = above
+      scratch.inside[index] = above
     }
     for (index, pair) in pairs.enumerated() {
-      inside[edges.count + index] = total - inside[pair.low] + inside[pair.high]
+      scratch.inside[edges.count + index] =
+        total - scratch.inside[pair.low] + scratch.inside[pair.high]
     }
-    return logMeanExp(bets.map { $0.logWealth(inside: inside[$0.region], total: total) })
+    let bets = bets
+    for (index, bet) in bets.all.enumerated() {
+      let inside = scratch.inside[bet.region]
+      let outside = total - inside
+      scratch.logs[index] =
+        total < Bets.tableSize
+        ? bets.tables[bet.places.inside + inside] + bets.tables[bet.places.outside + outside]
+          - bets.tables[bet.places.both + total]
+        : bet.logWealth(inside: inside, outside: outside)
+    }
+    return logMeanExp(scratch.logs)
   }
 
   /// log of the mean of exponentials.
   static func logMeanExp(_ values: [Double]) -> Double {
     guard let top = values.max() else { return 0 }
-    return top + log(values.reduce(0) { $0 + exp($1 - top) } / Double(values.count))
+    var sum = 0.0
+    for value in values { sum += exp(value - top) }
+    return top + log(sum / Double(values.count))
   }
 }

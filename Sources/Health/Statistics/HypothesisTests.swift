@@ -81,7 +81,7 @@ extension Statistics {
       var term = 1 / a
       var sum = term
       var n = a
-      for _ in 0..<10_000 where term > sum * 1e-17 {
+      while term > sum * 1e-17 {
         n += 1
         term *= x / n
         sum += term
@@ -98,7 +98,8 @@ extension Statistics {
       d = 1 / (numerator * d + b)
       c = b + numerator / c
       fraction *= c * d
-      if abs(c * d - 1) < 1e-16 { break }
+      // Nearer to 1 than rounding lets it come, it may never be.
+      if abs(c * d - 1) < 4 * .ulpOfOne { break }
     }
     return front * fraction
   }
