@@ -23,6 +23,12 @@ extern char **environ;
 
 pid_t martlet_fork(void) { return fork(); }
 
+void martlet_become_batch_work(int niceness) {
+  const struct sched_param none = {0};
+  (void)sched_setscheduler(0, SCHED_BATCH, &none);
+  (void)!nice(niceness);
+}
+
 int martlet_thread_count(void) {
   DIR *tasks = opendir("/proc/self/task");
   if (tasks == NULL) return -1;

@@ -30,22 +30,27 @@ struct HealthRecorder: ServingRecorder {
 
   func record(prediction: PredictionEvent) {
     counters.record(prediction: prediction)
-    guard let events else { return }
     // Scores, tokens and vectors have no classes.
-    guard let answer = prediction.prediction.classification else { return }
+    guard events != nil, let answer = prediction.prediction.classification else { return }
+    health.remember(key: Self.key(prediction), predicted: answer.labelIndex)
+  }
+
+  func measure(prediction: PredictionEvent) {
+    guard let events, let answer = prediction.prediction.classification else { return }
+    var record = record(of: prediction, answer)
     // Drift is watched over the default model's classes: another model's would be counted under the wrong labels.
-    guard prediction.version.isDefault else { return remember(prediction, answer, events) }
-    let features = FeatureValues(
-      text: prediction.text, tokenCount: answer.tokenCount,
-      unknownTokenCount: answer.unknownTokenCount, trigrams: trigrams)
-    health.record(
-      features, requestID: prediction.requestID, predicted: answer.labelIndex,
-      confidence: Double(answer.probabilities[answer.labelIndex]))
-    var record = record(of: prediction, answer, model: nil)
-    record.isTruncated = answer.isTruncated
-    record.features = features.values.map { Float($0) }
-    record.embedding = prediction.prediction.sketch
-    record.fingerprint = features.fingerprint
+    if prediction.version.isDefault {
+      let features = FeatureValues(
+        text: prediction.text, tokenCount: answer.tokenCount,
+        unknownTokenCount: answer.unknownTokenCount, trigrams: trigrams)
+      health.count(
+        features, predicted: answer.labelIndex,
+        confidence: Double(answer.probabilities[answer.labelIndex]))
+      record.isTruncated = answer.isTruncated
+      record.features = features.values.map { Float($0) }
+      record.embedding = prediction.prediction.sketch
+      record.fingerprint = features.fingerprint
+    }
     events.send(.prediction(record))
   }
 
@@ -59,28 +64,25 @@ struct HealthRecorder: ServingRecorder {
     events?.flush()
   }
 
-  /// What feedback for another model needs.
-  private func remember(
-    _ prediction: PredictionEvent, _ answer: Classification, _ events: EventSender
-  ) {
-    let record = record(of: prediction, answer, model: prediction.version.description.name)
-    health.remember(key: record.requestHash, predicted: answer.labelIndex)
-    events.send(.prediction(record))
+  private static func model(_ prediction: PredictionEvent) -> String? {
+    prediction.version.isDefault ? nil : prediction.version.description.name
+  }
+
+  private static func key(_ prediction: PredictionEvent) -> UInt64 {
+    FeedbackKey.of(requestID: prediction.requestID, model: model(prediction))
   }
 
   /// What feedback needs of a prediction.
-  /// - Parameter model: nil for the default model.
-  private func record(
-    of prediction: PredictionEvent, _ answer: Classification, model: String?
-  ) -> PredictionRecord {
+  private func record(of prediction: PredictionEvent, _ answer: Classification) -> PredictionRecord
+  {
     var record = PredictionRecord()
     record.time = Self.now
-    record.requestHash = FeedbackKey.of(requestID: prediction.requestID, model: model)
+    record.requestHash = Self.key(prediction)
     record.requestID = prediction.requestID
     record.latency = UInt32(clamping: prediction.duration / 1000)
     record.predicted = answer.labelIndex
     record.probabilities = answer.probabilities
-    record.model = FeedbackKey.tag(model: model)
+    record.model = FeedbackKey.tag(model: Self.model(prediction))
     if keepsText { record.text = prediction.text }
     return record
   }

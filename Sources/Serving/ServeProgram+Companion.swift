@@ -1,3 +1,4 @@
+import CSystem
 import Foundation
 import HTTP
 import Health
@@ -25,6 +26,9 @@ extension ServeProgram {
 
   /// Serves the admin pages until it is told to stop.
   public func runCompanion(_ context: ChildContext) -> Int32 {
+    // Statistics may wait, predictions may not: not even where the pool was started with a real-time class does this process
+    // interrupt a worker, and where workers want everything it has a tenth of a core. Before there are threads to be told.
+    martlet_become_batch_work(10)
     ErrorLog.useQueue()
     defer { ErrorLog.file.wait() }
     guard let service = try? service() else { return 70 }
@@ -49,8 +53,6 @@ extension ServeProgram {
       Logger(label: "martlet.health").error("\(error.localizedDescription)")
       return 71
     }
-    // Statistics may wait, predictions may not. Where it is not permitted, all goes on as before.
-    _ = nice(5)
     companion.start()
     server.start()
     return live(context, nil) { done in

@@ -35,8 +35,11 @@ public protocol ServingRecorder: Sendable {
   /// One answer has been written. Called on the I/O queue.
   /// - Parameter route: the path of a known route; nil for any other, and for refused requests.
   func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int)
-  /// One text has been predicted. Called on the compute queue.
+  /// One text has been predicted. Called on the compute queue before its answer is handed on, so that whoever asks on the
+  /// answer's heels finds it.
   func record(prediction: PredictionEvent)
+  /// The same text, once the answers of its batch are on their way: for what nobody waits for. Called on the compute queue.
+  func measure(prediction: PredictionEvent)
   /// Something happened at a version. Called on the compute queue, and for shadows on their thread.
   func record(version: ServedVersion, outcome: VersionOutcome)
   /// The parts of one request's time: until its batch began, tokens, and the model, in nanoseconds. Called on the compute queue.
@@ -48,6 +51,8 @@ public protocol ServingRecorder: Sendable {
 }
 
 extension ServingRecorder {
+  /// Texts are not measured, unless a recorder says otherwise.
+  public func measure(prediction: PredictionEvent) {}
   /// Versions are not counted, unless a recorder says otherwise.
   public func record(version: ServedVersion, outcome: VersionOutcome) {}
   /// Parts are not counted, unless a recorder says otherwise.

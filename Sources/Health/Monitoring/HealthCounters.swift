@@ -87,15 +87,20 @@ public struct HealthCounters: Sendable {
     public func record(
       _ features: FeatureValues, requestID: String, predicted: Int, confidence: Double
     ) {
+      count(features, predicted: predicted, confidence: confidence)
+      remember(key: FeedbackKey.of(requestID: requestID, model: nil), predicted: predicted)
+    }
+
+    /// Counts one text and what was predicted.
+    public func count(_ features: FeatureValues, predicted: Int, confidence: Double) {
       for feature in Feature.allCases {
         row.add(at: Field.featureStarts[feature.rawValue] + feature.bin(of: features[feature]))
       }
       row.add(at: Field.confidence + ReferenceProfile.confidenceBin(of: confidence))
       row.add(at: Field.classes + min(predicted, classLimit - 1))
-      remember(key: FeedbackKey.of(requestID: requestID, model: nil), predicted: predicted)
     }
 
-    /// Remembers a prediction of a model whose texts are not counted here.
+    /// Remembers a prediction for its feedback.
     public func remember(key: UInt64, predicted: Int) {
       table.remember(key: key, predicted: predicted)
     }

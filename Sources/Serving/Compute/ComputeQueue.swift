@@ -229,13 +229,14 @@ final class ComputeQueue: @unchecked Sendable {
     let tokenise = version.predictor.tokenizationNanoseconds
     version.serviceTime.record(
       nanoseconds: now - start, tokens: jobs.reduce(0) { $0 + $1.tokenEstimate })
+    var events: [PredictionEvent] = []
     batchingAnswers {
       var first = 0
       for job in jobs {
         let end = first + job.inputs.count
         let own = jobs.count == 1 ? results : Array(results[first..<end])
         // First, so that feedback sent on the answer's heels finds its prediction.
-        record(job, own, now)
+        record(job, own, now, &events)
         hooks.recorder?.record(
           queue: start - job.call.request.arrival, tokenise: tokenise,
           forward: now - start - tokenise)
@@ -244,6 +245,8 @@ final class ComputeQueue: @unchecked Sendable {
         first = end
       }
     }
+    // While the answers are being written, which is another thread's work.
+    for event in events { hooks.recorder?.measure(prediction: event) }
   }
 
   private func answer(_ job: ComputeJob, _ results: [Prediction]) {
@@ -285,17 +288,20 @@ final class ComputeQueue: @unchecked Sendable {
     return results
   }
 
-  private func record(_ job: ComputeJob, _ results: [Prediction], _ now: Int64) {
+  private func record(
+    _ job: ComputeJob, _ results: [Prediction], _ now: Int64, _ events: inout [PredictionEvent]
+  ) {
     guard let recorder = hooks.recorder else { return }
     let request = job.call.request
     let duration = now - request.arrival
     for (index, (input, prediction)) in zip(job.inputs, results).enumerated() {
       // The texts of a list share a request; feedback tells them apart by position.
       let id = job.isList ? "\(request.id)/\(index)" : request.id
-      recorder.record(
-        prediction: PredictionEvent(
-          requestID: id, text: input.text, prediction: prediction, duration: duration,
-          version: job.version))
+      let event = PredictionEvent(
+        requestID: id, text: input.text, prediction: prediction, duration: duration,
+        version: job.version)
+      recorder.record(prediction: event)
+      events.append(event)
     }
     recorder.record(
       version: job.version, outcome: .answered(texts: results.count, nanoseconds: duration))
