@@ -160,7 +160,10 @@ public final class HistoryStore: HistoryWriter, @unchecked Sendable {
           pending.dropped += 1
           continue
         }
-        var stored = StoredPrediction(record, generation: generations[record.model] ?? 0)
+        var stored = StoredPrediction(
+          record,
+          generation: record.generation == 0
+            ? generations[record.model] ?? 0 : record.generation)
         stored.host = options.host
         if !options.keepsText { stored.text = "" }
         pending.batch.predictions.append(stored)

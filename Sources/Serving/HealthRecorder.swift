@@ -12,6 +12,8 @@ struct HealthRecorder: ServingRecorder {
   var events: EventSender?
   /// What the default model's reference is written with.
   var trigrams: TrigramSet?
+  /// Which weights and classes each model has.
+  var generations = ModelGenerations()
   /// Whether events carry the text (`--keep-text`).
   var keepsText = false
 
@@ -32,7 +34,9 @@ struct HealthRecorder: ServingRecorder {
     counters.record(prediction: prediction)
     // Scores, tokens and vectors have no classes.
     guard events != nil, let answer = prediction.prediction.classification else { return }
-    health.remember(key: Self.key(prediction), predicted: answer.labelIndex)
+    health.remember(
+      key: Self.key(prediction), predicted: answer.labelIndex,
+      generation: generations[Self.model(prediction)])
   }
 
   func measure(prediction: PredictionEvent) {
@@ -83,6 +87,7 @@ struct HealthRecorder: ServingRecorder {
     record.predicted = answer.labelIndex
     record.probabilities = answer.probabilities
     record.model = FeedbackKey.tag(model: Self.model(prediction))
+    record.generation = generations[Self.model(prediction)]
     if keepsText { record.text = prediction.text }
     return record
   }
@@ -90,12 +95,12 @@ struct HealthRecorder: ServingRecorder {
   /// Takes a true label whose prediction the pool remembers: counted here, and told to the health process.
   /// - Parameter model: nil for the default model.
   func feedback(key: UInt64, model: String?, label: Int) -> FeedbackOutcome {
-    let (outcome, predicted) = health.feedback(
-      key: key, labelIndex: label, isDefault: model == nil)
+    let (outcome, predicted, generation) = health.feedback(
+      key: key, labelIndex: label, isDefault: model == nil, generation: generations[model])
     guard let events else { return outcome }
     var late = LateLabel(
       time: Self.now, requestHash: key, label: label, predicted: predicted,
-      model: FeedbackKey.tag(model: model))
+      model: FeedbackKey.tag(model: model), generation: generation)
     switch outcome {
     case .counted: break
     case .replaced(let previous, _): late.previous = previous
@@ -110,4 +115,29 @@ struct HealthRecorder: ServingRecorder {
     clock_gettime(CLOCK_REALTIME, &time)
     return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
   }
+}
+
+/// `HealthState.generation` of each model whose labels are taken, so that a label for a prediction of the weights before a reload
+/// is not counted against those after it.
+struct ModelGenerations {
+  private var own: UInt64 = 0
+  private var others: [String: UInt64] = [:]
+
+  /// Unknown ones.
+  init() {}
+
+  /// Those of a service.
+  init(_ service: Service) {
+    own = HealthState.generation(
+      labels: service.defaultModel?.model.labels ?? [], reference: service.reference)
+    for (name, labels) in service.otherClassifiers {
+      others[name] = HealthState.generation(labels: labels, reference: nil)
+    }
+  }
+
+  /// The generation of a model, nil for the default one; 0 where it is not known.
+  subscript(model: String?) -> UInt64 { model.map { others[$0] ?? 0 } ?? own }
+
+  /// All of them.
+  var all: [UInt64] { [own] + others.values }
 }

@@ -46,13 +46,15 @@ extension ServeProgram {
     // Without an admin listener there is no health process that could be asked.
     let hasCompanion = monitoring.isOn && !service.settings.pool.adminBind.isEmpty
     let sender = channel.map { counters.health.sender(slot: slot.index, channel: $0) }
+    let generations = ModelGenerations(service)
     let recorder = HealthRecorder(
       counters: counters.pool.recorder(slot),
       health: counters.health.recorder(slot: slot.index),
       versions: counters.versions.recorder(slot: slot.index),
       latencies: counters.latencies.recorder(slot.index),
       events: monitoring.isOn ? sender : nil, trigrams: service.reference?.trigrams,
-      keepsText: monitoring.health.keepsText)
+      generations: generations, keepsText: monitoring.health.keepsText)
+    for generation in generations.all { recorder.health.announce(generation: generation) }
     hooks.recorder = recorder
     let desk = FeedbackDesk(
       recorder: recorder,

@@ -19,16 +19,20 @@ struct FeedbackTests {
     let admin: UInt16
     let process = Process()
 
-    init(store: String) throws {
+    init(store: String, models: [String]? = nil) throws {
       let (listener, other) = (LoopbackListener(), LoopbackListener())
       (port, admin) = (listener.port, other.port)
       close(listener.descriptor)
       close(other.descriptor)
       process.executableURL = BuiltMartlet.binary
       process.arguments = [
-        "serve", "spam=\(BuiltMartlet.model)", "other=\(BuiltMartlet.model)", "-w", "2", "-b",
-        "127.0.0.1:\(port)", "--admin-bind", "127.0.0.1:\(admin)", "--store", store,
+        "-w", "2", "-b", "127.0.0.1:\(port)", "--admin-bind", "127.0.0.1:\(admin)", "--store",
+        store,
       ]
+      process.arguments?.insert(
+        contentsOf: ["serve"]
+          + (models ?? ["spam", "other"].map { "\($0)=\(BuiltMartlet.model)" }),
+        at: 0)
       let output = Pipe()
       process.standardOutput = output
       process.standardError = output
@@ -153,5 +157,48 @@ struct FeedbackTests {
     #expect(
       try waits(
         store, "SELECT count(label), sum(labelled_at > time) FROM prediction", for: "4 4"))
+  }
+
+  @Test(
+    "a label for what the model before a reload said is taken, and not counted against the new one")
+  func labelsAcrossAReload() throws {
+    let files = FileManager.default
+    let folder = NSTemporaryDirectory() + "martlet-reload-\(UUID().uuidString)"
+    defer { try? files.removeItem(atPath: folder) }
+    try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    // The same weights with and without a profile are two models to the health process.
+    let (live, plain) = (folder + "/live", folder + "/plain")
+    try files.copyItem(atPath: BuiltMartlet.model, toPath: plain)
+    try files.removeItem(atPath: plain + "/reference.json")
+    try files.createSymbolicLink(atPath: live, withDestinationPath: BuiltMartlet.model)
+    let daemon = try Daemon(store: "none", models: [live])
+    defer { daemon.stop() }
+    for id in ["a", "b"] { try daemon.predict(id) }
+    try files.removeItem(atPath: live)
+    try files.createSymbolicLink(atPath: live, withDestinationPath: plain)
+    kill(daemon.process.processIdentifier, SIGHUP)
+    // The new health process has no reference to compare with.
+    #expect(
+      BuiltMartlet.wait {
+        (try? daemon.monitor())?["performance"]?["reference_accuracy"]?.isNull ?? false
+      })
+    let label = #"{"request_id":"a","label":"spam"}"#
+    var answer = try daemon.feedback(label)
+    #expect(answer.status == 202 && answer.json["correct"] == true, "\(answer)")
+    answer = try daemon.feedback(label)
+    #expect(answer.json["already_counted"] == true, "\(answer)")
+    // Its own prediction counts. Old workers may still drain, and count for the old model.
+    let isCounted = BuiltMartlet.wait {
+      let id = "new-\(UInt64.random(in: .min ... .max))"
+      guard (try? daemon.predict(id)) != nil,
+        (try? daemon.feedback(#"{"request_id":"\#(id)","label":"ham"}"#)) != nil
+      else { return false }
+      return (try? daemon.monitor())?["labels"]?["counted"]?.intValue ?? 0 > 0
+    }
+    #expect(isCounted)
+    let labels = try daemon.monitor()["labels"]
+    #expect(labels?["earlier_model"]?.intValue ?? 0 >= 1, "\(labels ?? .null)")
+    let other = try daemon.feedback(#"{"request_id":"b","label":"ham"}"#)
+    #expect(other.json["correct"] == false, "\(other)")
   }
 }

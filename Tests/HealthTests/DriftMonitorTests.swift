@@ -85,6 +85,19 @@ struct DriftMonitorTests {
         == .replaced(previous: 0, wasCorrect: true))
     #expect(other.feedback(requestID: "b/0", labelIndex: 1) == .counted(wasCorrect: false))
     #expect(other.feedback(requestID: "b", labelIndex: 1) == .unknownRequest)
+    // What weights before a reload predicted is known for that, and not counted as the present ones' answers.
+    let key = FeedbackKey.of(requestID: "c", model: nil)
+    other.announce(generation: 5)
+    counters.recorder(slot: 0).announce(generation: 6)
+    other.remember(key: key, predicted: 1, generation: 5)
+    #expect(other.remembers(key: key, generation: 6))
+    #expect(!other.remembers(key: key ^ 1 << 40, generation: 6))
+    let late = counters.recorder(slot: 0).feedback(
+      key: key, labelIndex: 1, isDefault: true, generation: 6)
+    #expect(late.outcome == .counted(wasCorrect: true))
+    #expect(late.predicted == 1 && late.generation == 5)
+    for generation in 100..<150 { other.announce(generation: UInt64(generation)) }
+    #expect(!other.remembers(key: key, generation: 6))
     let snapshot = counters.snapshot(classCount: 2)
     #expect(snapshot.labelledAs == [0, 2])
     #expect(snapshot.labelledPredictedAs == [1, 1])

@@ -142,6 +142,48 @@ struct HealthStateTests {
     #expect(state.labelOutcomes.counted == 301 && state.labelOutcomes.earlierModel == 1)
   }
 
+  @Test("what earlier weights predicted is neither counted nor judged as what those that serve did")
+  func earlierWeights() {
+    var state = state(50, spam: 0.13)
+    let (own, minutes) = (state.generation(model: 0), state.minutes)
+    // A worker that drains, a worker that serves, and one that does not say.
+    var old = record(500, "a late answer", true, at: 1_000_049)
+    old.generation = own ^ 1
+    state.add(old)
+    #expect(state.texts == 50 && state.textsOfOtherWeights == 1 && state.window.count == 50)
+    #expect(state.minutes == minutes)
+    var present = old
+    (present.generation, present.requestHash) = (own, RequestHash.of("501"))
+    state.add(present)
+    #expect(state.texts == 51)
+
+    // In memory.
+    let key = RequestHash.of("500")
+    #expect(
+      state.add(LateLabel(time: 1, requestHash: key, label: 1)) == .counted(wasCorrect: true))
+    #expect(state.add(LateLabel(time: 2, requestHash: key, label: 1)) == .alreadyCounted)
+    #expect(
+      state.add(LateLabel(time: 3, requestHash: key, label: 0))
+        == .replaced(previous: 1, wasCorrect: false))
+    // Known to the worker alone.
+    let known = LateLabel(time: 4, requestHash: 77, label: 0, predicted: 1, generation: own ^ 1)
+    #expect(state.add(known) == .counted(wasCorrect: false))
+    // From the store; and the label that then takes the first one's place.
+    let stored = StoredPrediction(record(1001, "older", true, at: 4), generation: own ^ 2)
+    let late = LateLabel(time: 5, requestHash: stored.key, label: 1)
+    #expect(state.add(late) { _ in stored } == .counted(wasCorrect: true))
+    let other = LateLabel(time: 6, requestHash: stored.key, label: 0)
+    #expect(state.add(other) { _ in stored } == .replaced(previous: 1, wasCorrect: false))
+    #expect(state.labelOutcomes.counted == 0 && state.labelOutcomes.earlierModel == 5)
+    #expect(state.concept.state.count == 0)
+    state.analyse(at: 2_000_000)
+    #expect(state.performance == nil)
+    let label = LateLabel(
+      time: 7, requestHash: present.requestHash, label: 1, predicted: 1, generation: own)
+    #expect(state.add(label) == .counted(wasCorrect: true))
+    #expect(state.labelOutcomes.counted == 1 && state.concept.state.count == 1)
+  }
+
   @Test("another label for the same prediction takes the first one's place")
   func replacing() {
     var state = state(100, spam: 0.13)

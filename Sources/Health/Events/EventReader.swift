@@ -67,7 +67,8 @@ public struct EventReader: Sendable {
       label: Int(load(bytes, place + 6, UInt16.self)),
       predicted: optional(load(bytes, place + 24, Int32.self)),
       previous: optional(load(bytes, place + 28, Int32.self)),
-      model: load(bytes, place + 32, UInt32.self))
+      model: load(bytes, place + 32, UInt32.self),
+      generation: load(bytes, place + 36, UInt64.self))
   }
 
   private mutating func readPrediction(_ record: inout PredictionRecord, _ length: Int) -> Bool {
@@ -77,9 +78,9 @@ public struct EventReader: Sendable {
       Self.load(bytes, place + offset, Value.self)
     }
     let counts = (
-      Int(value(56, UInt16.self)), Int(value(58, UInt16.self)), Int(value(60, UInt16.self))
+      Int(value(64, UInt16.self)), Int(value(66, UInt16.self)), Int(value(68, UInt16.self))
     )
-    let (id, text) = (Int(value(62, UInt16.self)), Int(value(64, UInt32.self)))
+    let (id, text) = (Int(value(70, UInt16.self)), Int(value(72, UInt32.self)))
     let floats = counts.0 + counts.1 + counts.2
     guard HealthEvent.predictionHead + 4 * floats + id + text == length else { return false }
     record.isTruncated = value(5, UInt8.self) & 1 != 0
@@ -92,6 +93,7 @@ public struct EventReader: Sendable {
       record.fingerprint.minima[index] = value(36 + 4 * index, UInt32.self)
     }
     record.model = value(52, UInt32.self)
+    record.generation = value(56, UInt64.self)
     var at = place + HealthEvent.predictionHead
     Self.fill(&record.features, counts.0, bytes, &at)
     Self.fill(&record.probabilities, counts.1, bytes, &at)

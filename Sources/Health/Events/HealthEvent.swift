@@ -26,6 +26,8 @@ public struct PredictionRecord: Sendable, Equatable {
   public var text = ""
   /// `FeedbackKey.tag` of the model that answered; 0 for the default one, whose drift is watched.
   public var model: UInt32 = 0
+  /// `HealthState.generation` of the weights that answered; 0 where it is not told, which stands for those that serve now.
+  public var generation: UInt64 = 0
 
   /// An empty record.
   public init() {}
@@ -67,23 +69,26 @@ public struct LateLabel: Sendable, Equatable {
   public var previous: Int?
   /// `FeedbackKey.tag` of the model that answered.
   public var model: UInt32 = 0
+  /// `HealthState.generation` of the weights that answered; 0 where it is not told.
+  public var generation: UInt64 = 0
 
   /// A label.
   public init(
     time: Int64, requestHash: UInt64, label: Int, predicted: Int? = nil, previous: Int? = nil,
-    model: UInt32 = 0
+    model: UInt32 = 0, generation: UInt64 = 0
   ) {
     (self.time, self.requestHash, self.label) = (time, requestHash, label)
     (self.predicted, self.previous, self.model) = (predicted, previous, model)
+    self.generation = generation
   }
 }
 
 /// What goes over the datagram socket: records one behind the other, each with a fixed layout in little-endian order.
 ///
 /// A prediction: length u32, kind u8 = 1, flags u8, predicted u16, time i64, request hash u64, latency u32, text hash u64,
-/// four minima u32, model tag u32, counts of features, probabilities, embedding u16 each, bytes of id u16 and of text u32,
+/// four minima u32, model tag u32, generation u64, counts of features, probabilities, embedding u16 each, bytes of id u16 and of text u32,
 /// then those. A label: length u32, kind u8 = 2, flags u8, label u16, time i64, request hash u64, predicted i32, previous i32,
-/// model tag u32.
+/// model tag u32, generation u64.
 public enum HealthEvent: Sendable, Equatable {
   /// A text was predicted.
   case prediction(PredictionRecord)
@@ -94,8 +99,8 @@ public enum HealthEvent: Sendable, Equatable {
   public static let classLimit = 256
   /// Bytes of text sent at most.
   public static let textLimit = 8192
-  static let predictionHead = 68
-  static let labelLength = 36
+  static let predictionHead = 76
+  static let labelLength = 44
 
   /// Appends the record's bytes.
   public func append(to bytes: inout [UInt8]) {
@@ -111,6 +116,7 @@ public enum HealthEvent: Sendable, Equatable {
       LittleEndian.append(Int32(clamping: label.predicted ?? -1), to: &bytes)
       LittleEndian.append(Int32(clamping: label.previous ?? -1), to: &bytes)
       LittleEndian.append(label.model, to: &bytes)
+      LittleEndian.append(label.generation, to: &bytes)
     }
   }
 
@@ -140,6 +146,7 @@ public enum HealthEvent: Sendable, Equatable {
       writer.write(record.fingerprint.minima[index], &raw)
     }
     writer.write(record.model, &raw)
+    writer.write(record.generation, &raw)
     writer.write(UInt16(clamping: counts.0), &raw)
     writer.write(UInt16(clamping: counts.1), &raw)
     writer.write(UInt16(clamping: counts.2), &raw)

@@ -100,9 +100,13 @@ public struct HealthCounters: Sendable {
       row.add(at: Field.classes + min(predicted, classLimit - 1))
     }
 
+    /// Makes weights known whose predictions will be remembered.
+    public func announce(generation: UInt64) { table.announce(generation) }
+
     /// Remembers a prediction for its feedback.
-    public func remember(key: UInt64, predicted: Int) {
-      table.remember(key: key, predicted: predicted)
+    /// - Parameter generation: of the weights that answered, `HealthState.generation`.
+    public func remember(key: UInt64, predicted: Int, generation: UInt64 = 0) {
+      table.remember(key: key, predicted: predicted, generation: generation)
     }
 
     /// Counts the true label of a remembered prediction of the default model: once, and a later one in its place.
@@ -113,19 +117,25 @@ public struct HealthCounters: Sendable {
       ).outcome
     }
 
-    /// Whether the prediction of a key is remembered.
-    public func remembers(key: UInt64) -> Bool { table.remembers(key: key) }
+    /// Whether the prediction of a key is remembered, by whichever weights.
+    public func remembers(key: UInt64, generation: UInt64 = 0) -> Bool {
+      table.remembers(key: key, generation: generation)
+    }
 
-    /// Sets the true label of a remembered prediction, and counts it if the model is the default one.
-    /// - Returns: what became of it, and what had been predicted.
+    /// Sets the true label of a remembered prediction, and counts it if the model is the default one and these weights
+    /// predicted it.
+    /// - Parameter generation: of the weights that serve.
+    /// - Returns: what became of it, what had been predicted, and by which weights.
     public func feedback(
-      key: UInt64, labelIndex: Int, isDefault: Bool
-    ) -> (outcome: FeedbackOutcome, predicted: Int?) {
-      guard case .found(let predicted, let previous) = table.set(label: labelIndex, key: key) else {
-        return (.unknownRequest, nil)
-      }
-      if previous == labelIndex { return (.alreadyCounted, predicted) }
-      if isDefault {
+      key: UInt64, labelIndex: Int, isDefault: Bool, generation: UInt64 = 0
+    ) -> (outcome: FeedbackOutcome, predicted: Int?, generation: UInt64) {
+      guard
+        case .found(let predicted, let previous, let earlier) = table.set(
+          label: labelIndex, key: key, generation: generation)
+      else { return (.unknownRequest, nil, generation) }
+      let answered = earlier ?? generation
+      if previous == labelIndex { return (.alreadyCounted, predicted, answered) }
+      if isDefault, earlier == nil {
         if let previous { count(label: previous, predicted: predicted, isTaken: true) }
         count(label: labelIndex, predicted: predicted, isTaken: false)
         row.add(at: predicted == labelIndex ? Field.toldRight : Field.toldWrong)
@@ -133,7 +143,7 @@ public struct HealthCounters: Sendable {
       let isRight = predicted == labelIndex
       return (
         previous.map { .replaced(previous: $0, wasCorrect: isRight) }
-          ?? .counted(wasCorrect: isRight), predicted
+          ?? .counted(wasCorrect: isRight), predicted, answered
       )
     }
 

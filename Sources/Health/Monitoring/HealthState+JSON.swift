@@ -9,6 +9,7 @@ extension HealthState {
   public func json(at time: Double, seconds: Double = 3600, points: Int = 120) -> JSONObject {
     var object: JSONObject = [
       "time": JSONValue(Self.text(time)), "texts": JSONValue(texts),
+      "texts_of_other_weights": JSONValue(textsOfOtherWeights),
       "window": JSONValue(min(recent.count, options.windowSize)),
       "verdict": [
         "action": JSONValue(verdict.action.rawValue),

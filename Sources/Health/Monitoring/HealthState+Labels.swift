@@ -57,36 +57,52 @@ extension HealthState {
       change(label.model) { $0.unknown += 1 }
       return .unknownLabel
     }
-    if case .found(let predicted, let probabilities, let previous) = predictions.set(
-      label: label.label, key: label.requestHash)
+    let own = generation(model: label.model)
+    if case .found(let predicted, let probabilities, let previous, let generation) =
+      predictions.set(label: label.label, key: label.requestHash)
     {
+      let previous = told(before: label, kept: previous)
+      guard generation == own else {
+        return settleEarlier(label, predicted: predicted, previous: previous)
+      }
       return settle(
-        label, predicted: predicted, probabilities: probabilities,
-        previous: told(before: label, kept: previous))
+        label, predicted: predicted, probabilities: probabilities, previous: previous)
     }
     if let found = stored(label.requestHash) {
       predictions.remember(
         found.key, predicted: found.predicted, probabilities: found.probabilities,
-        label: label.label)
-      if found.generation != generation(model: label.model) {
-        change(label.model) { $0.earlierModel += 1 }
-        let isRight = found.predicted == label.label
-        if found.label == label.label { return .alreadyCounted }
-        return found.label.map { .replaced(previous: $0, wasCorrect: isRight) }
-          ?? .counted(wasCorrect: isRight)
+        label: label.label, generation: found.generation)
+      let previous = told(before: label, kept: found.label)
+      guard found.generation == own else {
+        return settleEarlier(label, predicted: found.predicted, previous: previous)
       }
       return settle(
-        label, predicted: found.predicted, probabilities: found.probabilities,
-        previous: told(before: label, kept: found.label))
+        label, predicted: found.predicted, probabilities: found.probabilities, previous: previous)
     }
     // The worker knew it, although its event was dropped: what it predicted is enough for the error rate.
     guard let predicted = label.predicted else {
       change(label.model) { $0.unknown += 1 }
       return .unknownRequest
     }
+    let generation = label.generation == 0 ? own : label.generation
     predictions.remember(
-      label.requestHash, predicted: predicted, probabilities: [], label: label.label)
+      label.requestHash, predicted: predicted, probabilities: [], label: label.label,
+      generation: generation)
+    guard generation == own else {
+      return settleEarlier(label, predicted: predicted, previous: label.previous)
+    }
     return settle(label, predicted: predicted, probabilities: [], previous: label.previous)
+  }
+
+  /// A label for a prediction by other weights than those that serve now: kept, but it says nothing of these.
+  private mutating func settleEarlier(
+    _ label: LateLabel, predicted: Int, previous: Int?
+  ) -> FeedbackOutcome {
+    if previous == label.label { return .alreadyCounted }
+    change(label.model) { $0.earlierModel += 1 }
+    let isRight = predicted == label.label
+    return previous.map { .replaced(previous: $0, wasCorrect: isRight) }
+      ?? .counted(wasCorrect: isRight)
   }
 
   /// The label that was told before: the pool's memory is right where it knew the prediction, because a worker's label may be
@@ -147,9 +163,10 @@ extension HealthState {
     guard let label = stored.label, let classes = classCount(model: stored.model),
       (0..<classes).contains(label)
     else { return }
-    if case .found(_, _, .some) = predictions.set(label: label, key: stored.key) { return }
+    if case .found(_, _, .some, _) = predictions.set(label: label, key: stored.key) { return }
     predictions.remember(
-      stored.key, predicted: stored.predicted, probabilities: stored.probabilities, label: label)
+      stored.key, predicted: stored.predicted, probabilities: stored.probabilities, label: label,
+      generation: stored.generation)
     change(stored.model) { $0.counted += 1 }
     let row = LabelledPrediction(
       label: label, predicted: stored.predicted, probabilities: stored.probabilities,

@@ -19,14 +19,18 @@ extension HealthState {
   }
 
   /// Tells weights and classes apart: what was learned of one is not told of another.
-  public func generation(model: UInt32) -> UInt64 { generations[model] ?? 0 }
+  public func generation(model: UInt32) -> UInt64 {
+    model == 0 ? ownGeneration : generations[model] ?? 0
+  }
 
-  static func generation(labels: [String], reference: ReferenceProfile?) -> UInt64 {
+  /// The number of weights with these classes and this reference; never 0. Weights without a reference are told apart by their
+  /// classes alone.
+  public static func generation(labels: [String], reference: ReferenceProfile?) -> UInt64 {
     var parts = labels
     if let reference {
       parts += [reference.modelChecksum, "\(reference.count)", "\(reference.classCounts)"]
     }
-    return RequestHash.of(parts.joined(separator: "\u{1F}"))
+    return max(1, RequestHash.of(parts.joined(separator: "\u{1F}")))
   }
 
   /// Whether anything was taken in yet.
@@ -77,29 +81,32 @@ extension HealthState {
   private mutating func resume(_ saved: Saved) {
     for case .prediction(let record) in HealthEvent.parse(Array(saved.window)[...]).events {
       enter(record)
-      predictions.remember(record)
+      predictions.remember(record, generation: generation(model: 0))
     }
     if let detector = saved.detector { self.detector?.resume(detector) }
     (drifted, labelOutcomes) = (saved.drifted, saved.labelOutcomes)
     concept.resume(saved.concept)
     var own = tracker
-    for row in saved.labelled { restore(row, classCount: labels.count, into: &own) }
+    for row in saved.labelled { restore(row, model: 0, into: &own) }
     tracker = own
     for (tag, other) in others {
       guard let earlier = saved.others[other.name], earlier.labels == other.labels else { continue }
       var tracker = other.tracker
-      for row in earlier.labelled { restore(row, classCount: other.labels.count, into: &tracker) }
+      for row in earlier.labelled { restore(row, model: tag, into: &tracker) }
       others[tag]?.tracker = tracker
       others[tag]?.labelOutcomes = earlier.labelOutcomes
     }
   }
 
   private mutating func restore(
-    _ row: LabelledPrediction, classCount: Int, into tracker: inout PerformanceTracker
+    _ row: LabelledPrediction, model: UInt32, into tracker: inout PerformanceTracker
   ) {
-    guard (0..<classCount).contains(row.label), row.predicted >= 0 else { return }
+    guard (0..<(classCount(model: model) ?? 0)).contains(row.label), row.predicted >= 0 else {
+      return
+    }
     predictions.remember(
-      row.key, predicted: row.predicted, probabilities: row.probabilities, label: row.label)
+      row.key, predicted: row.predicted, probabilities: row.probabilities, label: row.label,
+      generation: generation(model: model))
     tracker.add(row)
   }
 }

@@ -24,8 +24,11 @@ public struct HealthState: Sendable {
   public internal(set) var concept: ConceptMonitor
   /// Which weights and classes each model has, by its tag; 0 is the default model's.
   public let generations: [UInt32: UInt64]
+  let ownGeneration: UInt64
   /// Texts seen since this process began.
   public private(set) var texts = 0
+  /// Texts that other weights than those that serve now answered, from workers that drain after a reload: not counted.
+  public private(set) var textsOfOtherWeights = 0
   /// Labels that came, by what became of them.
   public internal(set) var labelOutcomes = LabelCounts()
   /// Models besides the default one, by tag: what their labels say.
@@ -60,7 +63,8 @@ public struct HealthState: Sendable {
       },
       uniquingKeysWith: { first, _ in first })
     var generations = others.mapValues { Self.generation(labels: $0.labels, reference: nil) }
-    generations[0] = Self.generation(labels: labels, reference: reference)
+    ownGeneration = Self.generation(labels: labels, reference: reference)
+    generations[0] = ownGeneration
     (self.others, self.generations) = (others, generations)
     self.labels = labels
     self.reference = reference
@@ -87,7 +91,13 @@ public struct HealthState: Sendable {
   /// Takes in one prediction.
   public mutating func add(_ record: PredictionRecord) {
     guard record.isBounded else { return add(record.bounded) }
-    predictions.remember(record)
+    let own = generation(model: record.model)
+    predictions.remember(record, generation: record.generation == 0 ? own : record.generation)
+    // A worker that drains after a reload: its answers are not this model's.
+    guard record.generation == 0 || record.generation == own else {
+      textsOfOtherWeights += 1
+      return
+    }
     guard record.model == 0 else {
       others[record.model]?.texts += 1
       return

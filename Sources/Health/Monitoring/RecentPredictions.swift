@@ -2,13 +2,14 @@
 /// memory.
 struct RecentPredictions: Sendable {
   enum Answer {
-    /// What was predicted, and the label that was told before.
-    case found(predicted: Int, probabilities: [Float], previous: Int?)
+    /// What was predicted, by which weights, and the label that was told before.
+    case found(predicted: Int, probabilities: [Float], previous: Int?, generation: UInt64)
     case unknown
   }
 
   private struct Entry: Sendable {
     var key: UInt64
+    var generation: UInt64
     var predicted: Int32
     var label: Int32
     var probabilityCount: Int32
@@ -27,19 +28,21 @@ struct RecentPredictions: Sendable {
     width = classCounts.filter { $0 <= StoredPrediction.probabilityLimit }.max() ?? 0
   }
 
-  mutating func remember(_ record: PredictionRecord) {
+  mutating func remember(_ record: PredictionRecord, generation: UInt64) {
     remember(
-      record.requestHash, predicted: record.predicted, probabilities: record.probabilities)
+      record.requestHash, predicted: record.predicted, probabilities: record.probabilities,
+      generation: generation)
   }
 
+  /// - Parameter generation: of the weights that answered.
   mutating func remember(
-    _ key: UInt64, predicted: Int, probabilities: [Float], label: Int? = nil
+    _ key: UInt64, predicted: Int, probabilities: [Float], label: Int? = nil, generation: UInt64
   ) {
     let place = place(for: key)
     let count = probabilities.count <= width ? probabilities.count : 0
     entries[place] = Entry(
-      key: key, predicted: Int32(clamping: predicted), label: Int32(clamping: label ?? -1),
-      probabilityCount: Int32(count))
+      key: key, generation: generation, predicted: Int32(clamping: predicted),
+      label: Int32(clamping: label ?? -1), probabilityCount: Int32(count))
     let start = place * width
     for index in 0..<count { self.probabilities[start + index] = probabilities[index] }
   }
@@ -55,7 +58,7 @@ struct RecentPredictions: Sendable {
     return .found(
       predicted: Int(entry.predicted),
       probabilities: Array(probabilities[start..<start + Int(entry.probabilityCount)]),
-      previous: entry.label < 0 ? nil : Int(entry.label))
+      previous: entry.label < 0 ? nil : Int(entry.label), generation: entry.generation)
   }
 
   /// Where a key's entry stands, or may: a new one takes the oldest one's place once all are taken.
@@ -64,7 +67,8 @@ struct RecentPredictions: Sendable {
     let place: Int
     if entries.count < Self.capacity {
       place = entries.count
-      entries.append(Entry(key: key, predicted: 0, label: -1, probabilityCount: 0))
+      entries.append(
+        Entry(key: key, generation: 0, predicted: 0, label: -1, probabilityCount: 0))
       for _ in 0..<width { probabilities.append(0) }
     } else {
       place = next

@@ -64,7 +64,8 @@ struct FeedbackDesk: Sendable {
   private func remembered(_ item: FeedbackItem) -> FeedbackAnswer? {
     for (place, candidate) in item.candidates.enumerated() {
       let key = FeedbackKey.of(requestID: item.requestID, model: candidate.model)
-      guard recorder.health.remembers(key: key) else { continue }
+      let generation = recorder.generations[candidate.model]
+      guard recorder.health.remembers(key: key, generation: generation) else { continue }
       guard let label = candidate.label else {
         return FeedbackAnswer(outcome: .unknownLabel, candidate: place)
       }
