@@ -41,6 +41,7 @@ enum MonitorPage {
       <header>
       <h1>Model health</h1>
       <p id="verdict" role="status" aria-live="polite">Asking…</p>
+      <p id="active"></p>
       <form id="controls"><label for="range">Time range</label>
       <select id="range"><option value="900">15 minutes</option><option value="3600" selected>1 hour</option>
       <option value="21600">6 hours</option><option value="86400">1 day</option><option value="604800">7 days</option></select>
@@ -49,11 +50,13 @@ enum MonitorPage {
       <main id="main" tabindex="-1">
       <section aria-labelledby="h-evidence"><h2 id="h-evidence">Why</h2><ul id="evidence"></ul><p id="retraining" role="status"></p></section>
       <section aria-labelledby="h-traffic"><h2 id="h-traffic">Traffic and latency</h2><dl id="traffic"></dl><div id="latencies"></div><div class="charts" id="traffic-charts"></div></section>
-      <section aria-labelledby="h-drift"><h2 id="h-drift">Drift: reference against now</h2><dl id="drift"></dl><div class="charts" id="features"></div></section>
+      <section aria-labelledby="h-drift"><h2 id="h-drift">Drift: reference against now</h2><dl id="drift"></dl>
+      <p class="key"><span class="key-a" aria-hidden="true">■</span> reference <span class="key-b" aria-hidden="true">■</span> now</p><div class="charts" id="features"></div><div id="components"></div></section>
       <section aria-labelledby="h-quality"><h2 id="h-quality">Data quality</h2><div id="quality"></div></section>
-      <section aria-labelledby="h-predictions"><h2 id="h-predictions">Predictions</h2><div class="charts" id="predictions"></div></section>
-      <section aria-labelledby="h-accuracy"><h2 id="h-accuracy">Accuracy</h2><dl id="accuracy"></dl><div class="charts" id="accuracy-charts"></div></section>
-      <section aria-labelledby="h-resources"><h2 id="h-resources">Resources</h2><div id="workers"></div><div class="charts" id="resource-charts"></div></section>
+      <section aria-labelledby="h-predictions"><h2 id="h-predictions">Predictions</h2>
+      <p class="key"><span class="key-a" aria-hidden="true">■</span> reference <span class="key-b" aria-hidden="true">■</span> now</p><div class="charts" id="predictions"></div></section>
+      <section aria-labelledby="h-accuracy"><h2 id="h-accuracy">Accuracy</h2><dl id="accuracy"></dl><div class="charts" id="accuracy-charts"></div><div id="others"></div></section>
+      <section aria-labelledby="h-resources"><h2 id="h-resources">Resources</h2><dl id="machine"></dl><div id="workers"></div><div class="charts" id="resource-charts"></div></section>
       <section aria-labelledby="h-alerts"><h2 id="h-alerts">Alerts</h2><div id="alerts"></div></section>
       </main>
       <script nonce="\(nonce)">const given = \(safe);
