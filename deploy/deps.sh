@@ -14,7 +14,7 @@ test_packages="nginx postgresql shellcheck systemd certbot python3-certbot-nginx
 bench_packages="wrk"
 # The static Foundation leaves its HTTP client to the system's libcurl.
 deb_packages="libcurl4-openssl-dev fakeroot binutils dpkg-dev"
-deploy_test_packages="$deb_packages mmdebstrap systemd-container pebble lintian logrotate slurm-wlm munge umoci runc"
+deploy_test_packages="$deb_packages chromium chromium-driver mmdebstrap systemd-container pebble lintian logrotate slurm-wlm munge umoci runc"
 
 usage() {
   sed -n '2,9s/^# \{0,1\}//p' "$0" >&2

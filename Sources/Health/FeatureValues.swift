@@ -53,7 +53,9 @@ private struct TextScan {
   var uppercase = 0
   var nonPrintable = 0
   var fingerprint = TextFingerprint()
-  private var letters = 0
+  // ASCII's letters apart: nearly all letters of most texts, and a vector's element is slow to count in.
+  private var asciiLetters = 0
+  private var otherLetters = 0
   private var isInWord = false
   private var word = WordHash()
   private var previous: UInt32 = 0
@@ -114,8 +116,11 @@ private struct TextScan {
       addToWord(UInt32(byte))
     case 0x41...0x5A:
       uppercase += 1
-      addLetter(.latin, UInt32(byte))
-    case 0x61...0x7A: addLetter(.latin, UInt32(byte))
+      asciiLetters += 1
+      addToWord(UInt32(byte))
+    case 0x61...0x7A:
+      asciiLetters += 1
+      addToWord(UInt32(byte))
     case 0..<0x20, 0x7F: nonPrintable += 1
     default: beginWord()
     }
@@ -132,7 +137,7 @@ private struct TextScan {
   }
 
   private mutating func addLetter(_ script: Script, _ scalar: UInt32) {
-    letters += 1
+    otherLetters += 1
     scripts[script.rawValue] += 1
     addToWord(scalar)
   }
@@ -151,9 +156,11 @@ private struct TextScan {
 
   /// The script of at least four letters in five; Han counts with kana as Japanese writes both.
   var script: Script {
+    let letters = asciiLetters + otherLetters
     guard letters > 0 else { return .none }
-    if Int(scripts[Script.latin.rawValue]) == letters { return .latin }
+    if otherLetters == 0 { return .latin }
     var counts = scripts
+    counts[Script.latin.rawValue] += Int32(clamping: asciiLetters)
     if counts[Script.kana.rawValue] > 0 {
       counts[Script.kana.rawValue] += counts[Script.han.rawValue]
     }

@@ -1,5 +1,5 @@
 /// Numbers by 64-bit key in one flat array: open addressing with linear probing, and removal that closes gaps (Knuth, The Art
-/// of Computer Programming 3, 6.4, algorithm R). Takes memory once, and gives none back.
+/// of Computer Programming 3, 6.4, algorithm R). Doubles until it has room for its limit, and is never more than two thirds full.
 ///
 /// Keys are made of what clients send, so places come from a multiplier that only this process knows (Dietzfelbinger 1997):
 /// nobody can choose many keys for one place. What is found does not depend on it.
@@ -11,7 +11,7 @@ struct KeyTable: Sendable {
 
   private static let free: Int32 = -1
   private let multiplier: UInt64
-  private let shift: UInt64
+  private var shift: UInt64
   private var slots: [Slot]
   /// Keys in the table.
   private(set) var count = 0
@@ -20,10 +20,9 @@ struct KeyTable: Sendable {
   /// A table for `limit` keys at most.
   init(limit: Int) {
     self.limit = limit
-    let bits = max(4, Int.bitWidth - (limit + limit / 2).leadingZeroBitCount)
-    shift = UInt64(64 - bits)
     multiplier = UInt64.random(in: .min ... .max) | 1
-    slots = [Slot](repeating: Slot(), count: 1 << bits)
+    shift = 60
+    slots = [Slot](repeating: Slot(), count: 16)
   }
 
   @inline(__always)
@@ -49,11 +48,22 @@ struct KeyTable: Sendable {
   mutating func set(_ value: Int32, for key: UInt64) {
     precondition(value >= 0, "negative numbers mark free places")
     let place = place(key)
-    if slots[place].value == Self.free {
-      precondition(count < limit, "the table is full")
-      count += 1
+    guard slots[place].value == Self.free else {
+      slots[place].value = value
+      return
     }
-    slots[place] = Slot(key: key, value: value)
+    insert(Slot(key: key, value: value), at: place)
+  }
+
+  private mutating func insert(_ slot: Slot, at place: Int) {
+    precondition(count < limit, "the table is full")
+    count += 1
+    slots[place] = slot
+    guard count * 3 > slots.count * 2 else { return }
+    let old = slots
+    shift -= 1
+    slots = [Slot](repeating: Slot(), count: old.count * 2)
+    for slot in old where slot.value != Self.free { slots[self.place(slot.key)] = slot }
   }
 
   /// Adds one to the number of a key, 0 where it has none.
@@ -63,9 +73,7 @@ struct KeyTable: Sendable {
       slots[place].value += 1
       return
     }
-    precondition(count < limit, "the table is full")
-    count += 1
-    slots[place] = Slot(key: key, value: 1)
+    insert(Slot(key: key, value: 1), at: place)
   }
 
   /// Takes one from the number of a key; at 0 the key goes.

@@ -52,6 +52,7 @@ check "enable-https plans certbot's run and refuses bad names" https_plan
 with systemd-analyze "systemd-analyze verify accepts the unit" unit_verifies
 with systemd-analyze "systemd-analyze security is 2.0 or less" unit_is_hardened
 python3 Tests/Deploy/unblocked.py Tests/Deploy/alert-test.sh || failures=$((failures + 1))
+python3 Tests/Deploy/unblocked.py Tests/Deploy/dashboard-test.sh || failures=$((failures + 1))
 if ! command -v python3 >/dev/null || ! command -v curl >/dev/null; then
   skipped "the retraining hook" "no python3 or curl"
 else

@@ -107,6 +107,12 @@ struct HealthStateTests {
     #expect(moved.verdict.action == .watch)
     #expect(moved.drifted["class"] != nil)
     #expect(moved.verdict.evidence.contains { $0.contains("class") })
+    let signals = AlertRules.signals(
+      moved, burn: (long: 0, short: 0), dropped: 0, workers: (ready: 1, wanted: 1))
+    let output = signals.first { $0.name == "PredictionDrift" }
+    let input = signals.first { $0.name == "InputDrift" }
+    #expect(output?.isRaised == true && output?.reason.contains(": class") == true)
+    #expect(input?.reason.contains("class") == false)
   }
 
   @Test("labels count once; unknown requests and classes are counted apart; wrong ones say retrain")

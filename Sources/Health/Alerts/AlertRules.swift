@@ -39,17 +39,20 @@ public enum AlertRules {
 
   private static func driftSignals(_ state: HealthState) -> [AlertSignal] {
     guard let finding = state.finding else { return [] }
+    let evidence = String(
+      format: "(log evidence %.1f of %.1f)", finding.logEvidence, finding.logThreshold)
+    let outputs: Set<String> = ["class", "confidence", "entropy"]
+    func signal(_ name: String, _ subject: String, _ names: [String]) -> AlertSignal {
+      AlertSignal(
+        name: name, severity: .warning, isRaised: !names.isEmpty,
+        reason:
+          "\(subject) differs from the reference beyond chance: \(names.joined(separator: ", ")) \(evidence)"
+      )
+    }
     let names = state.drifted.keys.sorted()
-    let reason =
-      "differs from the reference beyond chance: \(names.joined(separator: ", ")) (log evidence \(String(format: "%.1f", finding.logEvidence)) of \(String(format: "%.1f", finding.logThreshold)))"
-    let predictions: Set<String> = ["class", "confidence", "entropy"]
     return [
-      AlertSignal(
-        name: "InputDrift", severity: .warning,
-        isRaised: !names.allSatisfy(predictions.contains), reason: "input " + reason),
-      AlertSignal(
-        name: "PredictionDrift", severity: .warning,
-        isRaised: names.contains(where: predictions.contains), reason: "output " + reason),
+      signal("InputDrift", "input", names.filter { !outputs.contains($0) }),
+      signal("PredictionDrift", "output", names.filter(outputs.contains)),
     ]
   }
 
