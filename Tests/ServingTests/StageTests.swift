@@ -1,3 +1,4 @@
+import Glibc
 import LoopbackClient
 import Serving
 import Synchronization
@@ -9,11 +10,16 @@ import Testing
     let parts = Mutex<[(queue: Int64, tokenise: Int64, forward: Int64)]>([])
     let writes = Mutex<[Int64]>([])
     let totals = Mutex<[Int64]>([])
+    /// Ids of texts, those that were measured with a sign before them.
+    let texts = Mutex<[String]>([])
 
     func record(route: String?, status: Int, nanoseconds: Int64, byteCount: Int) {
       totals.withLock { $0.append(nanoseconds) }
     }
-    func record(prediction: PredictionEvent) {}
+    func record(prediction: PredictionEvent) { texts.withLock { $0.append(prediction.text) } }
+    func measure(prediction: PredictionEvent) {
+      texts.withLock { $0.append("+" + prediction.text) }
+    }
     func record(queueDepth: Int) {}
     func record(queue: Int64, tokenise: Int64, forward: Int64) {
       parts.withLock { $0.append((queue, tokenise, forward)) }
@@ -39,5 +45,14 @@ import Testing
       #expect(part.queue > 0 && part.tokenise >= 0 && part.forward > 0 && writes[index] >= 0)
       #expect(part.queue + part.tokenise + part.forward + writes[index] <= totals[index])
     }
+  }
+
+  @Test func textsAreMeasuredOnceAndAfterTheirBatchIsRecorded() throws {
+    let notes = Notes()
+    let server = try RunningServer { _, hooks in hooks.recorder = notes }
+    #expect(try server.post("/predict", #"{"input": ["a", "b", "c"]}"#).status == 200)
+    // The answer does not wait for it.
+    for _ in 0..<6000 where notes.texts.withLock({ $0.count < 6 }) { usleep(10_000) }
+    #expect(notes.texts.withLock { $0 } == ["a", "b", "c", "+a", "+b", "+c"])
   }
 }
