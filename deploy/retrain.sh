@@ -53,21 +53,24 @@ link_folder=$(dirname "$RETRAIN_MODEL")
 candidate=$releases/$(basename "$RETRAIN_FOLDER")
 work=$RETRAIN_FOLDER
 
-# metric NAME: a figure of /metrics; nothing where it is not there.
-metric() {
+# The page of /metrics; nothing where it cannot be had.
+metrics() {
   case "$RETRAIN_ADMIN" in
-    unix:*) set -- "$1" --unix-socket "${RETRAIN_ADMIN#unix:}" http://localhost/metrics ;;
-    *) set -- "$1" "http://$RETRAIN_ADMIN/metrics" ;;
+    unix:*) set -- --unix-socket "${RETRAIN_ADMIN#unix:}" http://localhost/metrics ;;
+    *) set -- "http://$RETRAIN_ADMIN/metrics" ;;
   esac
-  name=$1
-  shift
   if [ -n "$token" ]; then
     # From a file and not on the command line, which others can see.
     printf 'header = "Authorization: Bearer %s"\n' "$(cat "$token")" | curl -sf --max-time 10 -K - "$@"
   else
     curl -sf --max-time 10 "$@"
-  fi | awk -v name="$name" '$1 == name { print $2 }'
+  fi
 }
+
+# of PAGE NAME: a figure of such a page; nothing where it is not there.
+of() { printf '%s\n' "$1" | awk -v name="$2" '$1 == name { print $2 }'; }
+
+metric() { of "$(metrics)" "$1"; }
 
 # accuracy MODEL FILE: the share that it has right.
 accuracy() { "$RETRAIN_MARTLET" eval "$1" "$2" --json | sed -n 's/.*"accuracy":\([0-9.e-]*\).*/\1/p'; }
@@ -131,6 +134,8 @@ fi
 "$RETRAIN_MARTLET" profile "$candidate" "$work/held-out.tsv"
 
 echo "promoting $candidate"
+health=martlet_health_start_timestamp_seconds
+health_before=$(metric $health)
 if ! switch_to "$candidate"; then
   switch_to "$live" || true
   fail 70 "the daemon refused the new model: the link names the old one again; see its log"
@@ -139,8 +144,14 @@ echo "promoted; watching until $watch_labels labels have come, for $watch_second
 end=$(($(date +%s) + watch_seconds))
 while [ "$(date +%s)" -lt "$end" ]; do
   kill -0 "$RETRAIN_PID" 2>/dev/null || fail 70 "the daemon has ended"
-  labels=$(metric martlet_accuracy_labels)
-  upper=$(metric 'martlet_accuracy_bound{side="upper"}')
+  page=$(metrics) || page=""
+  # The health process of the old model answers until that of the new one runs, and what it knows is of the old one.
+  if [ "$(of "$page" $health)" = "$health_before" ]; then
+    sleep 1
+    continue
+  fi
+  labels=$(of "$page" martlet_accuracy_labels)
+  upper=$(of "$page" 'martlet_accuracy_bound{side="upper"}')
   if [ -n "$upper" ] && holds "$labels >= 30 && $upper < $live_accuracy"; then
     echo "after $labels labels the new model's accuracy is at most $upper, the old one's was $live_accuracy"
     switch_to "$live" || fail 70 "taking the new model back failed: see the daemon's log"

@@ -24,6 +24,7 @@ final class HealthCompanion: @unchecked Sendable {
   private var buffer = [UInt8](repeating: 0, count: 64 << 10)
   private var looks = 0
   private var memory = 0.0
+  private let startedAt = HealthCompanion.now
 
   init(
     page: MetricsPage, labels: [String], others: [(name: String, labels: [String])],
@@ -170,11 +171,21 @@ final class HealthCompanion: @unchecked Sendable {
 
   // MARK: - Pages
 
+  /// Tells a hook that promotes a model whose health process it asks: the old one's answers until the new one's runs.
+  private var start: String {
+    """
+    # HELP martlet_health_start_timestamp_seconds When the health process that answers began, after the start or a reload.
+    # TYPE martlet_health_start_timestamp_seconds gauge
+    martlet_health_start_timestamp_seconds \(startedAt)
+
+    """
+  }
+
   var pages: [String: AdminServer.Page] {
     [
-      "/metrics": { [page, engine, retraining] _ in
+      "/metrics": { [page, engine, retraining, start] _ in
         var response = Response.text(
-          .ok, page.text + engine.metrics(at: Self.now) + (retraining?.metrics ?? ""))
+          .ok, page.text + start + engine.metrics(at: Self.now) + (retraining?.metrics ?? ""))
         response.contentType = "text/plain; version=0.0.4; charset=utf-8"
         return response
       },
