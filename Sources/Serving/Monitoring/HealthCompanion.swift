@@ -172,7 +172,7 @@ final class HealthCompanion: @unchecked Sendable {
   // MARK: - Pages
 
   /// Tells a hook that promotes a model whose health process it asks: the old one's answers until the new one's runs.
-  private var start: String {
+  private var startMetrics: String {
     """
     # HELP martlet_health_start_timestamp_seconds When the health process that answers began, after the start or a reload.
     # TYPE martlet_health_start_timestamp_seconds gauge
@@ -183,9 +183,10 @@ final class HealthCompanion: @unchecked Sendable {
 
   var pages: [String: AdminServer.Page] {
     [
-      "/metrics": { [page, engine, retraining, start] _ in
+      "/metrics": { [page, engine, retraining, startMetrics] _ in
         var response = Response.text(
-          .ok, page.text + start + engine.metrics(at: Self.now) + (retraining?.metrics ?? ""))
+          .ok, page.text + startMetrics + engine.metrics(at: Self.now) + (retraining?.metrics ?? "")
+        )
         response.contentType = "text/plain; version=0.0.4; charset=utf-8"
         return response
       },
