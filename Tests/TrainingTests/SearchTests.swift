@@ -115,6 +115,19 @@ struct SearchTests {
     #expect(spent.values.reduce(0, +) <= 30)
   }
 
+  @Test("A budget keeps enough for one whole run of the leader, and is used up", arguments: 9...40)
+  func wholeRun(budget: Int) throws {
+    let run = search(
+      SearchStrategy(
+        .asha, space: try space(), trials: 27, points: 1, epochs: 9, keep: 3, budget: budget,
+        seed: 3),
+      accuracy: quality)
+    var spent: [Int: Int] = [:]
+    for outcome in run { spent[outcome.trial.number] = outcome.epochs }
+    let total = spent.values.reduce(0, +)
+    #expect(spent.values.contains(9) && total <= budget && total > budget - 6)
+  }
+
   @Test("A failed trial never goes on, and a search whose trials all fail ends")
   func failures() throws {
     let run = search(

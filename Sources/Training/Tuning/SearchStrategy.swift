@@ -84,6 +84,8 @@ public struct SearchStrategy: Sendable {
   private var begun = 0
   private var running = 0
   private var spent = 0
+  /// The highest rung that a trial is on its way to.
+  private var highest = 0
   private var results: [Int: [(trial: Int, score: Double)]] = [:]
   private var promoted: [Int: Set<Int>] = [:]
 
@@ -142,35 +144,51 @@ public struct SearchStrategy: Sendable {
 
   /// What to run next.
   public mutating func next() -> Decision {
-    for rung in rungs.indices.dropLast().reversed() {
-      if let trial = promotable(rung) {
-        promoted[rung, default: []].insert(trial)
-        return start(trials[trial], rung + 1)
-      }
-    }
-    if begun < trials.count && (budget == 0 || spent + rungs[0] <= budget) {
+    if let decision = promotion(forced: false) { return decision }
+    if begun < trials.count && isAffordable(0) {
       begun += 1
       return start(trials[begun - 1], 0)
     }
-    return running > 0 ? .wait : .done
+    if running > 0 { return .wait }
+    // Nothing else is left to do: the one that leads goes on, however few it was compared with.
+    return promotion(forced: true) ?? .done
   }
 
   private mutating func start(_ trial: SearchTrial, _ rung: Int) -> Decision {
     running += 1
-    spent += rungs[rung] - (rung > 0 ? rungs[rung - 1] : 0)
+    spent += cost(rung)
+    highest = max(highest, rung)
     return .run(SearchJob(trial: trial, epochs: rungs[rung]))
   }
 
-  /// The best trial of a rung that is among its best part and has not gone on.
-  private func promotable(_ rung: Int) -> Int? {
+  private func cost(_ rung: Int) -> Int { rungs[rung] - (rung > 0 ? rungs[rung - 1] : 0) }
+
+  /// Whether the budget bears a job that ends on `rung` and, after it, the way of the furthest trial to the
+  /// end: the best is to be known by a whole run.
+  private func isAffordable(_ rung: Int) -> Bool {
+    if budget == 0 { return true }
+    let whole = rungs[rungs.count - 1]
+    let reserve = budget >= whole ? whole - rungs[max(rung, highest)] : 0
+    return spent + cost(rung) + reserve <= budget
+  }
+
+  private mutating func promotion(forced: Bool) -> Decision? {
+    for rung in rungs.indices.dropLast().reversed() {
+      guard let trial = promotable(rung, forced: forced) else { continue }
+      promoted[rung, default: []].insert(trial)
+      return start(trials[trial], rung + 1)
+    }
+    return nil
+  }
+
+  /// The best trial of a rung that is among its best part and has not gone on; with `forced` the best of
+  /// all, where none has.
+  private func promotable(_ rung: Int, forced: Bool) -> Int? {
+    guard isAffordable(rung + 1) else { return nil }
     let ranked = (results[rung] ?? []).sorted { ($1.score, $0.trial) < ($0.score, $1.trial) }
-    // What remains of a budget is for those that lead: once no more trials begin, the best goes on.
-    var count = ranked.count / keep
-    if count == 0 && !ranked.isEmpty && begun == trials.count && running == 0 { count = 1 }
-    guard budget == 0 || spent + rungs[rung + 1] - rungs[rung] <= budget else { return nil }
-    return ranked.prefix(count).first {
-      !(promoted[rung]?.contains($0.trial) ?? false) && $0.score > -.infinity
-    }?.trial
+    let gone = promoted[rung] ?? []
+    let count = forced && gone.isEmpty ? 1 : ranked.count / keep
+    return ranked.prefix(count).first { !gone.contains($0.trial) && $0.score > -.infinity }?.trial
   }
 
   /// Takes an outcome into account.
