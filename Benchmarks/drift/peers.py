@@ -8,6 +8,7 @@ two environments (requirements.txt, requirements-alibi.txt) and the script is ru
 Those that compare windows look at the latest 500 texts every 125 texts. A look has a quarter of 1 %, so that 500 texts have
 1 % as with Martlet, and columns share it (Bonferroni). Each column has all the reference that Martlet has for it.
 """
+import logging
 import statistics
 import sys
 import warnings
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
 WINDOW, STRIDE = 500, 125
 LEVEL = 0.01 * STRIDE / WINDOW
 CATEGORIES = {"script", "language", "class"}
