@@ -122,12 +122,12 @@ func measureFalseAlarms() throws {
 /// Labels from the moment on that one class' labels are flipped, until errors count as more frequent.
 @MainActor
 func measureConcept() throws {
-  var delays: [Int] = []
+  var (delays, early) = ([Int](), 0)
   for seed in 1...UInt64(runs) {
     let (reference, _, rest) = try traffic.split(seed: seed)
     var monitor = ConceptMonitor(labelled: reference.labelled, classCount: traffic.labels.count)
     var stream: [(label: Int, predicted: Int)] = []
-    var found = 1200
+    var (found, isEarly) = (1200, false)
     for index in 0..<1600 {
       let sample = rest[index % rest.count]
       guard let label = sample.label else { continue }
@@ -136,13 +136,19 @@ func measureConcept() throws {
       let predicted = sample.event(reference).predicted
       stream.append((told, predicted))
       monitor.add(label: told, predicted: predicted)
-      if index >= 400, found == 1200, monitor.state.isWorse { found = index - 399 }
+      if index < 400 {
+        isEarly = isEarly || monitor.state.isWorse
+      } else if found == 1200, monitor.state.isWorse {
+        found = index - 399
+      }
     }
+    if isEarly { early += 1 }
     delays.append(found)
     if let folder { try Export(folder: folder).write(labels: stream, seed: seed, delay: found) }
   }
   delays.sort()
   print(
-    "labels of one class flipped: median \(delays[runs / 2]) labels, \(delays.count { $0 <= 400 }) of \(runs) within 400"
+    "labels of one class flipped: median \(delays[runs / 2]) labels, \(delays.count { $0 <= 400 }) of \(runs) within 400; "
+      + "false alarms before: \(early)"
   )
 }
