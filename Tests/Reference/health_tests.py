@@ -109,6 +109,11 @@ for index, value in enumerate(stream):
         warnings.append(index)
 
 cells = [int(c) for c in rng.integers(0, 30, 24)]
+# Close to uniform p-values, so that no one bet outweighs the others, in and beyond the tables' size.
+mass = np.diff([0, .001, .002, .005, .01, .02, .05, .1, .15, .2, .3, .4, .5, .6, .7, .8, .85, .9, .95, .98, .99, .995,
+                .998, .999, 1])
+tilted = mass * np.linspace(0.8, 1.2, 24)
+drawn = [rng.multinomial(n, m / m.sum()).tolist() for n, m in [(40, mass), (300, mass), (300, tilted), (3000, mass)]]
 print(json.dumps({
     "shifts": [shift(normal, rng.normal(0.4, 1.5, 75)), shift(normal, rng.normal(0, 1, 500))],
     "student": [[p, v, stats.t.ppf(p, v)] for p, v in [(0.975, 5), (0.995, 47.3), (0.6, 900)]],
@@ -120,5 +125,5 @@ print(json.dumps({
     "isotonic": {"confidence": confidence.tolist(), "correct": correct.tolist(), "grid": grid.tolist(), "value": isotonic.predict(grid).tolist()},
     "stream": stream.astype(int).tolist(), "page_hinkley": page, "adwin": adwin_changes, "adwin_widths": widths[::97],
     "ddm": {"warnings": warnings, "drifts": drifts},
-    "wealth": [{"cells": c, "log": region_wealth(c)} for c in (cells, [5] * 24, [0] * 23 + [40], [90] * 24)],
+    "wealth": [{"cells": c, "log": region_wealth(c)} for c in (cells, [5] * 24, [0] * 23 + [40], [90] * 24, *drawn)],
 }))
