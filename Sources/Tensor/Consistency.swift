@@ -13,7 +13,8 @@ public enum Consistency {
     let half = logits.rows / 2
     var sum = 0.0
     for row in 0..<half {
-      let (p, q) = (logSoftmax(logits.row(row)), logSoftmax(logits.row(half + row)))
+      let p = CrossEntropy.logSoftmax(logits.row(row))
+      let q = CrossEntropy.logSoftmax(logits.row(half + row))
       // Both divergences weigh the same differences of logarithms, by p and by -q.
       let differences = zip(p, q).map { $0 - $1 }
       let there = zip(p, differences).reduce(0) { $0 + exp($1.0) * $1.1 }
@@ -27,12 +28,5 @@ public enum Consistency {
       }
     }
     return half > 0 ? sum / Double(half) : 0
-  }
-
-  private static func logSoftmax(_ row: [Float]) -> [Double] {
-    let values = row.map(Double.init)
-    let top = values.max() ?? 0
-    let logSum = top + log(values.reduce(0) { $0 + exp($1 - top) })
-    return values.map { $0 - logSum }
   }
 }

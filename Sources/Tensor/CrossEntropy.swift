@@ -18,17 +18,22 @@ public enum CrossEntropy {
     var sum = 0.0
     for (row, label) in labels.enumerated() {
       precondition(label >= 0 && label < classes, "label outside the classes")
-      let values = logits.row(row).map(Double.init)
-      let top = values.max() ?? 0
-      let logSum = top + log(values.reduce(0) { $0 + exp($1 - top) })
       let weight = Double(classWeights.isEmpty ? 1 : classWeights[label])
       let share = Double(smoothing) / Double(classes)
-      for (index, value) in values.enumerated() {
+      for (index, logShare) in logSoftmax(logits.row(row)).enumerated() {
         let target = share + (index == label ? 1 - Double(smoothing) : 0)
-        sum -= weight * target * (value - logSum)
-        gradient[row, index] = Float(scale * weight / total * (exp(value - logSum) - target))
+        sum -= weight * target * logShare
+        gradient[row, index] = Float(scale * weight / total * (exp(logShare) - target))
       }
     }
     return sum / total
+  }
+
+  /// The logarithms of the softmax of one row, in double precision.
+  static func logSoftmax(_ row: [Float]) -> [Double] {
+    let values = row.map(Double.init)
+    let top = values.max() ?? 0
+    let logSum = top + log(values.reduce(0) { $0 + exp($1 - top) })
+    return values.map { $0 - logSum }
   }
 }
