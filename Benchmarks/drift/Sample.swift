@@ -17,11 +17,8 @@ struct Sample {
       text: text, tokenCount: answer.tokenCount, unknownTokenCount: answer.unknownTokenCount)
     var record = PredictionRecord()
     record.predicted = classes.labelIndex
-    record.features = features.values.map { Float($0) }
     record.probabilities = classes.probabilities
-    record.embedding = answer.sketch
-    record.fingerprint = features.fingerprint
-    record.isTruncated = answer.isTruncated
+    record.measure(features, embedding: answer.sketch, isTruncated: answer.isTruncated)
     (self.text, self.record, self.features) = (text, record, features)
     label = model.labels.firstIndex(of: row.label)
   }

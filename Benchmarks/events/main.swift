@@ -40,10 +40,8 @@ func measured() throws -> (reference: ReferenceProfile, records: [PredictionReco
     record.requestID = "4bf92f3577b34da6a3ce929d0e0e4736"
     record.latency = 900
     record.predicted = classes.labelIndex
-    record.features = features.values.map { Float($0) }
     record.probabilities = classes.probabilities
-    record.embedding = answer.sketch
-    record.fingerprint = features.fingerprint
+    record.measure(features, embedding: answer.sketch, isTruncated: answer.isTruncated)
     records.append(record)
   }
   return (try builder.build(), records)

@@ -34,9 +34,10 @@ struct HealthRecorder: ServingRecorder {
     counters.record(prediction: prediction)
     // Scores, tokens and vectors have no classes.
     guard events != nil, let answer = prediction.prediction.classification else { return }
+    let model = Self.model(prediction)
     health.remember(
-      key: Self.key(prediction), predicted: answer.labelIndex,
-      generation: generations[Self.model(prediction)])
+      key: FeedbackKey.of(requestID: prediction.requestID, model: model),
+      predicted: answer.labelIndex, generation: generations[model])
   }
 
   func measure(prediction: PredictionEvent) {
@@ -50,10 +51,8 @@ struct HealthRecorder: ServingRecorder {
       health.count(
         features, predicted: answer.labelIndex,
         confidence: Double(answer.probabilities[answer.labelIndex]))
-      record.isTruncated = answer.isTruncated
-      record.features = features.values.map { Float($0) }
-      record.embedding = prediction.prediction.sketch
-      record.fingerprint = features.fingerprint
+      record.measure(
+        features, embedding: prediction.prediction.sketch, isTruncated: answer.isTruncated)
     }
     events.send(.prediction(record))
   }
@@ -72,22 +71,19 @@ struct HealthRecorder: ServingRecorder {
     prediction.version.isDefault ? nil : prediction.version.description.name
   }
 
-  private static func key(_ prediction: PredictionEvent) -> UInt64 {
-    FeedbackKey.of(requestID: prediction.requestID, model: model(prediction))
-  }
-
   /// What feedback needs of a prediction.
   private func record(of prediction: PredictionEvent, _ answer: Classification) -> PredictionRecord
   {
+    let model = Self.model(prediction)
     var record = PredictionRecord()
     record.time = Self.now
-    record.requestHash = Self.key(prediction)
+    record.requestHash = FeedbackKey.of(requestID: prediction.requestID, model: model)
     record.requestID = prediction.requestID
     record.latency = UInt32(clamping: prediction.duration / 1000)
     record.predicted = answer.labelIndex
     record.probabilities = answer.probabilities
-    record.model = FeedbackKey.tag(model: Self.model(prediction))
-    record.generation = generations[Self.model(prediction)]
+    record.model = FeedbackKey.tag(model: model)
+    record.generation = generations[model]
     if keepsText { record.text = prediction.text }
     return record
   }

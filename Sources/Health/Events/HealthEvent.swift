@@ -35,9 +35,18 @@ public struct PredictionRecord: Sendable, Equatable {
   /// The highest probability.
   public var confidence: Double { Double(probabilities.max() ?? 0) }
 
+  /// Puts in what was measured of the text.
+  /// - Parameter embedding: projected to a few dimensions; empty where the model gives none.
+  public mutating func measure(
+    _ features: FeatureValues, embedding: [Float], isTruncated: Bool
+  ) {
+    self.features = features.values.map { Float($0) }
+    (self.embedding, self.isTruncated) = (embedding, isTruncated)
+    fingerprint = features.fingerprint
+  }
+
   /// The record with numbers that can be reckoned with: a model whose weights went wrong gives probabilities that are none.
   var bounded: PredictionRecord {
-    if isBounded { return self }
     func bounded(_ values: [Float]) -> [Float] {
       values.map { $0.isNaN ? 0 : min(max($0, -1e9), 1e9) }
     }
