@@ -1,7 +1,7 @@
 /// The features of one text.
 public struct FeatureValues: Sendable, Equatable {
   /// One value for each `Feature`, in its order; for `script` and `language` the index.
-  public private(set) var values: [Double]
+  public let values: [Double]
   /// What tells the text when it comes again.
   public let fingerprint: TextFingerprint
 
@@ -32,13 +32,6 @@ public struct FeatureValues: Sendable, Equatable {
       trigrams?.unseenShare(of: text) ?? 0,
     ]
     fingerprint = scan.fingerprint
-  }
-
-  /// The same with another value of one feature.
-  func replacing(_ feature: Feature, by value: Double) -> FeatureValues {
-    var copy = self
-    copy.values[feature.rawValue] = value
-    return copy
   }
 
   /// The value of one feature.

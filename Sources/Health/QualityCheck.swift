@@ -12,6 +12,15 @@ public enum QualityCheck: Int, CaseIterable, Sendable {
   /// The check's place in a mask.
   var bit: UInt16 { 1 << UInt16(rawValue) }
 
+  /// How many of the masks have each check.
+  static func counts(_ masks: some Sequence<UInt16>) -> [Double] {
+    var counts = [Double](repeating: 0, count: allCases.count)
+    for mask in masks {
+      for check in allCases where mask & check.bit != 0 { counts[check.rawValue] += 1 }
+    }
+    return counts
+  }
+
   /// The name in files, metrics and options.
   public var name: String {
     switch self {
@@ -66,15 +75,6 @@ public struct QualityThresholds: Sendable, Equatable {
 
   /// Thresholds that nothing passes.
   public init() {}
-
-  /// The checks that a text fails.
-  public func failures(
-    features: [Double], distance: Double?, isTruncated: Bool, likeness: RecentTexts.Likeness
-  ) -> [QualityCheck] {
-    let mask = mask(
-      features: features, distance: distance, isTruncated: isTruncated, likeness: likeness)
-    return QualityCheck.allCases.filter { mask & $0.bit != 0 }
-  }
 
   /// The checks that a text fails, as `QualityCheck.bit`s.
   func mask<Value: BinaryFloatingPoint>(

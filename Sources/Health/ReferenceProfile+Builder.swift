@@ -129,16 +129,14 @@ extension ReferenceProfile {
     private func failures(
       _ thresholds: QualityThresholds, _ embedding: EmbeddingReference?
     ) -> [Double] {
-      var counts = [Double](repeating: 0, count: QualityCheck.allCases.count)
       var recent = RecentTexts()
-      for row in rows {
-        let failures = thresholds.failures(
-          features: row.features.values,
-          distance: row.embedding.isEmpty ? nil : embedding?.distance(of: row.embedding),
-          isTruncated: row.isTruncated, likeness: recent.add(row.features.fingerprint))
-        for failure in failures { counts[failure.rawValue] += 1 }
-      }
-      return counts
+      return QualityCheck.counts(
+        rows.map { row in
+          thresholds.mask(
+            features: row.features.values,
+            distance: row.embedding.isEmpty ? nil : embedding?.distance(of: row.embedding),
+            isTruncated: row.isTruncated, likeness: recent.add(row.features.fingerprint))
+        })
     }
 
     private func probabilityCounts() -> [[Double]] {

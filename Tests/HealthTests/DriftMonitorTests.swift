@@ -45,9 +45,8 @@ struct DriftMonitorTests {
     var events: [DriftMonitor.Event] = []
     func serve(_ count: Int, _ make: (inout Draws) -> String) {
       for index in 0..<count {
-        counters.recorder(slot: index % 2).record(
-          features(make(&draws)), requestID: "\(index)", predicted: index % 4 == 0 ? 1 : 0,
-          confidence: 0.92)
+        counters.recorder(slot: index % 2).count(
+          features(make(&draws)), predicted: index % 4 == 0 ? 1 : 0, confidence: 0.92)
         if index % 50 == 49 {
           events += monitor.observe(counters.snapshot(classCount: 2), at: Double(index))
         }
@@ -73,8 +72,11 @@ struct DriftMonitorTests {
   func feedback() throws {
     let (counters, reference, _) = try setUp()
     let values = features("some text")
-    counters.recorder(slot: 0).record(values, requestID: "a", predicted: 1, confidence: 0.8)
-    counters.recorder(slot: 0).record(values, requestID: "b/0", predicted: 0, confidence: 0.8)
+    for (requestID, predicted) in [("a", 1), ("b/0", 0)] {
+      counters.recorder(slot: 0).count(values, predicted: predicted, confidence: 0.8)
+      counters.recorder(slot: 0).remember(
+        key: FeedbackKey.of(requestID: requestID, model: nil), predicted: predicted)
+    }
     let other = counters.recorder(slot: 1)
     #expect(other.feedback(requestID: "a", labelIndex: 1) == .counted(wasCorrect: true))
     #expect(other.feedback(requestID: "a", labelIndex: 1) == .alreadyCounted)

@@ -83,14 +83,6 @@ public struct HealthCounters: Sendable {
     fileprivate let row: SharedCounters
     fileprivate let table: FeedbackTable
 
-    /// Counts one text and what was predicted, and remembers the prediction for its feedback.
-    public func record(
-      _ features: FeatureValues, requestID: String, predicted: Int, confidence: Double
-    ) {
-      count(features, predicted: predicted, confidence: confidence)
-      remember(key: FeedbackKey.of(requestID: requestID, model: nil), predicted: predicted)
-    }
-
     /// Counts one text and what was predicted.
     public func count(_ features: FeatureValues, predicted: Int, confidence: Double) {
       for feature in Feature.allCases {

@@ -213,14 +213,8 @@ public struct HealthState: Sendable {
 
   /// Failures of each check in the window, and how many texts that is.
   public var quality: (failures: [Double], count: Double) {
-    var counts = [Double](repeating: 0, count: QualityCheck.allCases.count)
     let masks = recent.failures(latest: options.windowSize)
-    for mask in masks {
-      for check in QualityCheck.allCases where mask >> UInt16(check.rawValue) & 1 == 1 {
-        counts[check.rawValue] += 1
-      }
-    }
-    return (counts, Double(masks.count))
+    return (QualityCheck.counts(masks), Double(masks.count))
   }
 
   /// The rate that a check may reach.
