@@ -75,6 +75,12 @@ metric() { of "$(metrics)" "$1"; }
 # accuracy MODEL FILE: the share that it has right.
 accuracy() { "$RETRAIN_MARTLET" eval "$1" "$2" --json | sed -n 's/.*"accuracy":\([0-9.e-]*\).*/\1/p'; }
 
+# reject WHY: the candidate goes, the live model stays.
+reject() {
+  rm -rf "$candidate"
+  fail 3 "$1: the live one stays"
+}
+
 holds() { awk "BEGIN { exit !($1) }"; }
 
 # switch_to FOLDER: the link names it from one moment to the next, and the daemon is told. Fails where it refuses the model.
@@ -117,18 +123,12 @@ nice -n 10 "$RETRAIN_MARTLET" train "$work/train.tsv" --validation "$work/valida
 live_accuracy=$(accuracy "$live" "$work/held-out.tsv")
 new_accuracy=$(accuracy "$candidate" "$work/held-out.tsv")
 echo "on fresh rows held out: live $live_accuracy, new $new_accuracy"
-if ! holds "$new_accuracy >= $live_accuracy + $margin"; then
-  rm -rf "$candidate"
-  fail 3 "the new model is not better by $margin: the live one stays"
-fi
+holds "$new_accuracy >= $live_accuracy + $margin" || reject "the new model is not better by $margin"
 if [ -n "$old_check" ]; then
   live_old=$(accuracy "$live" "$old_check")
   new_old=$(accuracy "$candidate" "$old_check")
   echo "on old rows: live $live_old, new $new_old"
-  if ! holds "$new_old >= $live_old - 0.02"; then
-    rm -rf "$candidate"
-    fail 3 "the new model has forgotten too much of the old: the live one stays"
-  fi
+  holds "$new_old >= $live_old - 0.02" || reject "the new model has forgotten too much of the old"
 fi
 # What comes from now on is held against what comes now.
 "$RETRAIN_MARTLET" profile "$candidate" "$work/held-out.tsv"
