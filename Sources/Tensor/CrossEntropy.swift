@@ -2,17 +2,20 @@ import Foundation
 
 /// Cross-entropy with softmax, label smoothing and class weights.
 public enum CrossEntropy {
-  /// Mean over rows of −Σ q log softmax(logits), with q = (1 − s)·one-hot + s / classes, each row
+  /// Mean over rows of −Σ q log softmax(logits), with q = (1 − s)·target + s / classes, each row
   /// weighted by its class; `gradient` (same shape as `logits`, may be the same storage) gets
-  /// `scale` · ∂loss/∂logits.
+  /// `scale` · ∂loss/∂logits. A row's target is its distribution in `targets`, or all on its label where
+  /// that is empty. Of a distribution's loss its entropy is taken off, so that 0 is the best in both cases.
   ///
-  /// Shapes: logits [m, classes]; labels m values below `classes`; classWeights empty or one a class.
+  /// Shapes: logits [m, classes]; labels m values below `classes`; targets none, or m of none or of one a
+  /// class; classWeights empty or one a class.
   public static func loss(
-    logits: Matrix, labels: [Int], smoothing: Float = 0, classWeights: [Float] = [],
-    scale: Double = 1, gradient: Matrix
+    logits: Matrix, labels: [Int], targets: [[Float]] = [], smoothing: Float = 0,
+    classWeights: [Float] = [], scale: Double = 1, gradient: Matrix
   ) -> Double {
     let classes = logits.columns
     precondition(labels.count == logits.rows && gradient.count == logits.count, "shapes")
+    precondition(targets.isEmpty || targets.count == labels.count, "targets")
     precondition(classWeights.isEmpty || classWeights.count == classes, "class weights")
     let total = labels.reduce(0.0) { $0 + Double(classWeights.isEmpty ? 1 : classWeights[$1]) }
     var sum = 0.0
@@ -20,9 +23,15 @@ public enum CrossEntropy {
       precondition(label >= 0 && label < classes, "label outside the classes")
       let weight = Double(classWeights.isEmpty ? 1 : classWeights[label])
       let share = Double(smoothing) / Double(classes)
+      let soft = targets.isEmpty ? [] : targets[row]
+      precondition(soft.isEmpty || soft.count == classes, "one target a class")
       for (index, logShare) in logSoftmax(logits.row(row)).enumerated() {
-        let target = share + (index == label ? 1 - Double(smoothing) : 0)
+        let wanted = soft.isEmpty ? (index == label ? 1 : 0) : Double(soft[index])
+        let target = share + (1 - Double(smoothing)) * wanted
         sum -= weight * target * logShare
+        if !soft.isEmpty && wanted > 0 {
+          sum += weight * (1 - Double(smoothing)) * wanted * log(wanted)
+        }
         gradient[row, index] = Float(scale * weight / total * (exp(logShare) - target))
       }
     }

@@ -121,13 +121,15 @@ public struct ClassifierTraining {
   }
 
   /// Trains and returns the weights of the best validation; with `pretraining`, the encoder first
-  /// learns from the texts alone, and `pretrained` hears of each of its epochs' loss.
+  /// learns from the texts alone, and `pretrained` hears of each of its epochs' loss. Where a linear model
+  /// softens the labels, `taught` hears how much of the training rows it tells rightly, unseen; nil where
+  /// it knows too little to have a part in them.
   ///
   /// - Throws: `TrainingError` or `CheckpointError`.
   public func run(
     options: TrainingOptions, kernels: Kernels, checkpoints: CheckpointStore? = nil,
     pretraining: Pretraining? = nil, pretrained told: (Int, Double) -> Void = { _, _ in },
-    report: (TrainingProgress) -> Void
+    taught: (Double?) -> Void = { _ in }, report: (TrainingProgress) -> Void
   ) throws -> TrainingResult {
     let parameters = startingParameters(seed: options.seed)
     if let pretraining, pretraining.epochs > 0 {
@@ -142,10 +144,24 @@ public struct ClassifierTraining {
       HeadWarmStart(seed: options.seed).run(
         parameters, examples: examples.training, kernels: kernels)
     }
+    let rows = options.teacherShare > 0 ? softened(options, taught) : examples.training
     let trainer = try trainer(options: options, kernels: kernels, parameters: parameters)
     trainer.checkpoints = checkpoints
-    return try trainer.train(
-      examples.training, validation: examples.validation, report: report)
+    return try trainer.train(rows, validation: examples.validation, report: report)
+  }
+
+  /// The training rows with the targets of a linear model that has not seen them.
+  private func softened(
+    _ options: TrainingOptions, _ taught: (Double?) -> Void
+  ) -> [TrainingExample] {
+    let teacher = NGramTeacher(share: options.teacherShare, seed: options.seed)
+    let lesson = teacher.lesson(
+      training.rows.map(\.text), labels: examples.training.map(\.label), classes: labels.count)
+    taught(lesson?.accuracy)
+    guard let lesson else { return examples.training }
+    return zip(examples.training, lesson.targets).map { example, target in
+      TrainingExample(ids: example.ids, label: example.label, target: target)
+    }
   }
 
   /// Tokenised training and validation rows.

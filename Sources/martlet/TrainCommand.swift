@@ -64,12 +64,23 @@ struct Train: ParsableCommand {
     let outcome = try job.run(
       options: options, kernels: kernels, checkpoints: store, pretraining: before,
       pretrained: { Self.say(String(format: "masked words, epoch %d: loss %.4f", $0, $1)) },
+      taught: { Self.say(Self.teacher($0, share: options.teacherShare)) },
       report: { line.show($0) })
     if let result { try write(outcome, options, to: result) }
     print(figures(outcome))
     if noModel { return }
     try save(job, outcome, options, architecture)
     if stopAfter == nil { store?.remove() }
+  }
+
+  private static func teacher(_ accuracy: Double?, share: Double) -> String {
+    guard let accuracy else {
+      return
+        "a linear model of words knows too little of these labels: they are learned as they are"
+    }
+    return String(
+      format: "a linear model of words is right on %.2f %% of training rows it has not seen: "
+        + "it has %.2g of each target", accuracy * 100, share)
   }
 
   /// The rate that a range test proposes; the default where the test says nothing.

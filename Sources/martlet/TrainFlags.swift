@@ -103,8 +103,11 @@ struct TrainingFlags: ParsableArguments {
   var epochs: Int?
   @Option(help: "Rows that pass through the model together. [default: 32]") var batch: Int?
   @Option(help: "Batches that make up one step.") var accumulate = TrainingOptions().accumulation
-  @Option(help: "Epochs without a better validation before stopping; 0 never stops.")
-  var patience = TrainingOptions().patience
+  @Option(
+    help:
+      "Epochs without a better validation before stopping; 0 never stops. [default: half, 6 at least]"
+  )
+  var patience: Int?
   @OptionGroup var optimizer: OptimizerFlags
   @Option(help: "Weight decay, not for biases and norms.") var weightDecay = TrainingOptions()
     .weightDecay
@@ -121,6 +124,11 @@ struct TrainingFlags: ParsableArguments {
     help:
       "Weight of the disagreement between two passes over each row; 0 for one pass. [default: 0]")
   var consistency: Double?
+  @Option(
+    help:
+      "Part of each row's target that a linear model of words has, fitted on other rows. [default: 0.5, fine-tuning: 0]"
+  )
+  var teacher: Double?
   @Option(help: "Factor of the weights' moving average; 0 for none.")
   var average = TrainingOptions().averageDecay
   @Option(help: "Epochs of masked-word training on the texts alone, before the labels are used.")
@@ -173,6 +181,7 @@ struct TrainingFlags: ParsableArguments {
     options.wordDropout = wordDropout ?? options.wordDropout
     options.subwordDropout = subwordDropout ?? options.subwordDropout
     options.consistency = consistency ?? options.consistency
+    options.teacherShare = teacher ?? options.teacherShare
     options.embeddingRateScale = embeddingRateScale ?? options.embeddingRateScale
     (options.averageDecay, options.seed, options.watchesLoss) = (average, seed, watch)
     options.layerDecay = tune.layerDecay ?? options.layerDecay

@@ -170,6 +170,24 @@ struct GradientTests {
     #expect(difference(gradient.doubles, slopes(logits.doubles, plain)) < 1e-6)
   }
 
+  @Test("The loss of a distribution is its divergence, with the slopes of the definition")
+  func crossEntropyOfDistributions() {
+    var numbers = TestNumbers(seed: 16)
+    let logits = numbers.matrix(3, 3, -2...2)
+    let targets: [[Float]] = [[0.5, 0.25, 0.25], [], [0, 0.75, 0.25]]
+    let gradient = Matrix(rows: 3, columns: 3)
+    let loss = CrossEntropy.loss(
+      logits: logits, labels: [0, 2, 1], targets: targets, gradient: gradient)
+    func plain(_ rows: [[Double]]) -> Double {
+      zip(rows, [[0.5, 0.25, 0.25], [0, 0, 1], [0, 0.75, 0.25]]).reduce(0) { sum, pair in
+        let logs = Plain.softmax(pair.0).map { log($0) }
+        return sum + zip(pair.1, logs).reduce(0) { $1.0 > 0 ? $0 + $1.0 * (log($1.0) - $1.1) : $0 }
+      } / 3
+    }
+    #expect(abs(loss - plain(logits.doubles)) < 1e-7)
+    #expect(difference(gradient.doubles, slopes(logits.doubles, plain)) < 1e-6)
+  }
+
   @Test("The disagreement of two passes and its slopes are those of the definition")
   func consistency() {
     var numbers = TestNumbers(seed: 17)

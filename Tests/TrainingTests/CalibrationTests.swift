@@ -22,6 +22,17 @@ struct CalibrationTests {
     #expect(rows.loss(temperature: found) < rows.loss(temperature: 1))
   }
 
+  @Test("Confidence alone does not make one model better than another")
+  func calibratedLoss() {
+    let modest = ScoredRows(logits: [[0.5, 0], [0, 0.5], [0.5, 0]], truths: [0, 1, 1])
+    let bold = ScoredRows(logits: [[5, 0], [0, 5], [5, 0]], truths: [0, 1, 1])
+    func report(_ rows: ScoredRows) -> ClassificationReport { rows.report(labels: ["a", "b"]) }
+    #expect(report(bold).loss > report(modest).loss + 0.5)
+    #expect(abs(report(bold).calibratedLoss - report(modest).calibratedLoss) < 1e-6)
+    #expect(report(bold).calibratedLoss <= report(modest).loss)
+    #expect(report(bold).accuracy == report(modest).accuracy)
+  }
+
   @Test("The hardest rows are those whose truth was believed least")
   func hardest() {
     let scored = ScoredRows(logits: [[2, 0], [0, 3], [1, 0]], truths: [0, 0, 0])

@@ -65,6 +65,14 @@ public struct ScoredRows: Sendable {
     return exp((low + high) / 2)
   }
 
+  /// The figures, of which the prediction is the label of the largest logit.
+  public func report(labels: [String]) -> ClassificationReport {
+    ClassificationReport(
+      labels: labels, truths: truths,
+      predictions: logits.map { values in values.indices.max { values[$0] < values[$1] } ?? 0 },
+      loss: loss(temperature: 1), calibratedLoss: loss(temperature: fittedTemperature()))
+  }
+
   /// Rows by the confidence of their prediction, in ten bins: mean confidence, accuracy, rows.
   public func reliability(
     temperature: Double = 1

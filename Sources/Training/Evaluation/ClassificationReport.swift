@@ -4,6 +4,9 @@ public struct ClassificationReport: Sendable, Equatable, Codable {
   public let labels: [String]
   /// Mean −log p(truth), in nats.
   public let loss: Double
+  /// The loss at the temperature where it is lowest: what is left of it once confidence is mended. Compares
+  /// models by what they know, where `loss` goes up with confidence alone (Berta, Holzmüller, Jordan and Bach, 2025).
+  public let calibratedLoss: Double
   /// Rows by truth · labels + prediction, so that ten thousand classes take no table of their square.
   private let pairs: [Int: Int]
   private let truths: [Int]
@@ -11,7 +14,9 @@ public struct ClassificationReport: Sendable, Equatable, Codable {
   private let right: [Int]
 
   /// Counts `predictions` against `truths`.
-  public init(labels: [String], truths: [Int], predictions: [Int], loss: Double) {
+  public init(
+    labels: [String], truths: [Int], predictions: [Int], loss: Double, calibratedLoss: Double? = nil
+  ) {
     precondition(truths.count == predictions.count, "a prediction for each row")
     var pairs: [Int: Int] = [:]
     var counts = [[Int]](repeating: [Int](repeating: 0, count: labels.count), count: 3)
@@ -25,6 +30,7 @@ public struct ClassificationReport: Sendable, Equatable, Codable {
     self.pairs = pairs
     (self.truths, self.predictions, right) = (counts[0], counts[1], counts[2])
     self.loss = loss
+    self.calibratedLoss = calibratedLoss ?? loss
   }
 
   /// Rows of `truth` that were predicted as `predicted`.

@@ -116,6 +116,7 @@ enum RunFingerprint {
     for example in training + validation {
       add(UInt64(bitPattern: Int64(example.label)))
       for id in example.ids { add(UInt64(bitPattern: Int64(id))) }
+      for share in example.target { add(UInt64(share.bitPattern)) }
     }
     return String(hash, radix: 16)
   }

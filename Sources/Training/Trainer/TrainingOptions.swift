@@ -53,11 +53,15 @@ public struct TrainingOptions: Sendable, Equatable {
   /// What the disagreement of two passes over each row, with different dropout, counts beside the loss (see
   /// `Consistency`); with 0 there is one pass.
   public var consistency = 0.0
+  /// What part of each row's target a linear model of words and pairs of words has (see `NGramTeacher`); the
+  /// label has the rest.
+  public var teacherShare = 0.5
   /// Weights that are evaluated and kept are an exponential moving average with this factor; 0
   /// takes the weights themselves.
   public var averageDecay = 0.0
-  /// Stop after this many epochs without a better validation accuracy; 0 never stops.
-  public var patience = 6
+  /// Stop after this many epochs in which neither the validation's calibrated loss nor its accuracy became better; 0
+  /// never stops, nil is half of the epochs, but at least 6: most is gained while the rate falls to its end.
+  public var patience: Int?
   /// Decides initial weights, order, dropout.
   public var seed: UInt64 = 1
 
@@ -69,7 +73,7 @@ public struct TrainingOptions: Sendable, Equatable {
     var options = TrainingOptions()
     options.epochs = 4
     options.embeddingRateScale = 1
-    (options.wordDropout, options.subwordDropout) = (0, 0)
+    (options.wordDropout, options.subwordDropout, options.teacherShare) = (0, 0, 0)
     options.layerDecay = 0.9
     options.warmsHead = true
     return options
@@ -142,9 +146,10 @@ public struct TrainingOptions: Sendable, Equatable {
     try check(
       "--subword-dropout", subwordDropout, "from 0 to 0.9",
       subwordDropout >= 0 && subwordDropout <= 0.9)
+    try check("--teacher", teacherShare, "from 0 to 1", teacherShare >= 0 && teacherShare <= 1)
     try check("--consistency", consistency, "from 0 to 100", consistency >= 0 && consistency <= 100)
     try check(
       "--average", averageDecay, "at least 0 and below 1", averageDecay >= 0 && averageDecay < 1)
-    try check("--patience", Double(patience), "0 or above", patience >= 0)
+    if let patience { try check("--patience", Double(patience), "0 or above", patience >= 0) }
   }
 }

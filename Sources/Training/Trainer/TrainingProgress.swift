@@ -6,11 +6,12 @@ public struct TrainingExample: Sendable, Equatable {
   public var ids: [Int32]
   /// Index of the label.
   public var label: Int
+  /// How likely each label is to be learned, where that is not all on `label`; empty where it is.
+  public var target: [Float]
 
   /// A row.
-  public init(ids: [Int32], label: Int) {
-    self.ids = ids
-    self.label = label
+  public init(ids: [Int32], label: Int, target: [Float] = []) {
+    (self.ids, self.label, self.target) = (ids, label, target)
   }
 }
 
