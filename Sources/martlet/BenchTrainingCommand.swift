@@ -50,18 +50,22 @@ struct BenchTraining: ParsableCommand {
       $0 + benchmark.operations(tokens: $1.reduce(0, +), sequences: $1.count)
     }
     let rate = operations * 2 / total / 1e9
+    let set = InstructionSet(rawValue: kernels.name) ?? .portable
+    let peak = set.measuredPeak(seconds: 0.2) * Double(cores) / 1e9
     if json {
       let figures: JSONValue = [
         "tokens_per_second": JSONValue(timing.tokensPerSecond),
-        "linear_gflops": JSONValue(rate), "threads": JSONValue(cores),
+        "linear_gflops": JSONValue(rate), "peak_gflops": JSONValue(peak),
+        "share_of_peak": JSONValue(rate / peak), "threads": JSONValue(cores),
         "kernels": .string(kernels.name), "steps": JSONValue(timing.seconds.count),
       ]
       print(figures.serialized())
     } else {
       print(
         String(
-          format: "%.0f tokens/s, %.1f GFLOP/s in the linear layers, %d threads, %@",
-          timing.tokensPerSecond, rate, cores, kernels.name))
+          format: "%.0f tokens/s, %.1f GFLOP/s in the linear layers, %.0f %% of a peak of %.1f, "
+            + "%d threads, %@", timing.tokensPerSecond, rate, rate / peak * 100, peak, cores,
+          kernels.name))
     }
   }
 
