@@ -131,6 +131,7 @@ public struct ClassifierTraining {
     pretraining: Pretraining? = nil, pretrained told: (Int, Double) -> Void = { _, _ in },
     taught: (Double?) -> Void = { _ in }, report: (TrainingProgress) -> Void
   ) throws -> TrainingResult {
+    let outOfScope = try options.outOfScopeLabel.map(index)
     let parameters = startingParameters(seed: options.seed)
     if let pretraining, pretraining.epochs > 0 {
       let special = tokenizer.specialTokens
@@ -147,7 +148,38 @@ public struct ClassifierTraining {
     let rows = options.teacherShare > 0 ? softened(options, taught) : examples.training
     let trainer = try trainer(options: options, kernels: kernels, parameters: parameters)
     trainer.checkpoints = checkpoints
-    return try trainer.train(rows, validation: examples.validation, report: report)
+    var result = try trainer.train(rows, validation: examples.validation, report: report)
+    if let outOfScope { prefer(outOfScope, cost: options.outOfScopeCost, in: &result, kernels) }
+    return result
+  }
+
+  private func index(outOfScope label: String) throws -> Int {
+    guard let index = labels.firstIndex(of: label) else {
+      throw TrainingError.badOption(
+        name: "--out-of-scope", value: label,
+        allowed: "a label of the training rows, such as \(labels.prefix(3).joined(separator: ", "))"
+      )
+    }
+    return index
+  }
+
+  /// Raises the logit of `label`, and takes the figures anew.
+  private func prefer(
+    _ label: Int, cost: Double, in result: inout TrainingResult, _ kernels: Kernels
+  ) {
+    func scored() -> ScoredRows {
+      ScoredRows(
+        Encoder(Encoder.Weights(result.parameters, kernels: kernels), kernels: kernels),
+        examples: examples.validation)
+    }
+    guard let bias = result.parameters.classifierBias,
+      let preference = OutOfScopePreference(scored(), label: label, cost: cost)
+    else { return }
+    bias[0, label] += preference.bias
+    result.outOfScope = preference
+    result.validation = scored().report(labels: labels)
+    result.history.events.append(
+      .init(step: result.steps, message: preference.summary(labels[label])))
   }
 
   /// The training rows with the targets of a linear model that has not seen them.

@@ -68,6 +68,9 @@ struct Train: ParsableCommand {
       report: { line.show($0) })
     if let result { try write(outcome, options, to: result) }
     print(figures(outcome))
+    if let preference = outcome.outOfScope, let label = options.outOfScopeLabel {
+      print(preference.summary(label))
+    }
     if noModel { return }
     try save(job, outcome, options, architecture)
     if stopAfter == nil { store?.remove() }

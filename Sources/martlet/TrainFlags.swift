@@ -129,6 +129,13 @@ struct TrainingFlags: ParsableArguments {
       "Part of each row's target that a linear model of words has, fitted on other rows. [default: 0.5, fine-tuning: 0]"
   )
   var teacher: Double?
+  @Option(
+    help:
+      "Label that stands for none of the others: preferred as far as --out-of-scope-cost allows.")
+  var outOfScope: String?
+  @Option(
+    help: "How much of the accuracy on the other labels finding out-of-scope texts may cost.")
+  var outOfScopeCost = TrainingOptions().outOfScopeCost
   @Option(help: "Factor of the weights' moving average; 0 for none.")
   var average = TrainingOptions().averageDecay
   @Option(help: "Epochs of masked-word training on the texts alone, before the labels are used.")
@@ -182,6 +189,7 @@ struct TrainingFlags: ParsableArguments {
     options.subwordDropout = subwordDropout ?? options.subwordDropout
     options.consistency = consistency ?? options.consistency
     options.teacherShare = teacher ?? options.teacherShare
+    (options.outOfScopeLabel, options.outOfScopeCost) = (outOfScope, outOfScopeCost)
     options.embeddingRateScale = embeddingRateScale ?? options.embeddingRateScale
     (options.averageDecay, options.seed, options.watchesLoss) = (average, seed, watch)
     options.layerDecay = tune.layerDecay ?? options.layerDecay

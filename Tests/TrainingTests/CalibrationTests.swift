@@ -33,6 +33,24 @@ struct CalibrationTests {
     #expect(report(bold).accuracy == report(modest).accuracy)
   }
 
+  @Test("A label for all else is preferred as far as the others' accuracy allows")
+  func outOfScope() throws {
+    // Ninety right rows of label 0 with margins 0.1, 0.2, …, ten wrong ones; ten of label 2, behind by 0.35.
+    let right: [[Float]] = (1...90).map { [Float($0) / 10, -5, 0] }
+    let wrong = [[Float]](repeating: [0, 9, 0], count: 10)
+    let own = [[Float]](repeating: [0.35, -5, 0], count: 10)
+    let truths = [Int](repeating: 0, count: 100) + [Int](repeating: 2, count: 10)
+    let rows = ScoredRows(logits: right + wrong + own, truths: truths)
+    let free = try #require(OutOfScopePreference(rows, label: 2, cost: 0))
+    #expect(free.bias < 0.1 && free.inScope == (0.9, 0.9) && free.found == (0, 0))
+    let priced = try #require(OutOfScopePreference(rows, label: 2, cost: 0.03))
+    #expect((0.35..<0.4).contains(priced.bias) && priced.found == (0, 1))
+    #expect(priced.inScope == (0.9, 0.87))
+    #expect(try #require(OutOfScopePreference(rows, label: 2, cost: 1)).inScope.after == 0)
+    let none = ScoredRows(logits: own, truths: [Int](repeating: 2, count: 10))
+    #expect(OutOfScopePreference(none, label: 2, cost: 0.1) == nil)
+  }
+
   @Test("The hardest rows are those whose truth was believed least")
   func hardest() {
     let scored = ScoredRows(logits: [[2, 0], [0, 3], [1, 0]], truths: [0, 0, 0])

@@ -56,6 +56,10 @@ public struct TrainingOptions: Sendable, Equatable {
   /// What part of each row's target a linear model of words and pairs of words has (see `NGramTeacher`); the
   /// label has the rest.
   public var teacherShare = 0.5
+  /// The label that stands for "none of the others" (see `OutOfScopePreference`).
+  public var outOfScopeLabel: String?
+  /// How much of the accuracy on the other labels' validation rows finding its texts may cost.
+  public var outOfScopeCost = 0.01
   /// Weights that are evaluated and kept are an exponential moving average with this factor; 0
   /// takes the weights themselves.
   public var averageDecay = 0.0
@@ -147,6 +151,9 @@ public struct TrainingOptions: Sendable, Equatable {
       "--subword-dropout", subwordDropout, "from 0 to 0.9",
       subwordDropout >= 0 && subwordDropout <= 0.9)
     try check("--teacher", teacherShare, "from 0 to 1", teacherShare >= 0 && teacherShare <= 1)
+    try check(
+      "--out-of-scope-cost", outOfScopeCost, "from 0 to 1",
+      outOfScopeCost >= 0 && outOfScopeCost <= 1)
     try check("--consistency", consistency, "from 0 to 100", consistency >= 0 && consistency <= 100)
     try check(
       "--average", averageDecay, "at least 0 and below 1", averageDecay >= 0 && averageDecay < 1)

@@ -59,4 +59,6 @@ public struct TrainingResult: Sendable {
   public var tokens: Int
   /// Losses, rates, looks and what the trainer did by itself.
   public var history: TrainingHistory
+  /// How much the out-of-scope label is preferred, where there is one.
+  public var outOfScope: OutOfScopePreference?
 }
