@@ -79,7 +79,7 @@ struct Train: ParsableCommand {
   private static func teacher(_ accuracy: Double?, share: Double) -> String {
     guard let accuracy else {
       return
-        "a linear model of words knows too little of these labels: they are learned as they are"
+        "a linear model of words knows too little of these labels, or there are too many: they are learned as they are"
     }
     return String(
       format: "a linear model of words is right on %.2f %% of training rows it has not seen: "

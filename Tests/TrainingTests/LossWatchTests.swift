@@ -67,5 +67,20 @@ struct LossWatchTests {
     #expect(abs(even - log(2)) < 1e-12)
     let skewed = LossWatch.chance(labels: [0, 0, 0, 1], classes: 2, smoothing: 0)
     #expect(abs(skewed - (-0.75 * log(0.75) - 0.25 * log(0.25))) < 1e-12)
+    let balanced = LossWatch.chance(
+      labels: [0, 0, 0, 1], classes: 2, smoothing: 0, classWeights: [2 / 3.0, 2])
+    #expect(abs(balanced - log(2)) < 1e-6)
+  }
+
+  @Test("Of soft targets guessing cannot have their own entropy as a loss")
+  func chanceOfDistributions() {
+    // What is left is how much the rows' targets differ from their mean.
+    let same = LossWatch.chance(
+      labels: [0, 0], targets: [[0.7, 0.3], [0.7, 0.3]], classes: 2, smoothing: 0)
+    #expect(abs(same) < 1e-6)
+    let mixed = LossWatch.chance(
+      labels: [0, 1], targets: [[0.9, 0.1], []], classes: 2, smoothing: 0)
+    let own = -0.9 * log(0.9) - 0.1 * log(0.1)
+    #expect(abs(mixed - (-0.45 * log(0.45) - 0.55 * log(0.55) - own / 2)) < 1e-6)
   }
 }

@@ -17,7 +17,7 @@ package struct LossWatch: Codable, Equatable {
     case notANumber
   }
 
-  /// The loss of guessing each label by its share: the entropy of the labels.
+  /// The loss of guessing each label by its share (see `chance(labels:targets:classes:smoothing:)`).
   let chance: Double
   /// Steps without learning after which a run counts as stuck.
   let patience: Int
@@ -75,14 +75,27 @@ package struct LossWatch: Codable, Equatable {
     best = kept
   }
 
-  /// The entropy of `labels` in nats, with label smoothing as the loss has it.
-  package static func chance(labels: [Int], classes: Int, smoothing: Double) -> Double {
-    var counts = [Double](repeating: 0, count: classes)
-    for label in labels { counts[label] += 1 }
-    return counts.reduce(0) { sum, count in
-      let share = count / Double(max(1, labels.count))
-      let target = (1 - smoothing) * share + smoothing / Double(classes)
-      return sum - (target > 0 ? target * log(max(target, 1e-12)) : 0)
+  /// The loss of a model that knows the labels' shares and nothing else, in nats, as `CrossEntropy` has it: the entropy of the
+  /// mean target, with label smoothing, of which the rows' own entropy is taken off. A row's target is its distribution
+  /// in `targets`, or all on its label where that is empty or there are none; it counts by its label's class weight.
+  package static func chance(
+    labels: [Int], targets: [[Float]] = [], classes: Int, smoothing: Double,
+    classWeights: [Float] = []
+  ) -> Double {
+    func entropy(_ shares: [Double]) -> Double {
+      shares.reduce(0) { $0 - ($1 > 0 ? $1 * log(max($1, 1e-12)) : 0) }
     }
+    var (sums, own, total) = ([Double](repeating: 0, count: classes), 0.0, 0.0)
+    for (row, label) in labels.enumerated() {
+      let target = targets.isEmpty ? [] : targets[row].map(Double.init)
+      let weight = classWeights.isEmpty ? 1 : Double(classWeights[label])
+      if target.isEmpty { sums[label] += weight }
+      for (index, share) in target.enumerated() { sums[index] += weight * share }
+      own += weight * (1 - smoothing) * entropy(target)
+      total += weight
+    }
+    guard total > 0 else { return log(Double(max(1, classes))) }
+    return entropy(sums.map { (1 - smoothing) * $0 / total + smoothing / Double(classes) })
+      - own / total
   }
 }

@@ -173,9 +173,9 @@ public final class Trainer {
       classWeights = ClassWeighting.balanced(labels, classes: classes)
     }
     state.watch = LossWatch(
-      chance: options.classWeighting == .balanced
-        ? log(Double(classes))
-        : LossWatch.chance(labels: labels, classes: classes, smoothing: options.labelSmoothing),
+      chance: LossWatch.chance(
+        labels: labels, targets: training.map(\.target), classes: classes,
+        smoothing: options.labelSmoothing, classWeights: classWeights),
       patience: max(300, warmupSteps + 200))
     takeSnapshot()
   }
@@ -358,11 +358,11 @@ public final class Trainer {
     state.restarts += 1
     let isLast = state.restarts > Self.mostRestarts
     // What no rate could teach may be in the data: the last try has the rate that was asked for.
-    let scale = isLast ? 1 : state.rateScale * 0.2
+    let scale = isLast ? 1 : state.rateScale * 0.1
     note(
       isLast
         ? "\(reason) at four rates, so the labels may not follow from the texts; the rest runs at the rate that was asked for"
-        : "\(reason): the run begins anew with the rate multiplied by 0.2")
+        : "\(reason): the run begins anew with the rate multiplied by 0.1")
     parameters.buffer.copy(from: initial)
     average?.copy(from: initial)
     optimizer.buffers.forEach { $0.zero() }
