@@ -88,6 +88,8 @@ struct StudyPositions: ParsableCommand {
         source, .parse([]), .parse(["--positions", encoding.rawValue]), seed: seed)
       var options = TrainingOptions()
       (options.epochs, options.seed) = (dataEpochs, seed)
+      // A teacher that knows pairs of words would make up for what a model without places cannot see.
+      options.teacherShare = 0
       let result = try job.run(options: options, kernels: kernels) { _ in }
       accuracies.append((encoding, result.validation.accuracy))
       Train.say(
