@@ -59,6 +59,16 @@ struct CalibrationTests {
     #expect(abs(hard[0].probabilityOfTruth - 1 / (1 + exp(3.0))) < 1e-9)
   }
 
+  @Test("Of very many logits evenly spaced rows decide the temperature, and all of them the loss")
+  func spaced() {
+    let many = ScoredRows(
+      logits: (0..<10_000).map { _ in [Float(log(9.0)), 0] },
+      truths: (0..<10_000).map { $0 % 10 < 7 ? 0 : 1 })
+    // Every 9th row meets each of the ten places alike.
+    #expect(abs(many.fittedTemperature(mostLogits: 2222) - rows.fittedTemperature()) < 1e-2)
+    #expect(abs(many.loss(temperature: 2) - rows.loss(temperature: 2)) < 1e-9)
+  }
+
   @Test("Nothing to fit leaves the temperature at 1")
   func empty() {
     #expect(ScoredRows(logits: [], truths: []).fittedTemperature() == 1)

@@ -36,30 +36,39 @@ public struct ScoredRows: Sendable {
     return powers.map { $0 / sum }
   }
 
-  /// Mean −log p(truth) at `temperature`.
-  public func loss(temperature: Double) -> Double {
-    truths.indices.reduce(0) { sum, row in
-      sum - log(max(probabilities(row, temperature: temperature)[truths[row]], 1e-300))
-    } / Double(max(1, truths.count))
+  /// Mean −log p(truth) at `temperature`, over every `stride`th row.
+  public func loss(temperature: Double, stride step: Int = 1) -> Double {
+    var (sum, count) = (0.0, 0)
+    for row in stride(from: 0, to: truths.count, by: step) {
+      let values = logits[row]
+      let top = Double(values.max() ?? 0)
+      var powers = 0.0
+      for value in values { powers += exp((Double(value) - top) / temperature) }
+      sum += log(powers) - (Double(values[truths[row]]) - top) / temperature
+      count += 1
+    }
+    return sum / Double(max(1, count))
   }
 
   /// The temperature at which the loss is lowest (Guo et al., 2017), by golden-section search over its
-  /// logarithm from 1/20 to 20.
-  public func fittedTemperature() -> Double {
+  /// logarithm from 1/20 to 20. Of very many logits it takes evenly spaced rows, since each of forty looks reads them all.
+  public func fittedTemperature(mostLogits: Int = 2_000_000) -> Double {
     guard !truths.isEmpty else { return 1 }
+    let step = max(1, truths.count * logits[0].count / max(1, mostLogits))
+    func loss(_ temperature: Double) -> Double { self.loss(temperature: temperature, stride: step) }
     let ratio = (5.0.squareRoot() - 1) / 2
     var (low, high) = (-log(20.0), log(20.0))
     var (a, b) = (high - ratio * (high - low), low + ratio * (high - low))
-    var (fa, fb) = (loss(temperature: exp(a)), loss(temperature: exp(b)))
+    var (fa, fb) = (loss(exp(a)), loss(exp(b)))
     for _ in 0..<40 {
       if fa < fb {
         (high, b, fb) = (b, a, fa)
         a = high - ratio * (high - low)
-        fa = loss(temperature: exp(a))
+        fa = loss(exp(a))
       } else {
         (low, a, fa) = (a, b, fb)
         b = low + ratio * (high - low)
-        fb = loss(temperature: exp(b))
+        fb = loss(exp(b))
       }
     }
     return exp((low + high) / 2)
