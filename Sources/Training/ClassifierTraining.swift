@@ -167,17 +167,19 @@ public struct ClassifierTraining {
   private func prefer(
     _ label: Int, cost: Double, in result: inout TrainingResult, _ kernels: Kernels
   ) {
-    func scored() -> ScoredRows {
-      ScoredRows(
-        Encoder(Encoder.Weights(result.parameters, kernels: kernels), kernels: kernels),
-        examples: examples.validation)
+    let rows = examples.validation
+    let spacing = ScoredRows.spacing(of: rows.count, classes: labels.count)
+    func encoder() -> Encoder {
+      Encoder(Encoder.Weights(result.parameters, kernels: kernels), kernels: kernels)
     }
+    let scored = ScoredRows(
+      encoder(), examples: stride(from: 0, to: rows.count, by: spacing).map { rows[$0] })
     guard let bias = result.parameters.classifierBias,
-      let preference = OutOfScopePreference(scored(), label: label, cost: cost)
+      let preference = OutOfScopePreference(scored, label: label, cost: cost)
     else { return }
     bias[0, label] += preference.bias
     result.outOfScope = preference
-    result.validation = scored().report(labels: labels)
+    result.validation = Evaluation.report(encoder(), labels: labels, examples: rows)
     result.history.events.append(
       .init(step: result.steps, message: preference.summary(labels[label])))
   }

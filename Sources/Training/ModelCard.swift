@@ -10,6 +10,8 @@ public struct ModelCard: Sendable {
   public var dataSource: String
   /// Rows of the training and the validation file.
   public var rows: (training: Int, validation: Int)
+  /// The program's version, kernels and threads.
+  public var program: String
   /// One line on the architecture.
   public var architecture: String
   /// How it was trained.
@@ -20,8 +22,9 @@ public struct ModelCard: Sendable {
   /// A card.
   public init(
     name: String, command: String, dataSource: String, rows: (training: Int, validation: Int),
-    architecture: String, options: TrainingOptions, result: TrainingResult
+    program: String, architecture: String, options: TrainingOptions, result: TrainingResult
   ) {
+    self.program = program
     self.name = name
     self.command = command
     self.dataSource = dataSource
@@ -35,6 +38,10 @@ public struct ModelCard: Sendable {
   public var markdown: String {
     let figures = result.validation
     func percent(_ share: Double) -> String { String(format: "%.2f %%", share * 100) }
+    let events =
+      result.history.events.isEmpty
+      ? "nothing"
+      : result.history.events.map { "step \($0.step): \($0.message)" }.joined(separator: "; ")
     var text = """
       # \(name)
 
@@ -51,11 +58,12 @@ public struct ModelCard: Sendable {
       | best epoch | \(result.bestEpoch) of \(result.epochs) |
       | learning rate | peak \(options.learningRate), warm-up \(options.warmup), schedule \(options.schedule.name) |
       | batch | \(options.batchSize) rows |
-      | regularisation | weight decay \(options.weightDecay), word dropout \(options.wordDropout), subword dropout \(options.subwordDropout), consistency \(options.consistency), label smoothing \(options.labelSmoothing), weight average \(options.averageDecay) |
+      | regularisation | weight decay \(options.weightDecay), word dropout \(options.wordDropout), subword dropout \(options.subwordDropout), consistency \(options.consistency), label smoothing \(options.labelSmoothing), a linear model's part of the targets \(options.teacherShare), weight average \(options.averageDecay) |
+      | what the trainer did by itself | \(events) |
       | seed | \(options.seed) |
       | time | \(String(format: "%.0f", result.seconds)) s, \(String(format: "%.0f", result.tokensPerSecond)) tokens/s |
 
-      Made by:
+      Made by \(program):
 
       ```
       \(command)

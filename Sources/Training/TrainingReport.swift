@@ -21,17 +21,13 @@ public struct TrainingReport {
   ) {
     let encoder = Encoder(
       Encoder.Weights(result.parameters, kernels: kernels), kernels: kernels)
-    // Logits of all classes are held: with thousands of classes, of some rows only.
     let examples = job.tokenised.validation
-    let most = max(100, Self.mostLogits / max(1, job.labels.count))
-    let step = max(1, (examples.count + most - 1) / most)
-    rows = Array(stride(from: 0, to: examples.count, by: step))
+    let spacing = ScoredRows.spacing(of: examples.count, classes: job.labels.count)
+    rows = Array(stride(from: 0, to: examples.count, by: spacing))
     scored = ScoredRows(encoder, examples: rows.map { examples[$0] })
     temperature = scored.fittedTemperature()
     (self.job, self.options, self.result) = (job, options, result)
   }
-
-  private static let mostLogits = 4_000_000
 
   /// Loss of each step (thinned) and of the looks.
   public var lossChart: LineChart {
@@ -86,13 +82,15 @@ public struct TrainingReport {
   }
 
   /// The page.
-  public func html(name: String, command: String, architecture: String) -> String {
+  public func html(
+    name: String, command: String, architecture: String, program: String
+  ) -> String {
     var page = HTMLPage(title: "Training of \(name)")
     let v = result.validation
     page.table(
       ["", ""],
       [
-        ["model", architecture],
+        ["model", architecture], ["made by", program],
         ["rows", "\(job.training.rows.count) training, \(job.validation.rows.count) validation"],
         ["validation accuracy", String(format: "%.2f %%", v.accuracy * 100)],
         ["macro-F1", String(format: "%.4f", v.macroF1)], ["loss", String(format: "%.4f", v.loss)],

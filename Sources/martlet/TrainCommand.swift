@@ -144,16 +144,20 @@ struct Train: ParsableCommand {
     let command = (["martlet"] + CommandLine.arguments.dropFirst()).map { word in
       word.contains(" ") ? "'\(word)'" : word
     }.joined(separator: " ")
+    let kernels = try Kernels.best(threads: training.cores)
+    let program =
+      "martlet \(Martlet.configuration.version), kernels \(kernels.name), \(training.cores) threads"
     let card = ModelCard(
       name: URL(fileURLWithPath: output).lastPathComponent, command: command,
       dataSource: dataSource, rows: (job.training.rows.count, job.validation.rows.count),
-      architecture: architecture, options: options, result: result)
+      program: program, architecture: architecture, options: options, result: result)
     try Data(card.markdown.utf8).write(
       to: URL(fileURLWithPath: output + "/README.md"), options: .atomic)
     let report = TrainingReport(
-      job, options: options, result: result, kernels: try Kernels.best(threads: training.cores))
+      job, options: options, result: result, kernels: kernels)
     try Data(
-      report.html(name: card.name, command: command, architecture: architecture).utf8
+      report.html(name: card.name, command: command, architecture: architecture, program: program)
+        .utf8
     ).write(to: URL(fileURLWithPath: output + "/report.html"), options: .atomic)
     let extra: JSONValue = [
       "temperature": JSONValue(report.temperature),

@@ -26,11 +26,20 @@ struct CalibrationTests {
   func calibratedLoss() {
     let modest = ScoredRows(logits: [[0.5, 0], [0, 0.5], [0.5, 0]], truths: [0, 1, 1])
     let bold = ScoredRows(logits: [[5, 0], [0, 5], [5, 0]], truths: [0, 1, 1])
-    func report(_ rows: ScoredRows) -> ClassificationReport { rows.report(labels: ["a", "b"]) }
-    #expect(report(bold).loss > report(modest).loss + 0.5)
-    #expect(abs(report(bold).calibratedLoss - report(modest).calibratedLoss) < 1e-6)
-    #expect(report(bold).calibratedLoss <= report(modest).loss)
-    #expect(report(bold).accuracy == report(modest).accuracy)
+    func calibrated(_ rows: ScoredRows) -> Double {
+      rows.loss(temperature: rows.fittedTemperature())
+    }
+    #expect(bold.loss(temperature: 1) > modest.loss(temperature: 1) + 0.5)
+    #expect(abs(calibrated(bold) - calibrated(modest)) < 1e-6)
+    #expect(calibrated(bold) <= modest.loss(temperature: 1))
+  }
+
+  @Test("Logits of all rows are held unless they take much memory")
+  func spacing() {
+    #expect(ScoredRows.spacing(of: 5000, classes: 2) == 1)
+    #expect(ScoredRows.spacing(of: 26_000, classes: 151) == 1)
+    #expect(ScoredRows.spacing(of: 10_000, classes: 10_000) == 25)
+    #expect(ScoredRows.spacing(of: 0, classes: 3) == 1)
   }
 
   @Test("A label for all else is preferred as far as the others' accuracy allows")

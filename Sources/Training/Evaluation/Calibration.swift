@@ -40,14 +40,25 @@ public struct ScoredRows: Sendable {
   public func loss(temperature: Double, stride step: Int = 1) -> Double {
     var (sum, count) = (0.0, 0)
     for row in stride(from: 0, to: truths.count, by: step) {
-      let values = logits[row]
-      let top = Double(values.max() ?? 0)
-      var powers = 0.0
-      for value in values { powers += exp((Double(value) - top) / temperature) }
-      sum += log(powers) - (Double(values[truths[row]]) - top) / temperature
+      sum += Self.loss(logits[row], truth: truths[row], temperature: temperature)
       count += 1
     }
     return sum / Double(max(1, count))
+  }
+
+  /// −log of the softmax of one row's logits, divided by `temperature`, at `truth`.
+  static func loss(_ values: [Float], truth: Int, temperature: Double = 1) -> Double {
+    let top = Double(values.max() ?? 0)
+    var powers = 0.0
+    for value in values { powers += exp((Double(value) - top) / temperature) }
+    return log(powers) - (Double(values[truth]) - top) / temperature
+  }
+
+  /// Every how many of `rows` rows are looked at where their logits are to be held: all, unless they would take over 16 MB; at
+  /// least a hundred rows.
+  public static func spacing(of rows: Int, classes: Int) -> Int {
+    let most = max(100, 4_000_000 / max(1, classes))
+    return max(1, (rows + most - 1) / most)
   }
 
   /// The temperature at which the loss is lowest (Guo et al., 2017), by golden-section search over its
@@ -72,14 +83,6 @@ public struct ScoredRows: Sendable {
       }
     }
     return exp((low + high) / 2)
-  }
-
-  /// The figures, of which the prediction is the label of the largest logit.
-  public func report(labels: [String]) -> ClassificationReport {
-    ClassificationReport(
-      labels: labels, truths: truths,
-      predictions: logits.map { values in values.indices.max { values[$0] < values[$1] } ?? 0 },
-      loss: loss(temperature: 1), calibratedLoss: loss(temperature: fittedTemperature()))
   }
 
   /// Rows by the confidence of their prediction, in ten bins: mean confidence, accuracy, rows.
