@@ -29,9 +29,8 @@ public enum CrossEntropy {
         let wanted = soft.isEmpty ? (index == label ? 1 : 0) : Double(soft[index])
         let target = share + (1 - Double(smoothing)) * wanted
         sum -= weight * target * logShare
-        if !soft.isEmpty && wanted > 0 {
-          sum += weight * (1 - Double(smoothing)) * wanted * log(wanted)
-        }
+        // A label alone has none to take off: the logarithm of 1 is 0.
+        if wanted > 0 { sum += weight * (1 - Double(smoothing)) * wanted * log(wanted) }
         gradient[row, index] = Float(scale * weight / total * (exp(logShare) - target))
       }
     }

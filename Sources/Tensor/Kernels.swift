@@ -44,6 +44,15 @@ public struct Kernels: Sendable {
     throw TensorError.unavailableInstructionSet(InstructionSet.portable.rawValue)
   }
 
+  /// Operations a second that all threads together do in registers, measured for about a fifth of a second: single-precision
+  /// ones, or of 8-bit integers.
+  public func measuredPeak(ofIntegers: Bool = false) -> Double {
+    let set = InstructionSet(rawValue: name) ?? .portable
+    let peak =
+      ofIntegers ? set.measuredIntegerPeak(seconds: 0.2) : set.measuredPeak(seconds: 0.2)
+    return peak * Double(pool.threads)
+  }
+
   /// The instruction set's name, as `MARTLET_ISA` takes it.
   public var name: String { String(cString: table.pointee.name) }
 

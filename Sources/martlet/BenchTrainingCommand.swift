@@ -50,8 +50,7 @@ struct BenchTraining: ParsableCommand {
       $0 + benchmark.operations(tokens: $1.reduce(0, +), sequences: $1.count)
     }
     let rate = operations * 2 / total / 1e9
-    let set = InstructionSet(rawValue: kernels.name) ?? .portable
-    let peak = set.measuredPeak(seconds: 0.2) * Double(cores) / 1e9
+    let peak = kernels.measuredPeak() / 1e9
     if json {
       let figures: JSONValue = [
         "tokens_per_second": JSONValue(timing.tokensPerSecond),

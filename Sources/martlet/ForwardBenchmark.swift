@@ -63,12 +63,7 @@ struct ForwardBenchmark {
 
   /// Operations a second of one core with the chosen instruction set, times threads: multiply-adds of
   /// an 8-bit model's integers, else of floats.
-  func measuredPeak() -> Double {
-    let set = InstructionSet(rawValue: kernels.name) ?? .portable
-    let peak =
-      isQuantized ? set.measuredIntegerPeak(seconds: 0.2) : set.measuredPeak(seconds: 0.2)
-    return peak * Double(kernels.pool.threads)
-  }
+  func measuredPeak() -> Double { kernels.measuredPeak(ofIntegers: isQuantized) }
 
   /// Times `rows` as one batch until `seconds` are over, at least five times.
   func measure(_ rows: [[Int32]], seconds: Double) -> ForwardTiming {

@@ -72,7 +72,7 @@ struct Train: ParsableCommand {
       print(preference.summary(label))
     }
     if noModel { return }
-    try save(job, outcome, options, architecture)
+    try save(job, outcome, options, architecture, kernels)
     if stopAfter == nil { store?.remove() }
   }
 
@@ -137,14 +137,13 @@ struct Train: ParsableCommand {
 
   private func save(
     _ job: ClassifierTraining, _ result: TrainingResult, _ options: TrainingOptions,
-    _ architecture: String
+    _ architecture: String, _ kernels: Kernels
   ) throws {
     try ModelDirectory.write(result.parameters, to: output)
     try job.writeTokenizer(to: output)
     let command = (["martlet"] + CommandLine.arguments.dropFirst()).map { word in
       word.contains(" ") ? "'\(word)'" : word
     }.joined(separator: " ")
-    let kernels = try Kernels.best(threads: training.cores)
     let program =
       "martlet \(Martlet.configuration.version), kernels \(kernels.name), \(training.cores) threads"
     let card = ModelCard(

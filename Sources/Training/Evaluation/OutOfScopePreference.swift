@@ -6,7 +6,7 @@ import Foundation
 /// learned the rows' share, which no training row can tell to be wrong; what is known is what it costs to doubt more:
 /// texts in scope that are then turned away. So their rows decide: the label's logit is raised as far as no more than
 /// `cost` of the accuracy on them is lost.
-public struct OutOfScopePreference: Sendable, Equatable {
+public struct OutOfScopePreference: Sendable {
   /// What is added to the label's logit, 0 or above.
   public let bias: Float
   /// Accuracy on the rows of other labels, before and with it.
@@ -31,7 +31,7 @@ public struct OutOfScopePreference: Sendable, Equatable {
       }
     }
     .map { margins[$0] }.filter { $0 > 0 }.sorted()
-    let loses = min(Int(cost * Double(others.count)), right.count)
+    let loses = Int(cost * Double(others.count))
     // Just below the first right answer that would be one too many.
     let bias = loses < right.count ? right[loses].nextDown : (right.last ?? 0) + 1
     func share(_ rows: [Int], _ bias: Float) -> Double {
@@ -52,10 +52,5 @@ public struct OutOfScopePreference: Sendable, Equatable {
         "the score of \"%@\" is raised by %.2f: on the validation rows %.1f instead of %.1f %% of its texts are "
         + "found, and %.2f instead of %.2f %% of the others are right", label, bias,
       found.after * 100, found.before * 100, inScope.after * 100, inScope.before * 100)
-  }
-
-  /// Equal in every figure.
-  public static func == (a: Self, b: Self) -> Bool {
-    a.bias == b.bias && a.inScope == b.inScope && a.found == b.found
   }
 }

@@ -28,14 +28,12 @@ package struct CrossFittingFolds {
     for row in rows.indices.shuffled(using: &generator) {
       let root = groups.root(row)
       if fold[root] < 0 {
-        let label = labels[root]
-        var counts = filled[label] ?? [Int](repeating: 0, count: folds)
+        var counts = filled[labels[root]] ?? [Int](repeating: 0, count: folds)
         // Labels of one row each begin at different folds.
-        fold[root] =
-          (0..<folds).min { counts[($0 + root) % folds] < counts[($1 + root) % folds] }
-          .map { ($0 + root) % folds } ?? 0
+        let order = (0..<folds).map { ($0 + root) % folds }
+        fold[root] = order.min { counts[$0] < counts[$1] } ?? 0
         counts[fold[root]] += groups.size(root)
-        filled[label] = counts
+        filled[labels[root]] = counts
       }
       fold[row] = fold[root]
     }

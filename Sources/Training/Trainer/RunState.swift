@@ -26,8 +26,6 @@ struct RunState: Codable, Equatable {
   /// The best look.
   var best: ClassificationReport?
   var bestEpoch = 0
-  /// The highest accuracy of a look, be it the best one or not.
-  var bestAccuracy = 0.0
   /// The epoch since which patience counts; 0 before the first look of a run or of a new beginning.
   var lastImprovement = 0
   var history = TrainingHistory()

@@ -400,8 +400,8 @@ public final class Trainer {
       (state.best, state.bestEpoch) = (figures, state.epoch)
       best.buffer.copy(from: evaluated)
     }
-    if isBest || figures.accuracy > state.bestAccuracy { state.lastImprovement = state.epoch }
-    state.bestAccuracy = max(state.bestAccuracy, figures.accuracy)
+    let highest = state.history.looks.map(\.accuracy).max() ?? 0
+    if isBest || figures.accuracy > highest { state.lastImprovement = state.epoch }
     let mean = state.epochLoss / Double(max(1, state.epochSteps))
     (state.epochLoss, state.epochSteps) = (0, 0)
     state.history.looks.append(
