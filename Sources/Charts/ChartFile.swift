@@ -2,7 +2,7 @@ import Foundation
 
 /// Why a chart cannot be written.
 public enum ChartError: Error, Equatable, LocalizedError {
-  /// The file's name ends in nothing that can be drawn.
+  /// The file's name ends in another format.
   case unknownFormat(path: String)
   /// The file cannot be written.
   case unwritable(path: String, reason: String)
@@ -11,32 +11,30 @@ public enum ChartError: Error, Equatable, LocalizedError {
   public var errorDescription: String? {
     switch self {
     case .unknownFormat(let path):
-      return "\(path): a chart is written as .svg or .png. Give the file one of these endings."
+      let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+      return "\(path): charts are written as SVG alone. Name the file \(name).svg."
     case .unwritable(let path, let reason):
       return "\(path): cannot be written (\(reason)). Check the folder, its permissions and space."
     }
   }
 }
 
-/// Writes a drawing as the file's name says.
+/// A chart in a file of its own.
 public enum ChartFile {
-  /// Whether `path` ends in a format that `write` knows.
+  /// Whether `path` ends in .svg.
   ///
   /// - Throws: `ChartError.unknownFormat`.
   public static func check(_ path: String) throws {
-    guard ["svg", "png"].contains(URL(fileURLWithPath: path).pathExtension.lowercased()) else {
+    guard URL(fileURLWithPath: path).pathExtension.lowercased() == "svg" else {
       throw ChartError.unknownFormat(path: path)
     }
   }
 
-  /// Writes `svg` or `png` to `path`, whichever its ending names; the file appears whole or not.
-  public static func write(
-    to path: String, svg: @autoclosure () -> String, png: @autoclosure () -> [UInt8]
-  ) throws {
+  /// Writes the document `svg` to `path`; the file appears whole or not.
+  public static func write(to path: String, svg: String) throws {
     try check(path)
-    let data = path.lowercased().hasSuffix(".svg") ? Data(svg().utf8) : Data(png())
     do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+      try Data(svg.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
       throw ChartError.unwritable(path: path, reason: error.localizedDescription)
     }

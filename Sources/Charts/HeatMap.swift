@@ -34,16 +34,7 @@ public struct HeatMap: Sendable {
 
   /// The map as an SVG document.
   public var svg: String {
-    var canvas = SVGCanvas(width: size.width, height: size.height)
-    draw(on: &canvas)
-    return canvas.document
-  }
-
-  /// The map as the bytes of a PNG file.
-  public var png: [UInt8] {
-    var canvas = RasterCanvas(width: size.width, height: size.height)
-    draw(on: &canvas)
-    return PNGEncoder.encode(width: canvas.width, height: canvas.height, rgb: canvas.bytes)
+    SVGCanvas.document(width: size.width, height: size.height) { draw(on: &$0) }
   }
 
   private var cell: (width: Double, height: Double) {
@@ -66,10 +57,10 @@ public struct HeatMap: Sendable {
     )
   }
 
-  private func draw(on canvas: inout some ChartCanvas) {
+  private func draw(on canvas: inout SVGCanvas) {
     let numbers = values.flatMap { $0 }.compactMap { $0 }.filter(\.isFinite)
     let (low, high) = (numbers.min() ?? 0, numbers.max() ?? 1)
-    canvas.text(title, at: Point(x: 20, y: 20), size: 14, .ink, .start, upright: false)
+    canvas.text(title, at: Point(x: 20, y: 20), size: 14, .start)
     for (row, line) in values.enumerated() {
       let y = 36 + Double(row) * cell.height
       for (column, value) in line.enumerated() {
@@ -82,12 +73,11 @@ public struct HeatMap: Sendable {
         canvas.text(
           String(format: "%.\(digits)f", value),
           at: Point(x: x + cell.width / 2, y: y + cell.height / 2 + 4), size: 11,
-          share > 0.55 ? .paper : .ink, .middle, upright: false)
+          .middle, share > 0.55 ? .paper : .ink)
       }
       if row % labelEvery(rows.count, cell.height) == 0 {
         canvas.text(
-          rows[row], at: Point(x: left - 6, y: y + cell.height / 2 + 4), size: 11, .ink, .end,
-          upright: false)
+          rows[row], at: Point(x: left - 6, y: y + cell.height / 2 + 4), size: 11, .end)
       }
     }
     let bottom = 36 + cell.height * Double(rows.count)
@@ -95,14 +85,14 @@ public struct HeatMap: Sendable {
     where column % labelEvery(columns.count, cell.width / 2.5) == 0 {
       canvas.text(
         name, at: Point(x: left + (Double(column) + 0.5) * cell.width, y: bottom + 16), size: 11,
-        .ink, .middle, upright: false)
+        .middle)
     }
     canvas.text(
       xLabel, at: Point(x: left + cell.width * Double(columns.count) / 2, y: bottom + 36), size: 12,
-      .ink, .middle, upright: false)
+      .middle)
     canvas.text(
-      yLabel, at: Point(x: 16, y: 36 + cell.height * Double(rows.count) / 2), size: 12, .ink,
-      .middle, upright: true)
+      yLabel, at: Point(x: 16, y: 36 + cell.height * Double(rows.count) / 2), size: 12, .middle,
+      upright: true)
   }
 
   private func labelEvery(_ count: Int, _ room: Double) -> Int {

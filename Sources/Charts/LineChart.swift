@@ -57,16 +57,7 @@ public struct LineChart: Sendable {
 
   /// The chart as an SVG document.
   public var svg: String {
-    var canvas = SVGCanvas(width: size.width, height: size.height)
-    draw(on: &canvas)
-    return canvas.document
-  }
-
-  /// The chart as the bytes of a PNG file.
-  public var png: [UInt8] {
-    var canvas = RasterCanvas(width: size.width, height: size.height)
-    draw(on: &canvas)
-    return PNGEncoder.encode(width: canvas.width, height: canvas.height, rgb: canvas.bytes)
+    SVGCanvas.document(width: size.width, height: size.height) { draw(on: &$0) }
   }
 
   var axes: (x: Axis, y: Axis) {
@@ -77,7 +68,7 @@ public struct LineChart: Sendable {
     )
   }
 
-  private func draw(on canvas: inout some ChartCanvas) {
+  private func draw(on canvas: inout SVGCanvas) {
     let (x, y) = axes
     let names = series.filter { !$0.name.isEmpty }
     let legendRows = names.count > 1 ? (names.count + 3) / 4 : 0
@@ -92,31 +83,28 @@ public struct LineChart: Sendable {
         y: frame.bottom - sy * (frame.bottom - frame.top))
     }
     canvas.text(
-      title, at: Point(x: frame.left, y: 20), size: 14, .ink, .start, upright: false)
+      title, at: Point(x: frame.left, y: 20), size: 14, .start)
     for tick in y.ticks {
       guard let at = place(x.low, tick) else { continue }
-      canvas.line([at, Point(x: frame.right, y: at.y)], .faint, width: 1, dashed: false)
+      canvas.line([at, Point(x: frame.right, y: at.y)], .faint, width: 1)
       canvas.text(
-        Axis.label(tick), at: Point(x: frame.left - 6, y: at.y + 4), size: 11, .ink, .end,
-        upright: false)
+        Axis.label(tick), at: Point(x: frame.left - 6, y: at.y + 4), size: 11, .end)
     }
     for tick in x.ticks {
       guard let at = place(tick, y.low) else { continue }
-      canvas.line([at, Point(x: at.x, y: at.y + 4)], .ink, width: 1, dashed: false)
+      canvas.line([at, Point(x: at.x, y: at.y + 4)], .ink, width: 1)
       canvas.text(
-        Axis.label(tick), at: Point(x: at.x, y: at.y + 17), size: 11, .ink, .middle,
-        upright: false)
+        Axis.label(tick), at: Point(x: at.x, y: at.y + 17), size: 11, .middle)
     }
     canvas.line(
       [
         Point(x: frame.left, y: frame.top), Point(x: frame.left, y: frame.bottom),
         Point(x: frame.right, y: frame.bottom),
-      ], .ink, width: 1, dashed: false)
+      ], .ink, width: 1)
     canvas.text(
-      xLabel, at: Point(x: (frame.left + frame.right) / 2, y: size.height - 12), size: 12, .ink,
-      .middle, upright: false)
+      xLabel, at: Point(x: (frame.left + frame.right) / 2, y: size.height - 12), size: 12, .middle)
     canvas.text(
-      yLabel, at: Point(x: 16, y: (frame.top + frame.bottom) / 2), size: 12, .ink, .middle,
+      yLabel, at: Point(x: 16, y: (frame.top + frame.bottom) / 2), size: 12, .middle,
       upright: true)
     for (index, line) in series.enumerated() {
       let color = Color.series[index % Color.series.count]
@@ -124,7 +112,7 @@ public struct LineChart: Sendable {
         if line.isDots || piece.count == 1 {
           for point in piece { canvas.dot(point, radius: 2.5, color) }
         } else {
-          canvas.line(piece, color, width: line.isFaint ? 0.8 : 1.8, dashed: false)
+          canvas.line(piece, color, width: line.isFaint ? 0.8 : 1.8)
         }
       }
     }
@@ -136,14 +124,14 @@ public struct LineChart: Sendable {
       let row = 38 + Double(index / 4) * 18
       canvas.line(
         [Point(x: left, y: row), Point(x: left + 18, y: row)],
-        Color.series[number % Color.series.count], width: 2.5, dashed: false)
+        Color.series[number % Color.series.count], width: 2.5)
       canvas.text(
-        line.name, at: Point(x: left + 24, y: row + 4), size: 11, .ink, .start, upright: false)
+        line.name, at: Point(x: left + 24, y: row + 4), size: 11, .start)
     }
   }
 
   private func drawMarkers(
-    on canvas: inout some ChartCanvas, frame: (top: Double, bottom: Double),
+    on canvas: inout SVGCanvas, frame: (top: Double, bottom: Double),
     _ place: (Double) -> Double?
   ) {
     for (index, marker) in markers.enumerated() {
@@ -154,8 +142,7 @@ public struct LineChart: Sendable {
       canvas.text(
         marker.label,
         at: Point(x: x + (isRight ? -4 : 4), y: frame.top + 12 + Double(index) * 14), size: 11,
-        .ink,
-        isRight ? .end : .start, upright: false)
+        isRight ? .end : .start)
     }
   }
 

@@ -26,7 +26,7 @@ struct LRFind: ParsableCommand {
   @Option(help: "First rate.") var low = RangeTest().low
   @Option(help: "Last rate.") var high = RangeTest().high
   @Option(help: "Steps of the test.") var steps = RangeTest().steps
-  @Option(name: .shortAndLong, help: "Write the curve to this .svg or .png file.")
+  @Option(name: .shortAndLong, help: "Write the curve to this .svg file.")
   var output: String?
   @Flag(help: "Print one JSON object.") var json = false
 
@@ -50,7 +50,7 @@ struct LRFind: ParsableCommand {
     let chart = RangeTestChart.chart(points, finding)
     if json { print(Self.json(points, finding).serialized()) } else { show(chart, finding) }
     if let output {
-      try ChartFile.write(to: output, svg: chart.svg, png: chart.png)
+      try ChartFile.write(to: output, svg: chart.svg)
       Train.say("wrote \(output)")
     }
   }

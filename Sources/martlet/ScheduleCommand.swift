@@ -81,7 +81,7 @@ struct Schedule: ParsableCommand {
   @OptionGroup var options: ScheduleOptions
   @Flag(help: "Print every step as comma-separated values.") var csv = false
   @Option(help: "Rows of the table.") var rows = 20
-  @Option(name: .shortAndLong, help: "Write the curve to this .svg or .png file.")
+  @Option(name: .shortAndLong, help: "Write the curve to this .svg file.")
   var output: String?
 
   func run() throws {
@@ -107,7 +107,7 @@ struct Schedule: ParsableCommand {
       print(chart.terminal(colors: isatty(STDOUT_FILENO) == 1))
     }
     if let output {
-      try ChartFile.write(to: output, svg: chart.svg, png: chart.png)
+      try ChartFile.write(to: output, svg: chart.svg)
       FileHandle.standardError.write(Data("wrote \(output)\n".utf8))
     }
   }

@@ -194,7 +194,7 @@ struct Tune: ParsableCommand {
             row.accuracy * 100))
       }
       if let map = report.heatMap(by: option) {
-        try ChartFile.write(to: "\(output)/rate-by-\(option).svg", svg: map.svg, png: map.png)
+        try ChartFile.write(to: "\(output)/rate-by-\(option).svg", svg: map.svg)
       }
     }
     guard let best = report.best else {

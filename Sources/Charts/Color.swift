@@ -1,9 +1,3 @@
-/// A place in a drawing, in pixels from its upper left corner.
-struct Point: Sendable, Equatable {
-  var x: Double
-  var y: Double
-}
-
 /// A colour of the screen, eight bits a part.
 struct Color: Sendable, Equatable {
   var red: UInt8
@@ -38,26 +32,11 @@ struct Color: Sendable, Equatable {
     return stops[low].mixed(with: stops[low + 1], place - Double(low))
   }
 
-  func mixed(with other: Color, _ share: Double) -> Color {
+  private func mixed(with other: Color, _ share: Double) -> Color {
     func part(_ a: UInt8, _ b: UInt8) -> UInt8 {
       UInt8((Double(a) + (Double(b) - Double(a)) * share).rounded())
     }
     return Color(
       red: part(red, other.red), green: part(green, other.green), blue: part(blue, other.blue))
   }
-}
-
-/// Where a text's given point lies along it.
-enum TextAnchor: String {
-  case start, middle, end
-}
-
-/// What a chart is drawn on: a vector file or pixels.
-protocol ChartCanvas {
-  mutating func line(_ points: [Point], _ color: Color, width: Double, dashed: Bool)
-  mutating func rectangle(_ corner: Point, width: Double, height: Double, _ color: Color)
-  mutating func dot(_ center: Point, radius: Double, _ color: Color)
-  /// `at` is on the text's base line. Upright text runs from bottom to top.
-  mutating func text(
-    _ text: String, at: Point, size: Double, _ color: Color, _ anchor: TextAnchor, upright: Bool)
 }
