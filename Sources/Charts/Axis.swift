@@ -7,9 +7,16 @@ public struct Axis {
   package let high: Double
   package let ticks: [Double]
 
-  /// An axis over all finite `values` (on a logarithmic one, those above 0). `fromZero` takes 0 in.
+  /// Sizes beyond which sums and quotients of values leave what a double holds.
+  private static let drawable = 1e-300...1e300
+
+  private static func isDrawable(_ value: Double, isLogarithmic: Bool) -> Bool {
+    isLogarithmic ? drawable.contains(value) : abs(value) <= drawable.upperBound
+  }
+
+  /// An axis over all `values` that can be drawn (on a logarithmic one, those above 0). `fromZero` takes 0 in.
   package init(_ values: [Double], isLogarithmic: Bool, fromZero: Bool = false) {
-    let finite = values.filter { $0.isFinite && (!isLogarithmic || $0 > 0) }
+    let finite = values.filter { Self.isDrawable($0, isLogarithmic: isLogarithmic) }
     var (low, high) = (finite.min() ?? 0, finite.max() ?? 1)
     if fromZero && !isLogarithmic { (low, high) = (min(low, 0), max(high, 0)) }
     self.isLogarithmic = isLogarithmic
@@ -29,7 +36,10 @@ public struct Axis {
       (self.low, self.high, self.ticks) = (low, high, ticks)
       return
     }
-    if high - low <= abs(high) * 1e-12 { (low, high) = (low - 0.5, high + 0.5) }
+    if high - low <= max(abs(high) * 1e-12, Self.drawable.lowerBound) {
+      let margin = max(0.5, abs(high) * 1e-3)
+      (low, high) = (low - margin, high + margin)
+    }
     let step = Self.roundStep((high - low) / 5)
     let first = (low / step).rounded(.down) * step
     let last = (high / step - 1e-9).rounded(.up) * step
@@ -45,9 +55,9 @@ public struct Axis {
 
   /// Where `value` lies, from 0 at the low end to 1 at the high one; nil where it cannot.
   package func share(_ value: Double) -> Double? {
-    guard value.isFinite, !isLogarithmic || value > 0 else { return nil }
+    guard Self.isDrawable(value, isLogarithmic: isLogarithmic) else { return nil }
     return isLogarithmic
-      ? log(value / low) / log(high / low) : (value - low) / (high - low)
+      ? (log(value) - log(low)) / (log(high) - log(low)) : (value - low) / (high - low)
   }
 
   /// A number as a tick says it.

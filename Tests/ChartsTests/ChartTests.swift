@@ -30,6 +30,39 @@ struct ChartTests {
     #expect(Axis([], isLogarithmic: true).share(3) != nil)
   }
 
+  @Test(
+    "An axis holds at the ends of what a double is",
+    arguments: [
+      [1.7e308, -1.7e308], [0, .leastNonzeroMagnitude], [1e16, 1e16 + 2], [-1e300, 1e300],
+      [.leastNormalMagnitude / 2, 1], [.nan],
+      [.infinity, 3],
+    ])
+  func extremes(values: [Double]) {
+    for isLogarithmic in [false, true] {
+      var chart = LineChart(
+        title: "t", xLabel: "x", yLabel: "y",
+        series: [.init("a", values.enumerated().map { (Double($0), $1) })])
+      chart.isLogarithmic.y = isLogarithmic
+      #expect(chart.terminal(columns: 20, rows: 6).split(separator: "\n").count == 10)
+      #expect(!chart.svg.contains("nan") && !chart.svg.contains("inf"))
+      let axis = Axis(values, isLogarithmic: isLogarithmic)
+      #expect(axis.low < axis.high && axis.ticks.count < 20)
+    }
+  }
+
+  @Test("Markup in a name is text, with a combining mark behind it too, and controls are replaced")
+  func escaping() {
+    let name = "<\u{301}script>\"&\u{338} \u{0}\u{8}\r\n"
+    let svg = LineChart(
+      title: name, xLabel: "", yLabel: "", series: [.init("", [(0, 0), (1, 1)])]
+    ).svg
+    let wanted = "&lt;\u{301}script&gt;&quot;&amp;\u{338} \u{FFFD}\u{FFFD}\r\n"
+    #expect(Array(svg.utf8).firstRange(of: Array(wanted.utf8)) != nil)
+    var page = HTMLPage(title: name)
+    page.paragraph(name)
+    #expect(Array(page.document.utf8).firstRange(of: Array("<p>\(wanted)</p>".utf8)) != nil)
+  }
+
   @Test("A terminal chart has its rows, and draws the highest value above the lowest")
   func terminal() {
     let text = LineChart(
