@@ -32,7 +32,14 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "JSON"),
-    .target(name: "Charts"),
+    .target(
+      name: "Pages",
+      resources: [
+        .embedInCode("docs.html"), .embedInCode("docs.css"), .embedInCode("docs.js"),
+        .embedInCode("monitor.html"), .embedInCode("monitor.css"), .embedInCode("monitor.js"),
+        .embedInCode("report.html"), .embedInCode("report.css"),
+      ]),
+    .target(name: "Charts", dependencies: ["Pages"]),
     .target(name: "Tensor", dependencies: ["CKernels"]),
     .target(name: "Tokenization", dependencies: ["JSON"]),
     .target(name: "Transformer", dependencies: ["Tensor", "Tokenization", "JSON"]),
@@ -56,7 +63,7 @@ let package = Package(
       name: "Serving",
       dependencies: [
         "HTTP", "Prefork", "CSystem", "COpenSSL", "Transformer", "Tokenization", "Health", "JSON",
-        log,
+        "Pages", log,
       ]),
     .executableTarget(
       name: "martlet",
@@ -95,6 +102,7 @@ let package = Package(
       name: "TrainingTests",
       dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"],
       exclude: ["Fixtures"]),
+    .testTarget(name: "PagesTests", dependencies: ["Pages"]),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
     .testTarget(name: "FileJobsTests", dependencies: ["FileJobs", "Transformer", "Training"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),

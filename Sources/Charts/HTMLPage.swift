@@ -1,3 +1,5 @@
+import Pages
+
 /// One page of a report, whole in itself: no script, no file beside it.
 public struct HTMLPage: Sendable {
   private let title: String
@@ -28,21 +30,7 @@ public struct HTMLPage: Sendable {
 
   /// The page.
   public var document: String {
-    """
-    <!doctype html>
-    <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-    <title>\(Self.escaped(title))</title>
-    <style>
-    body { font: 16px/1.5 sans-serif; color: #222b33; max-width: 62em; margin: 2em auto; padding: 0 1em }
-    pre { background: #f3f5f7; padding: 0.8em; overflow-x: auto; font-size: 13px }
-    table { border-collapse: collapse; font-size: 14px } td, th { padding: 0.2em 0.8em; border-bottom: 1px solid #d8dee4; text-align: right }
-    td:first-child, th:first-child { text-align: left }
-    figure { margin: 1em 0 } svg { max-width: 100%; height: auto }
-    </style></head><body>
-    <h1>\(Self.escaped(title))</h1>
-    \(body)</body></html>
-
-    """
+    Page.report.document(["title": Self.escaped(title), "body": body])
   }
 
   private static func escaped(_ text: String) -> String { SVGCanvas.escaped(text) }

@@ -35,6 +35,6 @@ struct DescriptionAPI: Sendable {
         id: "docs", tag: "description", summary: "A page to try each endpoint from.",
         answers: [Operation.Answer(type: "text/html", schema: Schema.string)]),
       isOpen: true
-    ) { _ in DocumentationPage.response() }
+    ) { _ in .page(.documentation) }
   }
 }

@@ -1,6 +1,7 @@
 import CSystem
 import Foundation
 import JSON
+import Pages
 
 #if canImport(FoundationNetworking)
   import FoundationNetworking
@@ -108,6 +109,6 @@ public struct AdminClient: Sendable {
 public enum MonitorReport {
   /// - Parameter monitor: what `/monitor.json` gave.
   public static func html(_ monitor: JSONValue) -> String {
-    MonitorPage.page(nonce: "report", data: monitor.serialized())
+    Page.monitor.document(["given": Page.embeddable(json: monitor.serialized())])
   }
 }

@@ -193,7 +193,9 @@ final class HealthCompanion: @unchecked Sendable {
       "/monitor": { [self] request in
         // A browser asks for HTML by name; curl and scripts take anything.
         if request.field("accept")?.contains("text/html") ?? false {
-          return MonitorPage.response()
+          var response = Response.page(.monitor, ["given": "null"])
+          response.fields.append(("Vary", "Accept"))
+          return response
         }
         return json(request)
       },
