@@ -48,10 +48,11 @@ test-deploy: ## try deploying for real: clean Debian, systemd, pebble, three hos
 	$(SWIFT) build -c release --product martlet --static-swift-stdlib --scratch-path .build-static
 	MARTLET_BINARY="$$($(SWIFT) build -c release --static-swift-stdlib --scratch-path .build-static --show-bin-path)/martlet" Tests/Deploy/run
 
-lint: deps-test ## check the Swift sources, the shell scripts and the scripts of pages
+lint: deps-test ## check the Swift sources, the shell scripts, the scripts of pages, and what Markdown names
 	$(SWIFT) format lint --strict --recursive $(SWIFT_SOURCES)
 	@git ls-files -z '*.sh' .ci/run | xargs -0 -r shellcheck --external-sources
 	@if command -v node >/dev/null; then git ls-files -z '*.js' | xargs -0 -r -n 1 node --check; else echo "lint: no node, scripts of pages are not checked"; fi
+	@/usr/bin/python3 .ci/check_docs.py
 
 format: ## format the Swift sources
 	$(SWIFT) format --in-place --recursive $(SWIFT_SOURCES)

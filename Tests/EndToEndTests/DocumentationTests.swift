@@ -88,4 +88,44 @@ struct DocumentationTests {
     #expect(output.contains("backlog = 7  # \(path) line 3\n"))
     #expect(output.contains("graceful_timeout = 30.0  # default\n"))
   }
+
+  @Test(
+    .enabled(
+      if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3"), "needs python3"))
+  func thePageCheckNamesWhatThePagesHaveWrong() throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("martlet-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func write(_ text: String, to path: String) throws {
+      let file = folder.appendingPathComponent(path)
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try text.write(to: file, atomically: true, encoding: .utf8)
+    }
+    try write("struct Wing { var span = 1 }\n", to: "Sources/Bird/Wing.swift")
+    try write(".target(name: \"Bird\", dependencies: [\"Air\"])\n", to: "Package.swift")
+    let check = Self.root.appendingPathComponent(".ci/check_docs.py").path
+    func verdict(_ page: String) throws -> (code: Int32, output: String) {
+      try write(page, to: "ARCHITECTURE.md")
+      return try run("/usr/bin/python3", [check, folder.path])
+    }
+    let row = "| `Sources/Bird` | flies | `Air` |\n"
+    let good = try verdict(
+      "# A bird\n\n\(row)\n`Bird/Wing.swift`, `Sources/Bird`, `Wing.span`, [up](#a-bird)\n")
+    #expect(good.code == 0, "\(good.output)")
+    for (fault, told) in [
+      ("`Bird/Beak.swift`", "there is no 'Bird/Beak.swift'"),
+      ("`Sources/Fish`", "there is no 'Sources/Fish'"),
+      ("`Bird/Tail`", "there is no 'Sources/Bird/Tail'"),
+      ("`Wing.beat`", "there is no 'Wing.beat'"),
+      ("[down](docs/down.md)", "'docs/down.md' leads nowhere"),
+      ("[up](#a-fish)", "no heading '#a-fish'"),
+      ("```sh\nSources/Bird/run MODEL\n```", "there is no 'Sources/Bird/run'"),
+    ] {
+      let bad = try verdict("# A bird\n\n\(row)\n\(fault)\n")
+      #expect(bad.code == 1 && bad.output.contains(told), "\(fault): \(bad.output)")
+    }
+    let layers = try verdict("| `Sources/Bird` | flies | nothing |\n")
+    #expect(layers.code == 1 && layers.output.contains("Bird depends on `Air`"))
+  }
 }
