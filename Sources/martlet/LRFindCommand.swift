@@ -11,8 +11,8 @@ struct LRFind: ParsableCommand {
     abstract: "Find a learning rate by a range test.",
     discussion: """
       The rate rises exponentially from --low to --high, one step at each. Where the smoothed loss \
-      falls fastest the model learns fastest; where it rises again the rate is too high. What is \
-      proposed lies below the steepest point and at most at a fifth of where the loss breaks.
+      falls fastest the model learns fastest; where it rises again the rate is too high. The proposal \
+      is half of the steepest point's rate, and at most a fifth of the rate where the loss breaks.
 
       Examples:
         martlet lr-find train.tsv

@@ -7,7 +7,7 @@ struct Manual: ParsableCommand {
     abstract: "Print the manual page, or the reference of serve's options, from the help.",
     shouldDisplay: false)
 
-  @Option(help: "What the page says of its age.") var date = "November 25, 2026"
+  @Option(help: "Date on the page.") var date = "November 25, 2026"
   @Flag(help: "Print the options of serve in Markdown.") var options = false
 
   func run() throws {

@@ -6,7 +6,7 @@ import Settings
 struct Martlet: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "martlet",
-    abstract: "Trains, serves and watches Transformer text classifiers.",
+    abstract: "Train, serve and watch Transformer text models.",
     discussion: """
       Examples:
         martlet serve Models/sms-spam -w 2 -b 127.0.0.1:5000

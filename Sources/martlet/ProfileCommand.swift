@@ -5,7 +5,7 @@ import Training
 
 struct Profile: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write the reference that production traffic is held against.",
+    abstract: "Write the reference that production traffic is compared with.",
     discussion: """
       Measures labelled rows that the model was not trained on and writes reference.json into the \
       model directory. `martlet train` does so by itself, from the validation rows, and from the \

@@ -8,9 +8,9 @@ struct Quantize: ParsableCommand {
     abstract: "Write a copy of a model whose layers run in 8 bits, if it stays accurate.",
     discussion: """
       Each output's weights share a scale and are rounded for the inputs that the first 256 rows \
-      bring (GPTQ); activations are quantised by token while the model runs; sums are exact. Both models are measured on the validation rows, and nothing is \
-      written where the loss is above --max-drop (for embeddings: the mean cosine with the \
-      original's below --min-cosine).
+      bring (GPTQ). Activations are quantised by token while the model runs; sums are exact. \
+      Martlet measures both models on the validation rows. It writes nothing if the loss is above \
+      --max-drop (for embeddings: if the mean cosine with the original is below --min-cosine).
 
       Examples:
         martlet quantize my-model -o my-model-8bit --validation held-out.tsv
@@ -22,9 +22,9 @@ struct Quantize: ParsableCommand {
   @Option(help: "Labelled rows, or plain texts for an embedding model.") var validation: String
   @OptionGroup var options: RecordOptions
   @Option(help: "Column of the truth.") var labelColumn: String?
-  @Option(help: "Percentage points that may be lost.") var maxDrop = 0.5
+  @Option(help: "Most percentage points that may be lost.") var maxDrop = 0.5
   @Option(help: "Least mean cosine of an embedding model's vectors.") var minCosine = 0.9975
-  @Option(help: "Strength, 0 to 1, of moving outliers from inputs to weights; 0 for not at all.")
+  @Option(help: "How far outliers move from inputs to weights, from 0 (not at all) to 1.")
   var smooth: Float = 0.5
   @Flag(help: "Replace the output directory if it exists.") var force = false
 

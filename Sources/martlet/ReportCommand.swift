@@ -18,7 +18,7 @@ struct Report: ParsableCommand {
   @Option(help: "Address of the admin listener.") var url = "http://127.0.0.1:5001"
   @Option(help: "Path of the admin listener's Unix-domain socket, in place of --url.")
   var socket: String?
-  @Option(help: "Seconds that the series reach back, from 300 to 604800.") var range = 3600.0
+  @Option(help: "How many seconds the series reach back, from 300 to 604800.") var range = 3600.0
   @Option(help: "File with the token that the admin listener asks for.") var adminTokenFile: String?
   @Flag(help: "Write the figures as JSON in place of the page.") var json = false
   @Option(name: .shortAndLong, help: "File to write; standard output when not given.")

@@ -6,9 +6,12 @@ import Training
 /// Flags of the shapes that have parameters, for every command that takes a schedule.
 struct ScheduleOptions: ParsableArguments {
   @Option(
-    name: .customLong("t0"), help: "cosine-restarts: steps of the first period; 0 fits three.")
+    name: .customLong("t0"),
+    help: "cosine-restarts: steps of the first period; 0 for a seventh of the run.")
   var firstPeriod = ScheduleShape.Parameters().firstPeriod
-  @Option(name: .customLong("t-mult"), help: "cosine-restarts: each period's length by the last's.")
+  @Option(
+    name: .customLong("t-mult"),
+    help: "cosine-restarts: length of each period as a multiple of the one before.")
   var multiplier = ScheduleShape.Parameters().multiplier
   @Option(help: "polynomial: the exponent.") var power = ScheduleShape.Parameters().power
   @Option(help: "exponential: where it ends, as a share of the peak.")
@@ -19,16 +22,16 @@ struct ScheduleOptions: ParsableArguments {
   var factor = ScheduleShape.Parameters().factor
   @Option(help: "one-cycle: share of the steps in which the rate rises.")
   var risingShare = ScheduleShape.Parameters().risingShare
-  @Option(help: "one-cycle: the peak over the first rate.")
+  @Option(help: "one-cycle: the first rate is the peak divided by this.")
   var startDivisor = ScheduleShape.Parameters().startDivisor
-  @Option(help: "one-cycle: the first rate over the last.")
+  @Option(help: "one-cycle: the last rate is the first one divided by this.")
   var finalDivisor = ScheduleShape.Parameters().finalDivisor
   @Option(help: "wsd: share of the steps in which the rate falls.")
   var decayShare = ScheduleShape.Parameters().decayShare
   @Option(help: "wsd: how it falls: linear, cosine, 1-sqrt.") var decayCurve = "cosine"
-  @Option(help: "plateau: looks without a better loss before the rate falls.")
+  @Option(help: "plateau: epochs without a better loss before the rate falls.")
   var plateauPatience = ScheduleShape.Parameters().patience
-  @Option(help: "Where the shape ends instead of 0, as a share of the peak.") var floor = 0.0
+  @Option(help: "Share of the peak at which the schedule ends instead of 0.") var floor = 0.0
 
   func parameters() throws -> ScheduleShape.Parameters {
     var p = ScheduleShape.Parameters()

@@ -5,16 +5,16 @@ import History
 /// What can be done with history while no server runs.
 struct Store: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "store", abstract: "Handles the history that 'serve --store' keeps.",
+    commandName: "store", abstract: "Work on the history that 'serve --store' keeps.",
     subcommands: [Migrate.self])
 
   /// Copies history.
   struct Migrate: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Copies history from one store to another.",
+      abstract: "Copy history from one store to another.",
       discussion: """
-        Stores are named as for 'serve --store': a file, or postgres://USER@HOST/DATABASE. Nothing is taken away from the
-        first; where both have a row the newer one stays, so a copy can be made again, and while both are in use.
+        Stores are named as for 'serve --store': a file, or postgres://USER@HOST/DATABASE. The first store stays as it is.
+        Where both have a row, the newer one stays. So a copy can be made again, and while both are in use.
 
         Examples:
           martlet store migrate /var/lib/martlet/state/health.sqlite postgres://martlet@db.example.org/martlet

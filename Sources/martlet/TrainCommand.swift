@@ -28,11 +28,12 @@ struct Train: ParsableCommand {
   @OptionGroup var tune: FineTuneFlags
   @OptionGroup var training: TrainingFlags
   @OptionGroup var model: ModelFlags
-  @Flag(help: "Go on from the checkpoint of a broken run of the same command.") var resume = false
+  @Flag(help: "Go on from the checkpoint of an interrupted run of the same command.") var resume =
+    false
   @Option(help: "Folder for checkpoints. [default: OUTPUT/checkpoint]") var checkpoint: String?
   @Option(help: "Seconds between checkpoints inside an epoch; 0 keeps none.")
   var checkpointEvery = 60.0
-  @Option(help: "Stop behind this many epochs and keep the checkpoint, to go on with --resume.")
+  @Option(help: "Stop after this many epochs and keep the checkpoint, to go on with --resume.")
   var stopAfter: Int?
   @Option(help: "Write the figures to this file as JSON.") var result: String?
   @Flag(help: "Write no model, only the result and the checkpoint.") var noModel = false
@@ -79,11 +80,11 @@ struct Train: ParsableCommand {
   private static func teacher(_ accuracy: Double?, share: Double) -> String {
     guard let accuracy else {
       return
-        "a linear model of words knows too little of these labels, or there are too many: they are learned as they are"
+        "a linear model of words knows too little of these labels, or there are too many labels: training uses the labels alone"
     }
     return String(
       format: "a linear model of words is right on %.2f %% of training rows it has not seen: "
-        + "it has %.2g of each target", accuracy * 100, share)
+        + "%.2g of each target comes from it", accuracy * 100, share)
   }
 
   /// The rate that a range test proposes; the default where the test says nothing.
@@ -221,13 +222,13 @@ enum TrainingJob {
     let conflicts = job.training.conflicts
     if let first = conflicts.first {
       warnings.append(
-        "warning: \(conflicts.count) texts of \(job.training.path) stand there with several labels; "
+        "warning: \(conflicts.count) texts of \(job.training.path) have several labels; "
           + "the first in lines \(first.lines.prefix(5).map(String.init).joined(separator: ", ")) "
           + "as \(first.labels.prefix(5).joined(separator: ", ")). At most one of them is right")
     }
     if job.unknownRows > 0 {
       warnings.append(
-        "warning: \(job.unknownRows) training rows hold no token that the vocabulary knows; "
+        "warning: \(job.unknownRows) training rows hold no token of the vocabulary; "
           + "nothing can be learned from them")
     }
     return warnings

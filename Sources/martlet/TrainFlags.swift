@@ -8,7 +8,8 @@ import Transformer
 struct DataFlags: ParsableArguments {
   @Argument(help: "Labelled rows to learn from: TSV, CSV or JSONL, also packed as .gz.") var data:
     String
-  @Option(help: "Labelled rows to stop by; without, a tenth of DATA is held out.")
+  @Option(
+    help: "Labelled rows that decide when to stop. Without them --hold-out of DATA is held out.")
   var validation: String?
   @Option(help: "Column of the text, by name or by number from 1.") var column: String?
   @Option(help: "Column of the label.") var labelColumn: String?
@@ -24,7 +25,8 @@ struct ModelFlags: ParsableArguments {
   @Option(help: "Attention heads.") var heads = ModelSize().heads
   @Option(help: "Width inside the feed-forward block.") var feedForward: Int?
   @Option(help: "Longest input in tokens.") var maxTokens = ModelSize().maximumTokens
-  @Option(help: "Dropout. [default: \(ModelSize().dropout), fine-tuning: the model's own]")
+  @Option(
+    help: "Dropout in training. [default: \(ModelSize().dropout), fine-tuning: the model's own]")
   var dropout: Float?
   @Option(help: "Place of the layer norms: post, pre.") var normalization = "post"
   @Option(
@@ -55,7 +57,8 @@ struct OptimizerFlags: ParsableArguments {
   @Option(help: "Decay of the first moment.") var beta1 = OptimizerOptions().beta1
   @Option(help: "Decay of the second moment. [default: 0.999; lion and rmsprop 0.99]")
   var beta2: Double?
-  @Option(help: "Keeps quotients finite.") var epsilon = OptimizerOptions().epsilon
+  @Option(help: "Epsilon, which keeps the optimiser's quotients finite.") var epsilon =
+    OptimizerOptions().epsilon
 
   func options() throws -> OptimizerOptions {
     var options = OptimizerOptions()
@@ -69,19 +72,23 @@ struct OptimizerFlags: ParsableArguments {
 
 /// What of another model's weights learns, and how fast.
 struct FineTuneFlags: ParsableArguments {
-  @Option(help: "Model directory whose weights to go on from.") var from: String?
+  @Option(help: "Model directory whose weights are the start.") var from: String?
   @Flag(help: "Begin with a new head even where the labels are the same.") var newHead = false
-  @Option(help: "Rate of each layer by that of the layer above. [default: 1, fine-tuning: 0.9]")
-  var layerDecay: Double?
-  @Option(help: "Lowest layers that do not learn (and the embeddings).") var freezeLayers = 0
-  @Flag(help: "The embeddings do not learn.") var freezeEmbeddings = false
   @Option(
-    help: "Gradual unfreezing: one more layer learns every so many epochs; 0 for all at once.")
+    help:
+      "Rate of each layer as a share of the rate of the layer above. [default: 1, fine-tuning: 0.9]"
+  )
+  var layerDecay: Double?
+  @Option(help: "How many of the lowest layers do not learn; the embeddings then do not either.")
+  var freezeLayers = 0
+  @Flag(help: "Keep the embeddings as they are.") var freezeEmbeddings = false
+  @Option(
+    help: "Gradual unfreezing: epochs after which one more layer learns; 0 for all at once.")
   var unfreezeEvery = 0
   @Option(help: "Epochs at the start in which the head alone learns.") var headEpochs = 0
   @Flag(
     inversion: .prefixedNo,
-    help: "First fit a new head to the encoder as it is, in seconds, before all weights learn.")
+    help: "Fit a new head to the encoder as it is before all weights learn; it takes seconds.")
   var warmHead = true
 }
 
@@ -93,25 +100,27 @@ struct TrainingFlags: ParsableArguments {
   var embeddingRateScale: Double?
   @Option(
     name: [.long, .customLong("decay")],
-    help: "The rate's way: \(ScheduleShape.names.joined(separator: ", ")).")
+    help: "Schedule of the rate: \(ScheduleShape.names.joined(separator: ", ")).")
   var schedule = "linear"
   @OptionGroup var scheduleOptions: ScheduleOptions
   @Option(help: "Linear warm-up: steps, or a share such as 0.1 or 10%.")
   var warmup = "\(TrainingOptions().warmup)"
   @Option(
-    help: "Passes over the data at most. [default: 6 to 20 by the rows, fine-tuning: 2 to 10]")
+    help:
+      "Most passes over the data. [default: 6 to 20 by the number of rows, fine-tuning: 2 to 10]")
   var epochs: Int?
-  @Option(help: "Rows that pass through the model together. [default: 32]") var batch: Int?
+  @Option(help: "Rows in a batch. [default: 32]") var batch: Int?
   @Option(help: "Batches that make up one step.") var accumulate = TrainingOptions().accumulation
   @Option(
     help:
-      "Epochs without a better validation before stopping; 0 never stops. [default: half, 6 at least]"
+      "Epochs without better validation figures after which training stops; 0 for never. [default: half of --epochs, at least 6]"
   )
   var patience: Int?
   @OptionGroup var optimizer: OptimizerFlags
   @Option(help: "Weight decay, not for biases and norms.") var weightDecay = TrainingOptions()
     .weightDecay
-  @Option(help: "Longest gradient; 0 switches clipping off.") var clip = TrainingOptions().clipNorm
+  @Option(help: "Largest norm of a gradient; longer ones are clipped. 0 for no clipping.")
+  var clip = TrainingOptions().clipNorm
   @Option(help: "Share of probability spread over all labels.")
   var labelSmoothing = TrainingOptions().labelSmoothing
   @Option(help: "Weights of the classes in the loss: none, balanced.") var classWeights = "none"
@@ -126,21 +135,22 @@ struct TrainingFlags: ParsableArguments {
   var consistency: Double?
   @Option(
     help:
-      "Part of each row's target that a linear model of words has, fitted on other rows. [default: 0.5, fine-tuning: 0]"
+      "Share of each row's target that comes from a linear model of words, fitted on other rows. [default: 0.5, fine-tuning: 0]"
   )
   var teacher: Double?
   @Option(
     help:
-      "Label that stands for none of the others: preferred as far as --out-of-scope-cost allows.")
+      "Label that stands for none of the others. Its score is raised as far as --out-of-scope-cost allows."
+  )
   var outOfScope: String?
   @Option(
-    help: "How much of the accuracy on the other labels finding out-of-scope texts may cost.")
+    help: "Share of the accuracy on the other labels that may be lost to find out-of-scope texts.")
   var outOfScopeCost = TrainingOptions().outOfScopeCost
-  @Option(help: "Factor of the weights' moving average; 0 for none.")
+  @Option(help: "Decay of the weights' moving average; 0 for no average.")
   var average = TrainingOptions().averageDecay
   @Option(help: "Epochs of masked-word training on the texts alone, before the labels are used.")
   var pretrainEpochs = 0
-  @Option(help: "Decides initial weights, order and dropout.") var seed = TrainingOptions().seed
+  @Option(help: "Seed of initial weights, order and dropout.") var seed = TrainingOptions().seed
   @Flag(
     inversion: .prefixedNo,
     help: "Return to the last good state and lower the rate when the loss goes wrong.")

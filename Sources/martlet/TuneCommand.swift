@@ -11,9 +11,9 @@ struct Tune: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Search for a learning rate and other options.",
     discussion: """
-      Each trial is a `martlet train` of its own; what is known is kept in OUTPUT/journal.jsonl, and \
-      the same command goes on where it was broken off. A range such as 1e-4..1e-2 is drawn from \
-      (rates and decays over their logarithm), a list such as 16,32,64 is chosen from.
+      Each trial is a `martlet train` of its own. OUTPUT/journal.jsonl keeps what is known, and the \
+      same command goes on after an interruption. Values are drawn from a range such as 1e-4..1e-2 \
+      (rates and decays over their logarithm) or chosen from a list such as 16,32,64.
 
       Examples:
         martlet tune train.tsv --validation validation.tsv -o search \\
@@ -34,11 +34,12 @@ struct Tune: ParsableCommand {
   @Option(help: "Values of each range in a grid.") var gridPoints = 5
   @Option(help: "Epochs of a whole run.") var epochs = 9
   @Option(help: "asha: epochs after which runs are first compared.") var firstRung = 1
-  @Option(help: "asha: one in so many goes on, so many times further.") var keep = 3
-  @Option(help: "Epochs of all runs together, at which no more begin; 0 for no limit.")
+  @Option(help: "asha: one trial in so many goes on, for so many times as many epochs.") var keep =
+    3
+  @Option(help: "Epochs of all trials together, after which no trial begins; 0 for no limit.")
   var budget = 0
   @Option(help: "Processes at the same time.") var parallel = 1
-  @Option(help: "Threads; shared among the processes; 0 for all cores.") var threads = 0
+  @Option(help: "Threads of all processes together; 0 for all cores.") var threads = 0
   @Option(
     help: ArgumentHelp(
       "'slurm' for job arrays, or a command that runs a trial elsewhere and waits.",
@@ -51,7 +52,7 @@ struct Tune: ParsableCommand {
     parsing: .unconditional,
     help: "slurm: further options of sbatch, such as '--partition=cpu --time=60'.")
   var slurmOptions: String?
-  @Option(help: "Decides the draws and the runs.") var seed: UInt64 = 1
+  @Option(help: "Seed of the draws and of the trials.") var seed: UInt64 = 1
 
   @Option(help: "Learning rates.") var learningRate = "1e-4..1e-2"
   @Option(help: "Batch sizes.") var batch: String?

@@ -3,7 +3,7 @@ import HTTP
 
 /// What a client may send, and how slowly.
 struct ConnectionOptions: ParsableArguments {
-  @Option(help: "Seconds that an idle connection is kept.") var keepAlive = 75.0
+  @Option(help: "Seconds for which an idle connection is kept.") var keepAlive = 75.0
   @Option(help: "Longest request line in bytes.") var limitRequestLine = 4094
   @Option(help: "Most header fields in a request.") var limitRequestFields = 100
   @Option(
@@ -11,7 +11,7 @@ struct ConnectionOptions: ParsableArguments {
   var limitRequestFieldSize = 8190
   @Option(help: "Longest request body in bytes, as sent and inflated.")
   var limitRequestBody = 10_000_000
-  @Option(help: "How many times as long a gzip or deflate body may become.")
+  @Option(help: "How many times as long a gzip or deflate body may become when it is inflated.")
   var limitInflationRatio = 100
   @Option(help: "Most connections of one worker at once; more wait.") var workerConnections = 16384
   @Option(
@@ -22,7 +22,7 @@ struct ConnectionOptions: ParsableArguments {
   @Option(help: "Seconds for a body, beyond what --min-rate allows.") var bodyTimeout = 10.0
   @Option(help: "Seconds for a client to take its answer, beyond what --min-rate allows.")
   var writeTimeout = 10.0
-  @Option(help: "Bytes a second at which a body or an answer must move on average.")
+  @Option(help: "Least average rate of a body or an answer, in bytes a second.")
   var minRate = 1024.0
   @Option(
     help: "Bytes from which answers are compressed for clients that take gzip; 0 for never.")

@@ -8,17 +8,19 @@ import Serving
 struct HealthArguments: ParsableArguments {
   @Option(help: "Watch the model's health: full, or none.") var monitor = "full"
   @Option(help: "Chance of a false drift alarm in 500 texts.") var driftLevel = 0.01
-  @Option(help: "Texts a second that drift is looked for in at most; more are sampled.")
+  @Option(
+    help: "Most texts a second that the drift detector takes in; of more it takes a random sample.")
   var driftIntake = 20.0
   @Option(
     help: ArgumentHelp(
-      "Rate that a data check may reach, such as empty=0.05; may be repeated.",
+      "Share of texts that may fail a data check, such as empty=0.05; may be repeated.",
       valueName: "check=rate"))
   var qualityLimit: [String] = []
   @Option(help: "Milliseconds within which a request should be answered.") var latencyObjective =
     100.0
-  @Option(help: "Share of requests that should be.") var latencyTarget = 0.99
-  @Option(help: "Address that each alert is posted to as JSON.") var alertWebhook: String?
+  @Option(help: "Share of requests that should be answered within --latency-objective.")
+  var latencyTarget = 0.99
+  @Option(help: "URL that each alert is posted to as JSON.") var alertWebhook: String?
   @Option(
     help: ArgumentHelp(
       "File with the secret that --alert-webhook's bodies are signed with.",
@@ -26,7 +28,7 @@ struct HealthArguments: ParsableArguments {
         "X-Martlet-Signature is then sha256= and the HMAC-SHA256, in hexadecimal, of X-Martlet-Timestamp, a full stop, and the body. Example: --alert-webhook https://hooks.example.org/martlet --alert-webhook-secret-file /etc/martlet/webhook-secret",
       valueName: "file"))
   var alertWebhookSecretFile: String?
-  @Option(help: "Alertmanager that alerts are sent to, such as http://127.0.0.1:9093.")
+  @Option(help: "URL of an Alertmanager that alerts are sent to, such as http://127.0.0.1:9093.")
   var alertmanager: String?
   @Flag(
     inversion: .prefixedNo,
@@ -38,7 +40,7 @@ struct HealthArguments: ParsableArguments {
   var keepText = false
   @Option(
     help: ArgumentHelp(
-      "Shell command that runs when the verdict is to retrain.",
+      "Shell command that runs when the verdict is 'retrain'.",
       discussion:
         "The health process runs it without waiting; its environment has RETRAIN_MODEL, RETRAIN_FRESH, RETRAIN_EVIDENCE, RETRAIN_PID and others (docs/monitoring.md). Example: --keep-text --on-retrain 'deploy/retrain.sh --old train.tsv'",
       valueName: "command"))
@@ -49,7 +51,7 @@ struct HealthArguments: ParsableArguments {
   @Option(help: "Seconds after which --on-retrain is stopped.") var retrainTimeout = 3600.0
   @Option(
     help:
-      "Labelled texts that must have come since the model was well before --on-retrain runs, with --keep-text."
+      "With --keep-text: labelled texts that must have come since the verdict was last 'keep' before --on-retrain runs."
   )
   var retrainLabels = 200
   @Option(
@@ -67,11 +69,11 @@ struct HealthArguments: ParsableArguments {
       valueName: "path|url|none"))
   var store: String?
   @Option(help: "Days that history is kept.") var storeDays = 30.0
-  @Option(help: "Megabytes that the store may take; past them the oldest predictions go.")
+  @Option(help: "Most megabytes that the store takes; then the oldest predictions are deleted.")
   var storeSize = 1024.0
-  @Option(help: "Predictions a second that are kept for their labels at most.")
+  @Option(help: "Most predictions a second that are kept for their labels.")
   var storeRate = 2000
-  @Flag(help: "Keep texts in the store as well, where --keep-text has them.") var storeText = false
+  @Flag(help: "Keep texts in the store as well; needs --keep-text.") var storeText = false
 
   /// Under systemd a service has a folder of its own; elsewhere no file is made that nobody asked for.
   private var storeName: String {

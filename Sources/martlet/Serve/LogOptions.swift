@@ -22,7 +22,7 @@ struct LogOptions: ParsableArguments {
   var accessLogformat = "logfmt"
   @Option(help: "Error log: a file, or - for standard error.") var errorLogfile = "-"
   @Option(help: "Error log format.") var errorLogformat = LogFormat.logfmt
-  @Option(help: "Least important lines of the error log: debug, info, warning, error.")
+  @Option(help: "Least level of the error log: debug, info, warning, error.")
   var logLevel = "info"
   @Option(
     help:

@@ -19,12 +19,13 @@ struct ModelArguments: ParsableArguments {
   var canary: [String] = []
   @Option(
     help: ArgumentHelp(
-      "NAME=DIR: another version that answers nobody, but is compared with what the first says.",
+      "NAME=DIR: another version that answers nobody; its answers are compared with the primary's.",
       valueName: "name=dir"))
   var shadow: [String] = []
-  @Option(help: "Most texts that wait in a worker; past it the answer is 503.")
+  @Option(help: "Most texts that wait in a worker; above it the answer is 503.")
   var maxQueue = 512
-  @Option(help: "Seconds that a request may have to wait for its turn; past it the answer is 503.")
+  @Option(
+    help: "Most seconds that a request may have to wait for its turn; above it the answer is 503.")
   var maxQueueWait = 5.0
   @Option(help: "Most texts in one request.") var maxTexts = 256
 

@@ -20,7 +20,7 @@ struct PoolOptions: ParsableArguments {
     help: ArgumentHelp(
       "Seconds after which a hung worker is killed.",
       discussion:
-        "Hung is a worker that gives no sign of life, or one computation that takes longer. It is also the time that a request may wait, unless it says otherwise."
+        "A worker is hung if it gives no sign of life, or if one computation takes longer. The time is also how long a request may wait, unless it says otherwise."
     ))
   var timeout = 30.0
   @Option(help: "Seconds that a stopping or replaced worker has to finish.")

@@ -5,15 +5,15 @@ import HTTP
 struct ProxyOptions: ParsableArguments {
   @Option(
     help: """
-      Addresses and networks of proxies that are believed when they say whom they speak for, \
-      with commas between; * for everybody. Unix-domain sockets always are.
+      Addresses and networks of trusted proxies, with commas between; * for everybody. \
+      Unix-domain sockets are always trusted.
       """)
   var forwardedAllowIps = "127.0.0.1,::1"
-  @Option(help: "The field in which they say it: x-forwarded-for, forwarded (RFC 7239).")
+  @Option(help: "Field that names the client: x-forwarded-for, forwarded (RFC 7239).")
   var forwardedHeader = "x-forwarded-for"
   @Flag(help: "Expect a PROXY protocol header (version 1 or 2) at the start of each connection.")
   var proxyProtocol = false
-  @Option(help: "Addresses and networks that such headers are taken from; others are refused.")
+  @Option(help: "Addresses and networks that may send PROXY headers; others are refused.")
   var proxyAllowIps = "127.0.0.1,::1"
 
   func validate() throws {

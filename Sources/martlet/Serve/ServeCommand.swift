@@ -43,7 +43,7 @@ struct Serve: ParsableCommand {
   @OptionGroup(title: "Logs") var logs: LogOptions
   @Option(
     name: .shortAndLong,
-    help: "File of settings; martlet.toml in the working directory if it is there.")
+    help: "File of settings; by default martlet.toml in the working directory, if it is there.")
   var config: String?
   @Flag(help: "Check settings and model, say what would run, and exit.") var checkConfig = false
   @Flag(help: "Print every setting as a file would have it, with who set it, and exit.")
