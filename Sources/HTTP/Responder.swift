@@ -29,7 +29,7 @@ public struct Responder: Sendable {
 /// later. It must not block.
 public typealias RequestHandler = @Sendable (Request, Responder) -> Response?
 
-/// One request and its answer, told to the observer once the answer is in the socket's hands.
+/// One request and its answer, told to the observer once the answer's bytes are made, before they are sent.
 public struct Exchange: Sendable {
   /// The request; nil if it was refused before it was complete.
   public let request: Request?

@@ -23,7 +23,7 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
-    let again = "make it anew with 'martlet train'"
+    let again = "make it anew with 'martlet profile'"
     switch self {
     case .unreadable(let path, let reason):
       return
@@ -34,8 +34,8 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
     case .malformed(let path, let what):
       return "\(path): not a reference profile: \(what); \(again)."
     case .unsupportedVersion(let path, let found):
-      return "\(path): reference profile of version \(found), but this program reads version "
-        + "\(ReferenceProfile.version); \(again)."
+      return "\(path): reference profile of version \(found), but this program reads versions "
+        + "\(ReferenceProfile.oldestVersion) to \(ReferenceProfile.version); \(again)."
     case .wrongChecksum(let path):
       return
         "\(path): the reference profile was changed after it was written; restore it or \(again)."
@@ -49,7 +49,8 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
       return
         "\(path): cannot be written. Give the daemon's user a folder with --retrain-folder, and check the disk."
     case .emptyProfile:
-      return "a reference profile needs at least one text; give it the training or validation data."
+      return
+        "a reference profile needs at least one text; give it rows that the model was not trained on."
     }
   }
 }

@@ -36,13 +36,13 @@ public struct ReferenceProfile: Sendable, Equatable {
     public var accuracy: Double
     /// How many rows had a label.
     public var count: Int
-    /// Labelled and right, by bin of confidence.
+    /// Rows by bin of confidence.
     public var binCounts: [Double]
     /// Of them, those that were right.
     public var binHits: [Double]
     /// From confidence to the chance of being right.
     public var calibration: ConfidenceCalibration
-    /// Wrong rows by true class, and all rows by true class.
+    /// Wrong rows by true class.
     public var classErrors: [Double]
     /// Rows by true class.
     public var classCounts: [Double]

@@ -73,7 +73,8 @@ package protocol HistoryDatabase: AnyObject {
   ) throws(HistoryError) -> (batch: HistoryBatch, next: HistoryCursor?)
   /// Removes what is older than a time in seconds since 1970, and the oldest predictions where more than `bytes` are taken.
   func prune(before time: Double, bytes: Int) throws(HistoryError)
-  /// Puts a damaged database out of the way, where that can be done; whether a new one can be begun.
+  /// Puts a damaged database out of the way.
+  /// - Returns: where it is now; nil where that cannot be done, so that no new one can be begun.
   func setAside() -> String?
   /// Closes it; `open` may follow.
   func close()

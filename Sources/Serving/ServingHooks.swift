@@ -2,8 +2,8 @@ import HTTP
 import Health
 import Transformer
 
-/// One text and what was said of it, for the health monitor. The text is for computing features;
-/// it is not to be kept or logged.
+/// One text and what was said of it, for the health monitor. The text is for computing features. It is never logged, and
+/// leaves the worker only with `--keep-text`.
 public struct PredictionEvent: Sendable {
   /// The key for `/feedback`.
   public let requestID: String
@@ -44,7 +44,8 @@ public protocol ServingRecorder: Sendable {
   func record(version: ServedVersion, outcome: VersionOutcome)
   /// The parts of one request's time: until its batch began, tokens, and the model, in nanoseconds. Called on the compute queue.
   func record(queue: Int64, tokenise: Int64, forward: Int64)
-  /// Nanoseconds from an answer's making on the compute queue until it was written. Called on the I/O queue.
+  /// Nanoseconds from an answer's making on the compute queue until its bytes were written on the I/O queue, before they
+  /// are sent. Called there.
   func record(write nanoseconds: Int64)
   /// Texts that wait for the compute queue now.
   func record(queueDepth: Int)
@@ -65,7 +66,7 @@ extension ServingRecorder {
 public struct ServingHooks: Sendable {
   /// Counters and histograms.
   public var recorder: (any ServingRecorder)?
-  /// Called on the I/O queue four times a second with the seconds that the present batch has taken
+  /// Called on the I/O queue four times a second with the seconds that the present part of a batch has taken
   /// (0 while the compute queue rests), so that the arbiter learns of a stuck worker.
   public var heartbeat: @Sendable (_ computeSeconds: Double) -> Void = { _ in }
   /// Called on the I/O queue with the number of open connections, whenever it changes.

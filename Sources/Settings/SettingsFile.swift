@@ -3,7 +3,7 @@ import TOMLKit
 
 /// A file of settings, `martlet.toml`: `key = value`, where a key is the long name of an option with underscores.
 ///
-///     model = "/var/lib/martlet/model"
+///     models = ["/var/lib/martlet/model"]
 ///     workers = 4
 ///     bind = ["127.0.0.1:5000", "unix:/run/martlet/http.sock"]
 ///     preload = true

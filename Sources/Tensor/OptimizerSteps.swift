@@ -1,6 +1,6 @@
 import CKernels
 
-/// How one step changes weights, beside `adamW`.
+/// How one step of an optimiser changes weights.
 public enum UpdateRule: Sendable, Equatable {
   /// Gradient descent; the first state is the velocity where momentum is above 0.
   case sgd(momentum: Float, nesterov: Bool)

@@ -28,7 +28,7 @@ public final class Tokenizer: Sendable {
   private let addedTexts: [Int32: String]
   private let addedIDs: [String: Int32]
   private let workspaces = Mutex<[Workspace]>([])
-  /// Number of ids: the highest and one.
+  /// Number of ids: the highest plus one.
   public let vocabularySize: Int
   /// The ids with a role.
   public let specialTokens: SpecialTokens

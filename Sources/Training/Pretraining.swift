@@ -69,7 +69,7 @@ public struct Pretraining {
     }
   }
 
-  /// Of the tokens to be told, eight in ten are masked, one is another token, one stays.
+  /// Of the tokens to be told, eight in ten are masked, one becomes a token of the same row, one stays.
   private func hide(
     _ rows: [[Int32]], _ maskID: Int32, _ special: Set<Int32>, _ generator: inout SeededGenerator
   ) -> (rows: [[Int32]], places: [Int], truths: [Int]) {

@@ -7,7 +7,7 @@ import Tokenization
 /// Loading and packing use one thread and no Dispatch, so the arbiter can do it before it forks; the
 /// workers then share the weights. Not thread-safe: one for each compute queue, by `sibling()`.
 public final class TextModel {
-  /// A head that is not part of the encoder's own parameters.
+  /// Where the head is: in the encoder's parameters, or beside it.
   private enum Head: Sendable {
     case encoders
     case tokens(weight: PackedMatrix, bias: Matrix)

@@ -11,7 +11,8 @@ public struct EventChannel: Sendable {
   public let sending: Int32
   /// What the health process reads from.
   public let receiving: Int32
-  /// Bytes of a datagram at most.
+  /// A sender flushes 4 KB before this many bytes. The record that reaches there may take a datagram past it, by less
+  /// than 12 KB; the receiver has twice the room.
   public static let datagramLimit = 32 << 10
   /// The kernel's buffer, asked for on both ends.
   static let bufferBytes: Int32 = 4 << 20

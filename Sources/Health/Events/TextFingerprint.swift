@@ -32,7 +32,7 @@ public struct RecentTexts: Sendable {
     case new
     /// Three of four minima are the same as one's.
     case near
-    /// It has the same words.
+    /// It has the same words in the same order.
     case same
   }
 

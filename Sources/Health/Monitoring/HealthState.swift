@@ -35,7 +35,7 @@ public struct HealthState: Sendable {
   public internal(set) var others: [UInt32: OtherModel]
   /// Minutes that are over and not yet handed to the store.
   public private(set) var finishedMinutes: [Minute] = []
-  /// Hours of minutes kept in memory.
+  /// Minutes kept in memory: seven days.
   public static let memoryMinutes = 7 * 24 * 60
 
   var detector: AnytimeDetector?

@@ -12,7 +12,7 @@ public struct Minute: Sendable, Equatable {
   public var confidenceSum = 0.0
   /// The entropies' shares of the largest possible added up.
   public var entropySum = 0.0
-  /// The chances of being right, as calibrated, added up; nil without a calibration.
+  /// The chances of being right, as calibrated, added up; 0 without a calibration.
   public var estimatedRight = 0.0
   /// True labels that came.
   public var labelled = 0.0

@@ -125,7 +125,7 @@ public struct PerformanceTracker: Sendable {
       confidences: confidences, isCorrect: isCorrect, resamples: 100)
   }
 
-  /// Over classes that were predicted or right at least once, as scikit-learn has it.
+  /// Over classes that occur as prediction or as truth, as scikit-learn has it.
   private static func macroF1(_ rows: [LabelledPrediction], _ classCount: Int) -> Double {
     var (hits, both) = (
       [Double](repeating: 0, count: classCount), [Double](repeating: 0, count: classCount)

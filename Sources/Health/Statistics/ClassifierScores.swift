@@ -75,7 +75,7 @@ extension Statistics {
     return sum / Double(labels.count)
   }
 
-  /// Mean negative log-likelihood of the true labels in nats; a probability of 0 counts as the smallest above it.
+  /// Mean negative log-likelihood of the true labels in nats; a probability below 2.2e-16 counts as that.
   public static func logLoss(probabilities: [[Double]], labels: [Int]) -> Double {
     precondition(probabilities.count == labels.count)
     guard !labels.isEmpty else { return 0 }

@@ -20,7 +20,7 @@ public enum WorkerState: UInt64, Sendable, CaseIterable {
 public struct WorkerSlot: Sendable {
   private enum Field: Int, CaseIterable {
     case processIdentifier, generation, state, startedAt, heartbeat, busySince
-    case requests, connections, acceptedConnections, queueDepth, inFlight, rejected, restarts
+    case requests, connections, queueDepth, restarts
   }
 
   static let cellCount = 16
@@ -77,20 +77,11 @@ public struct WorkerSlot: Sendable {
     get { self[.connections] }
     nonmutating set { self[.connections] = newValue }
   }
-  /// Connections accepted by every process that had this slot.
-  public var acceptedConnections: UInt64 { self[.acceptedConnections] }
-  /// Requests waiting to be computed.
+  /// Texts waiting to be computed.
   public var queueDepth: UInt64 {
     get { self[.queueDepth] }
     nonmutating set { self[.queueDepth] = newValue }
   }
-  /// Requests read and not yet answered.
-  public var inFlight: UInt64 {
-    get { self[.inFlight] }
-    nonmutating set { self[.inFlight] = newValue }
-  }
-  /// Requests refused because the queue was full.
-  public var rejected: UInt64 { self[.rejected] }
   /// How many processes this slot has seen beyond the first.
   public var restarts: UInt64 { self[.restarts] }
 
@@ -102,16 +93,6 @@ public struct WorkerSlot: Sendable {
   /// Counts answered requests.
   public func addRequests(_ amount: UInt64 = 1) {
     counters.add(amount, at: Field.requests.rawValue)
-  }
-
-  /// Counts accepted connections.
-  public func addAcceptedConnections(_ amount: UInt64 = 1) {
-    counters.add(amount, at: Field.acceptedConnections.rawValue)
-  }
-
-  /// Counts refused requests.
-  public func addRejected(_ amount: UInt64 = 1) {
-    counters.add(amount, at: Field.rejected.rawValue)
   }
 
   /// Takes the slot for a process about to be forked.
@@ -135,7 +116,6 @@ public struct WorkerSlot: Sendable {
     busySince = 0
     connections = 0
     queueDepth = 0
-    inFlight = 0
   }
 
   private subscript(field: Field) -> UInt64 {

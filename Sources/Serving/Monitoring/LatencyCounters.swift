@@ -12,7 +12,7 @@ public struct LatencyCounters: Sendable {
     case tokenise
     /// The rest of the batch: the model itself.
     case forward
-    /// From the answer's making until it has been written to its connection.
+    /// From the answer's making on the compute queue until the I/O queue has written its bytes, before they are sent.
     case write
 
     var name: String { String(describing: self) }

@@ -25,7 +25,7 @@ struct Vocabulary: Sendable {
     while slots.count * 5 < tokens * 8 { grow() }
   }
 
-  /// The highest id and one.
+  /// The highest id plus one.
   var count: Int { starts.count }
   /// How many ids have a token.
   private(set) var tokenCount = 0

@@ -9,7 +9,7 @@ public enum ScheduleShape: Sendable, Equatable {
   /// (1 + cos(π·progress)) / 2 (Loshchilov and Hutter, 2017, without restarts).
   case cosine
   /// SGDR (Loshchilov and Hutter, 2017): cosines that start anew, the first `firstPeriod` steps long
-  /// (T_0; 0 for a length with which three fit), each `multiplier` (T_mult) times its forerunner.
+  /// (T_0; 0 for a seventh of the run), each `multiplier` (T_mult) times as long as the one before.
   case cosineRestarts(firstPeriod: Int, multiplier: Int)
   /// (1 − progress)^power.
   case polynomial(power: Double)
@@ -41,7 +41,7 @@ public enum ScheduleShape: Sendable, Equatable {
 
   /// Parameters of the shapes that have some.
   public struct Parameters: Sendable, Equatable {
-    /// T_0 of cosine-restarts in steps; 0 for a length with which three periods fit.
+    /// T_0 of cosine-restarts in steps; 0 for a seventh of the run, so that three periods fit if each is twice as long.
     public var firstPeriod = 0
     /// T_mult of cosine-restarts.
     public var multiplier = 2

@@ -5,7 +5,7 @@ import Foundation
 /// The loss is Σ −log p(label) + ‖weights‖² / (2 · strength), as scikit-learn's `LogisticRegression(C: strength)`; biases
 /// are not held back.
 package struct SparseLogisticRegression {
-  /// How little the weights are held back.
+  /// Inverse of the penalty on the weights, as scikit-learn's `C`.
   package var strength = 10.0
   /// Passes over the rows.
   package var passes = 15

@@ -2,8 +2,8 @@ import Tensor
 import Transformer
 
 extension EncoderParameters {
-  /// Fills a new model: embeddings normal with deviation 0.3 (comparable with the sinusoids' 0.7, so
-  /// that words are heard beside their places), linear weights Xavier-uniform (Glorot and Bengio,
+  /// Fills a new model: embeddings normal with deviation 1 (comparable with the sinusoids' 0.7, so
+  /// that positions do not drown the words), linear weights Xavier-uniform (Glorot and Bengio,
   /// 2010), biases 0, norms 1.
   public func initialize(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
@@ -14,7 +14,7 @@ extension EncoderParameters {
       } else if !entry.decays {
         values = [Float](repeating: 0, count: entry.range.count)
       } else if entry.name.hasPrefix("embeddings") {
-        values = entry.range.map { _ in Float(generator.normal() * 1.0) }
+        values = entry.range.map { _ in Float(generator.normal()) }
       } else {
         let rows = entry.name.contains("fused") ? entry.rows / 3 : entry.rows
         let limit = (6 / Double(rows + entry.columns)).squareRoot()

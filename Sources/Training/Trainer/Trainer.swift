@@ -352,7 +352,9 @@ public final class Trainer {
     return true
   }
 
-  /// Begins anew with the first weights and a lower rate; false, unless no lower rate is left to try.
+  /// Begins anew with the first weights and a tenth of the rate; the last time at the rate that was asked for.
+  ///
+  /// - Returns: always false: the step under way counts for nothing.
   @discardableResult
   private func restart(_ reason: String = "the loss is still that of guessing") -> Bool {
     state.restarts += 1

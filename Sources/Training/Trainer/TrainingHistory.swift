@@ -18,7 +18,7 @@ public struct TrainingHistory: Sendable, Codable, Equatable {
     public var step: Int
     /// Mean training loss of the epoch.
     public var trainingLoss: Double
-    /// Validation loss and accuracy.
+    /// Validation loss.
     public var loss: Double
     /// Share of right answers.
     public var accuracy: Double

@@ -51,8 +51,8 @@ public struct TuningReport: Sendable {
     return lines.joined(separator: "\n")
   }
 
-  /// The best accuracy, in percent, of each cell of learning rate by `option`; rates are gathered in
-  /// bins of half a decade when there are many. Nil where one of both was not varied.
+  /// The best accuracy, in percent, of each cell of learning rate by `option`. More than twelve rates are
+  /// gathered in bins of a quarter of a decade. Nil where one of both was not varied.
   public func heatMap(by option: String) -> HeatMap? {
     guard options.contains("learning-rate"), options.contains(option) else { return nil }
     let points = ranking.compactMap { outcome -> (rate: Double, other: String, accuracy: Double)? in
