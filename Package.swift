@@ -32,6 +32,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "JSON"),
+    .target(name: "Files", dependencies: ["CZlib"]),
     .target(
       name: "Pages",
       resources: [
@@ -39,19 +40,20 @@ let package = Package(
         .embedInCode("monitor.html"), .embedInCode("monitor.css"), .embedInCode("monitor.js"),
         .embedInCode("report.html"), .embedInCode("report.css"),
       ]),
-    .target(name: "Charts", dependencies: ["Pages"]),
+    .target(name: "Charts", dependencies: ["Files", "Pages"]),
     .target(name: "Tensor", dependencies: ["CKernels"]),
-    .target(name: "Tokenization", dependencies: ["JSON"]),
-    .target(name: "Transformer", dependencies: ["Tensor", "Tokenization", "JSON"]),
+    .target(name: "Tokenization", dependencies: ["Files", "JSON"]),
+    .target(name: "Transformer", dependencies: ["Files", "Tensor", "Tokenization", "JSON"]),
     .target(
       name: "Training",
-      dependencies: ["Transformer", "Tokenization", "Tensor", "JSON", "Charts"]),
+      dependencies: ["Files", "Transformer", "Tokenization", "Tensor", "JSON", "Charts"]),
     .target(
-      name: "FileJobs", dependencies: ["Transformer", "Tokenization", "Training", "Tensor", "JSON"]),
+      name: "FileJobs",
+      dependencies: ["Files", "Transformer", "Tokenization", "Training", "Tensor", "JSON"]),
     .target(name: "Doctor"),
     .target(name: "HTTP", dependencies: ["CEvents", "COpenSSL", "CZlib", "JSON", log]),
     .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
-    .target(name: "Health", dependencies: ["JSON", "Prefork", atomics, log]),
+    .target(name: "Health", dependencies: ["Files", "JSON", "Prefork", atomics, log]),
     .target(
       name: "History",
       dependencies: [
@@ -62,15 +64,15 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "HTTP", "Prefork", "CSystem", "COpenSSL", "Transformer", "Tokenization", "Health", "JSON",
+        "Files", "HTTP", "Prefork", "CSystem", "COpenSSL", "Transformer", "Tokenization", "Health",
+        "JSON",
         "Pages", log,
       ]),
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Serving", "Settings", "History", "FileJobs", "HTTP", "Training", "Charts", "Transformer",
-        "Tensor",
-        "Health", "Prefork", "Doctor",
+        "Serving", "Settings", "History", "FileJobs", "Files", "HTTP", "Training", "Charts",
+        "Transformer", "Tensor", "Health", "Prefork", "Doctor",
         "JSON", log,
         argumentParser,
       ]),
@@ -93,6 +95,7 @@ let package = Package(
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "FilesTests", dependencies: ["Files"]),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "JSON"], exclude: ["Fixtures"]),
     .testTarget(
@@ -104,7 +107,8 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(name: "PagesTests", dependencies: ["Pages"]),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
-    .testTarget(name: "FileJobsTests", dependencies: ["FileJobs", "Transformer", "Training"]),
+    .testTarget(
+      name: "FileJobsTests", dependencies: ["FileJobs", "Files", "Transformer", "Training"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .executableTarget(name: "http-verdict", dependencies: ["HTTP"], path: "Tests/HTTPVerdict"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),

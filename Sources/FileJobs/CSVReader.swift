@@ -1,3 +1,5 @@
+import Files
+
 /// Rows of comma-separated values (RFC 4180). A line end is LF or CRLF; a field in quotes may hold
 /// either, and a quote as two.
 struct CSVReader {
@@ -9,7 +11,7 @@ struct CSVReader {
   init(_ source: ByteReader) { self.source = source }
 
   /// The next row that is not blank; nil at the end.
-  mutating func row() throws(RecordError) -> [[UInt8]]? {
+  mutating func row() throws -> [[UInt8]]? {
     while try source.peek() != nil {
       line = nextLine
       let row = try parse()
@@ -18,7 +20,7 @@ struct CSVReader {
     return nil
   }
 
-  private mutating func parse() throws(RecordError) -> [[UInt8]] {
+  private mutating func parse() throws -> [[UInt8]] {
     var row: [[UInt8]] = []
     var size = 0
     while true {
@@ -41,7 +43,7 @@ struct CSVReader {
   }
 
   /// Reads to the comma or line end behind a field, which it returns; nil at the end of the file.
-  private func plain(_ field: inout [UInt8]) throws(RecordError) -> UInt8? {
+  private func plain(_ field: inout [UInt8]) throws -> UInt8? {
     while let byte = try source.byte() {
       switch byte {
       case UInt8(ascii: ","): return byte
@@ -58,7 +60,7 @@ struct CSVReader {
     return nil
   }
 
-  private mutating func quoted(_ field: inout [UInt8]) throws(RecordError) -> UInt8? {
+  private mutating func quoted(_ field: inout [UInt8]) throws -> UInt8? {
     while let byte = try source.byte() {
       if byte == UInt8(ascii: "\"") {
         guard try source.peek() == byte else { return try behindQuotes() }
@@ -71,7 +73,7 @@ struct CSVReader {
     throw bad("the quote that opens a field is never closed")
   }
 
-  private func behindQuotes() throws(RecordError) -> UInt8? {
+  private func behindQuotes() throws -> UInt8? {
     var byte = try source.byte()
     if byte == UInt8(ascii: "\r") { byte = try source.byte() }
     guard byte == nil || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\n") else {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Transformer
@@ -26,7 +27,7 @@ public struct PredictionWriter {
 
   /// A writer of what `model` says.
   /// - Parameter hasScores: whether the probability of each label is written.
-  public init(
+  package init(
     _ output: OutputFile, format: Format, model: TextModel, hasScores: Bool = false
   ) throws {
     (self.output, self.format, self.hasScores) = (output, format, hasScores)
@@ -59,10 +60,10 @@ public struct PredictionWriter {
     }
   }
 
-  /// Writes what is still held.
+  /// Writes what is still held; a file appears now.
   public func finish() throws {
     if format == .npy { try output.rewriteStart(npyHeader(rows: rows)) }
-    try output.flush()
+    try output.commit()
   }
 
   private func writeLine(_ columns: [String], separator: String) throws {

@@ -44,14 +44,12 @@ public struct RecordColumns: Sendable {
 
 /// Why a file job cannot go on, naming file and line.
 public enum RecordError: Error, Equatable, LocalizedError {
-  /// The file cannot be opened, read or written.
+  /// The file cannot be opened.
   case unreadable(path: String, reason: String)
   /// A row breaks the format.
   case malformed(path: String, line: Int, problem: String, mend: String)
   /// A column that was asked for is missing.
   case noColumn(path: String, name: String, known: [String])
-  /// The reader of the output has gone.
-  case outputClosed
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
@@ -64,7 +62,6 @@ public enum RecordError: Error, Equatable, LocalizedError {
       return "\(path): no column is named \"\(name)\". There are: "
         + known.prefix(20).joined(separator: ", ") + ". Choose with --column, --pair-column, "
         + "--label-column, by name or by number from 1."
-    case .outputClosed: return "The output was closed."
     }
   }
 }

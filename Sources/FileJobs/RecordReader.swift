@@ -1,3 +1,4 @@
+import Files
 import JSON
 import Transformer
 
@@ -41,10 +42,16 @@ public struct RecordReader {
   public init(
     path: String, format: RecordFormat? = nil, columns: RecordColumns = RecordColumns()
   ) throws {
-    source = try ByteReader(path: path)
+    source = try Self.open(path)
     self.format = format ?? RecordFormat(path: path)
     self.columns = columns
     csv = CSVReader(source)
+  }
+
+  private static func open(_ path: String) throws -> ByteReader {
+    do { return try ByteReader(path: path) } catch FileError.unreadable(_, let reason) {
+      throw RecordError.unreadable(path: path, reason: reason)
+    }
   }
 
   /// As messages name the file.
@@ -54,17 +61,17 @@ public struct RecordReader {
 
   /// The next row; nil at the end.
   ///
-  /// - Throws: `RecordError` naming the line.
-  public mutating func next() throws(RecordError) -> Record? {
+  /// - Throws: `RecordError` naming the line, or `FileError`.
+  public mutating func next() throws -> Record? {
     switch format {
     case .text:
       line += 1
-      guard let bytes = try source.line(number: line) else { return nil }
+      guard let bytes = try source.line() else { return nil }
       return Record(line: line, input: TextInput(try string(bytes)))
     case .jsonl:
       while true {
         line += 1
-        guard let bytes = try source.line(number: line) else { return nil }
+        guard let bytes = try source.line() else { return nil }
         if !bytes.isEmpty { return try jsonRecord(bytes) }
       }
     case .tsv, .csv:
@@ -77,7 +84,7 @@ public struct RecordReader {
 
   // MARK: - Columns
 
-  private mutating func row() throws(RecordError) -> [String]? {
+  private mutating func row() throws -> [String]? {
     if format == .csv {
       guard let fields = try csv.row() else { return nil }
       line = csv.line
@@ -85,21 +92,21 @@ public struct RecordReader {
     }
     while true {
       line += 1
-      guard let bytes = try source.line(number: line) else { return nil }
+      guard let bytes = try source.line() else { return nil }
       if bytes.isEmpty { continue }
       return try strings(
         bytes.split(separator: 9, omittingEmptySubsequences: false).map { Array($0) })
     }
   }
 
-  private func strings(_ fields: [[UInt8]]) throws(RecordError) -> [String] {
+  private func strings(_ fields: [[UInt8]]) throws -> [String] {
     var result: [String] = []
     for field in fields { result.append(try string(field)) }
     return result
   }
 
   /// A row's record; nil for the header.
-  private mutating func record(_ fields: [String]) throws(RecordError) -> Record? {
+  private mutating func record(_ fields: [String]) throws -> Record? {
     let known: Places
     if let places {
       known = places
@@ -109,7 +116,7 @@ public struct RecordReader {
       if isHeader { return nil }
       known = found
     }
-    func field(_ index: Int) throws(RecordError) -> String {
+    func field(_ index: Int) throws -> String {
       if index < fields.count { return fields[index] }
       throw bad(
         "column \(index + 1) is missing; the row has \(fields.count)",
@@ -129,16 +136,16 @@ public struct RecordReader {
     return Record(line: line, input: TextInput(text, pair: pair), label: label)
   }
 
-  private func findPlaces(_ fields: [String]) throws(RecordError) -> (Places, isHeader: Bool) {
+  private func findPlaces(_ fields: [String]) throws -> (Places, isHeader: Bool) {
     let names = fields.map { $0.lowercased() }
     let chosen = [columns.text, columns.pair, columns.label].compactMap { $0 }
     let isHeader =
       chosen.contains { Int($0) == nil } || names.contains { Self.textNames.contains($0) }
-    func place(_ choice: String?, _ usual: [String]) throws(RecordError) -> Int? {
+    func place(_ choice: String?, _ usual: [String]) throws -> Int? {
       if let choice {
         if let number = Int(choice), number >= 1 { return number - 1 }
         if let index = fields.firstIndex(of: choice) { return index }
-        throw .noColumn(path: path, name: choice, known: fields)
+        throw RecordError.noColumn(path: path, name: choice, known: fields)
       }
       return isHeader ? usual.lazy.compactMap { names.firstIndex(of: $0) }.first : nil
     }
@@ -150,7 +157,7 @@ public struct RecordReader {
       text = text ?? 1
     }
     if columns.hasLabels && label == nil {
-      throw .noColumn(path: path, name: "label", known: fields)
+      throw RecordError.noColumn(path: path, name: "label", known: fields)
     }
     if let text { return (Places(text: text, pair: pair, label: label), isHeader) }
     if fields.count == 1 { return (Places(text: 0, pair: pair, label: label), isHeader) }
@@ -161,7 +168,7 @@ public struct RecordReader {
 
   // MARK: - JSON
 
-  private func jsonRecord(_ bytes: [UInt8]) throws(RecordError) -> Record {
+  private func jsonRecord(_ bytes: [UInt8]) throws -> Record {
     let json: JSONValue
     do { json = try JSONValue(parsing: bytes) } catch {
       throw bad("not JSON: \(error.localizedDescription)", "Write one JSON value a line.")
@@ -205,7 +212,7 @@ public struct RecordReader {
 
   // MARK: - Messages
 
-  private func string(_ bytes: [UInt8]) throws(RecordError) -> String {
+  private func string(_ bytes: [UInt8]) throws -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw bad("not UTF-8", "Convert the file, such as with iconv -t UTF-8.")
     }

@@ -1,3 +1,4 @@
+import Files
 import JSON
 import Tokenization
 
@@ -25,13 +26,13 @@ public struct TokenWriter {
   public private(set) var tokenCount = 0
 
   /// A writer of what `tokenizer` makes.
-  public init(_ output: OutputFile, format: Format, tokenizer: Tokenizer) {
+  package init(_ output: OutputFile, format: Format, tokenizer: Tokenizer) {
     (self.output, self.format, self.tokenizer) = (output, format, tokenizer)
   }
 
   /// Adds a line.
   ///
-  /// - Throws: `RecordError` where the output cannot be written.
+  /// - Throws: `FileError` where the output cannot be written.
   public mutating func write(_ encoding: Encoding) throws {
     tokenCount += encoding.ids.count
     bytes.removeAll(keepingCapacity: true)
@@ -49,10 +50,10 @@ public struct TokenWriter {
     try output.write(bytes)
   }
 
-  /// Writes what is still held.
+  /// Writes what is still held; a file appears now.
   ///
-  /// - Throws: `RecordError` where the output cannot be written.
-  public func finish() throws { try output.flush() }
+  /// - Throws: `FileError` where the output cannot be written.
+  public func finish() throws { try output.commit() }
 
   private mutating func append(_ number: Int) {
     bytes.append(contentsOf: String(number).utf8)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FileJobs
+import Files
 import Foundation
 
 /// Shows a file job as it goes, on a terminal alone.
@@ -50,5 +51,5 @@ extension PredictionWriter.Format: ExpressibleByArgument {}
 
 /// Runs `body`; a reader of standard output that has gone ends the command quietly.
 func endingQuietly(_ body: () throws -> Void) throws {
-  do { try body() } catch RecordError.outputClosed { throw ExitCode.success }
+  do { try body() } catch FileError.outputClosed { throw ExitCode.success }
 }

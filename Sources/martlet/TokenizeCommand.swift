@@ -1,5 +1,6 @@
 import ArgumentParser
 import FileJobs
+import Files
 import Foundation
 import Tokenization
 import Transformer

@@ -1,4 +1,5 @@
 import FileJobs
+import Files
 import Foundation
 import Testing
 import Transformer
