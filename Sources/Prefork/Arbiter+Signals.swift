@@ -68,7 +68,7 @@ extension Arbiter {
   /// is a terminal that changed its size.
   private func winch() {
     guard phase == .serving, children.values.contains(where: { $0.role == .successor }) else {
-      log.debug("SIGWINCH passed over: no new binary is taking over")
+      log.debug("SIGWINCH is ignored: no new binary is taking over")
       return
     }
     isWinched = true

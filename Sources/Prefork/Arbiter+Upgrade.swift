@@ -8,10 +8,10 @@ extension Arbiter {
   func upgrade() {
     guard phase == .serving else { return }
     guard !children.values.contains(where: { $0.role == .successor }) else {
-      return log.warning("SIGUSR2 passed over: a new binary runs already")
+      return log.warning("SIGUSR2 is ignored: a new binary runs already")
     }
     guard handover == nil else {
-      return log.warning("SIGUSR2 passed over: the binary before this one still runs")
+      return log.warning("SIGUSR2 is ignored: the binary before this one still runs")
     }
     var ends: [Int32] = [-1, -1]
     guard martlet_pipe(&ends) == 0 else {

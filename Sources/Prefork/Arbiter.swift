@@ -187,7 +187,7 @@ public final class Arbiter {
     while stale.isEmpty && fresh.count > target { retire(fresh.removeFirst()) }
   }
 
-  /// Keeps one companion of the present generation; the old one ends when the new one runs.
+  /// Keeps one health process of the present generation; the old one ends when the new one runs.
   private func balanceCompanion() {
     let companions = children.filter { $0.value.role == .companion && $0.value.stage == .alive }
     let isThere = companions.contains { $0.value.generation == generation }
@@ -200,7 +200,7 @@ public final class Arbiter {
     }
   }
 
-  /// The companion ends last, so that the pool can be watched while it drains.
+  /// The health process ends last, so that the pool can be watched while it drains.
   private func endCompanion(killAt: UInt64) {
     let others = children.values.contains { $0.role != .companion && $0.role != .successor }
     guard !others else { return }

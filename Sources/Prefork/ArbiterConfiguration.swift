@@ -4,7 +4,7 @@ public struct ArbiterConfiguration: Sendable, Equatable {
   public var workers = 1
   /// Addresses to listen on.
   public var bind = ["127.0.0.1:5000"]
-  /// Addresses of the companion's listener.
+  /// Addresses of the admin listener, which the health process answers.
   public var adminBind = ["127.0.0.1:5001"]
   /// Connections that the kernel keeps waiting.
   public var backlog: Int32 = 2048

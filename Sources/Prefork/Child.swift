@@ -12,7 +12,7 @@ struct Child {
   enum Role: Equatable {
     /// Serves; has this slot of the scoreboard.
     case worker(slot: Int)
-    /// Watches the pool.
+    /// The health process, which watches the pool.
     case companion
     /// Loads and tries the program of a reload before anyone depends on it.
     case rehearsal

@@ -14,7 +14,7 @@ public protocol PoolProgram: AnyObject {
   func adopt()
   /// The life of a worker: serve until SIGTERM (finish what has begun) or SIGQUIT (at once).
   func runWorker(_ context: ChildContext) -> Int32
-  /// The life of the companion, which watches the pool.
+  /// The life of the health process, which watches the pool.
   func runCompanion(_ context: ChildContext) -> Int32
   /// Opens log files anew, in the arbiter.
   func reopenLogs()
@@ -26,7 +26,7 @@ public struct ChildContext: Sendable {
   public let listeners: [Int32]
   /// The pool's state.
   public let scoreboard: Scoreboard
-  /// This worker's slot; nil in the companion.
+  /// This worker's slot; nil in the health process.
   public let slot: WorkerSlot?
   /// Becomes readable when a signal came for this process; read with `nextRequest`.
   public let signalDescriptor: Int32

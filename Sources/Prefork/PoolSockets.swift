@@ -1,4 +1,4 @@
-/// The sockets of the pool: the public ones, which workers accept on, and the companion's.
+/// The sockets of the pool: the public ones, which workers accept on, and those of the admin listener.
 struct PoolSockets {
   private(set) var listeners: [ListeningSocket] = []
   private(set) var adminListeners: [ListeningSocket] = []

@@ -5,7 +5,7 @@ import Health
 import Logging
 import Prefork
 
-/// The life of the companion, which watches the pool and answers the admin listener.
+/// The life of the health process, which watches the pool and answers the admin listener.
 extension ServeProgram {
   /// What the hook of `--on-retrain` is told in its environment.
   private func retrainVariables(_ context: ChildContext, _ service: Service) -> [String: String] {

@@ -6,7 +6,7 @@ import Transformer
 
 /// What `martlet serve` runs in the pool: settings and models, taken into use before the forks.
 ///
-/// What a worker and the companion then do stands in `ServeProgram+Worker` and `ServeProgram+Companion`.
+/// What a worker and the health process then do stands in `ServeProgram+Worker` and `ServeProgram+Companion`.
 public final class ServeProgram: PoolProgram {
   /// The pool's shared memory, as far as serving writes there.
   public struct Counters: Sendable {

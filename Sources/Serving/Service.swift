@@ -18,7 +18,7 @@ struct Service {
   private let ticketKeys: TicketKeys?
   /// Empty until `load`; for good in an arbiter whose workers load their own (`--no-preload`).
   private(set) var loaded: [LoadedModel] = []
-  /// What traffic is held against; nil where the default model has no good profile.
+  /// What traffic is compared with; nil where the default model has no good profile.
   private(set) var reference: ReferenceProfile?
 
   /// Reads the tokens and the certificate.

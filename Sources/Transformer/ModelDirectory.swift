@@ -109,7 +109,7 @@ public enum ModelDirectory {
   }
 
   /// Tensors in the encoder's own namespace that nothing asked for mean that shape and weights are
-  /// not of the same model. Heads of other tasks and stored constants are passed over.
+  /// not of the same model. Heads of other tasks and stored constants are skipped.
   private static func refuseStrangers(
     _ file: Checkpoint, _ names: HuggingFaceNames, used: Set<String>
   ) throws {

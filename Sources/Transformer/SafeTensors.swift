@@ -4,7 +4,7 @@ import Tensor
 
 /// A safetensors file: an 8-byte length, a JSON header of that length, then the tensors' bytes.
 ///
-/// The header is held against the file before any tensor is read: offsets inside the file, in order
+/// The header is checked against the file before any tensor is read: offsets inside the file, in order
 /// of the data without overlap or gap, and of the size that shape and type give.
 public struct SafeTensors: Sendable {
   /// One tensor's place.

@@ -8,7 +8,7 @@ import Tensor
 /// The file stands in `.martlet` beside the weights or, where that cannot be written, in
 /// `$XDG_CACHE_HOME/martlet` (`~/.cache/martlet`). It is bound to one set of kernels, to the shape, and
 /// to the weight files: their size, times and inode, or else their content. It appears whole by
-/// rename; one that is damaged or does not fit is passed over. Tables are mapped; packed weights are
+/// rename; one that is damaged or does not fit is skipped. Tables are mapped; packed weights are
 /// read into large pages, which their streaming needs.
 public struct WeightCache {
   private static let isOn = Mutex(true)

@@ -49,7 +49,7 @@ typedef struct martlet_attention {
   float scale;
   /// Taken off the scaled scores for each row between query and key (ALiBi); 0 for none.
   float slope;
-  /// Keep-probability bookkeeping for dropout on the weights; probability 0 switches it off.
+  /// Probability with which a weight is dropped, 0 for none; seed and index say which (see `dropout`).
   float dropout;
   uint32_t seed;
   uint32_t index;

@@ -2,7 +2,7 @@
 enum AcceptEncoding {
   /// Whether gzip is at least as welcome as the body as it is.
   ///
-  /// A member that is malformed is passed over: the body as it is is always good.
+  /// A member that is malformed is skipped: the body as it is is always good.
   static func prefersGzip(_ value: ArraySlice<UInt8>) -> Bool {
     var gzip: Int?
     var identity: Int?

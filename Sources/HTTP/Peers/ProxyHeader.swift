@@ -17,7 +17,7 @@ public struct ProxyHeader: Sendable, Equatable {
     case malformed
   }
 
-  /// Longest header that is read: what is beyond addresses (TLVs) is passed over.
+  /// Longest header that is read: what is beyond addresses (TLVs) is skipped.
   public static let maximumByteCount = 2048
   private static let longestLine = 107
   private static let signature: [UInt8] = [

@@ -109,7 +109,7 @@ extension LabelledTexts {
     return result
   }
 
-  /// Takes in what `tsv` wrote; lines that are none, or of another label, are passed over.
+  /// Takes in what `tsv` wrote; lines that are none, or of another label, are skipped.
   public mutating func add(tsv: String, labels: [String]) {
     for line in tsv.split(separator: "\n") {
       let parts = line.split(separator: "\t", maxSplits: 1)

@@ -45,7 +45,7 @@ public struct Scoreboard: Sendable {
     nonmutating set { self[.arbiter] = UInt64(UInt32(bitPattern: newValue)) }
   }
 
-  /// The companion's (health process's) identifier, 0 when there is none.
+  /// The health process's identifier, 0 when there is none.
   public var companion: Int32 {
     get { Int32(truncatingIfNeeded: self[.companion]) }
     nonmutating set { self[.companion] = UInt64(UInt32(bitPattern: newValue)) }

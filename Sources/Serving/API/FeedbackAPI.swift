@@ -88,7 +88,7 @@ struct FeedbackAPI: Sendable {
       mend: "Use one of: \(models.map(\.name).joined(separator: ", ")).", pointer: pointer)
   }
 
-  /// One label a line; empty lines are passed over.
+  /// One label a line; empty lines are skipped.
   private func take(lines call: Call) throws(Problem) -> Response? {
     let lines = call.request.body.split(separator: UInt8(ascii: "\n")).filter { line in
       line.contains { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\r") }

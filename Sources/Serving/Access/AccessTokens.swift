@@ -5,7 +5,7 @@ import Foundation
 ///
 /// A line is `NAME:TOKEN`, with a rate limit of its own behind it if need be: `NAME:TOKEN 10/s`. In place of a token its
 /// SHA-256 digest may stand, `NAME:sha256:` and 64 hexadecimal digits, so that the file gives no token away. Empty lines and
-/// lines that begin with `#` are passed over. Names may be logged; tokens never are.
+/// lines that begin with `#` are skipped. Names may be logged; tokens never are.
 public struct AccessTokens: Sendable {
   /// One line of the file.
   struct Entry: Sendable {

@@ -153,7 +153,7 @@ struct JSONCursor {
   }
 
   /// Reads a number as `tokenizers` does (`serde_json` without exact rounding): up to 19 digits as an integer,
-  /// the rest of a fraction passed over, then one multiplication or division by a power of ten. One score in
+  /// the rest of a fraction skipped, then one multiplication or division by a power of ten. One score in
   /// eight differs in its last bit from the nearest double, and paths with equal sums are told apart by it.
   mutating func number() throws(Failure) -> Double {
     skipSpace()

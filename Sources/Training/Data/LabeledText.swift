@@ -19,7 +19,7 @@ public struct LabeledText: Sendable, Equatable {
 public struct LabeledDataset: Sendable {
   /// Where they came from, as the user named it.
   public let path: String
-  /// Rows in order; empty lines are passed over.
+  /// Rows in order; empty lines are skipped.
   public let rows: [LabeledText]
 
   /// Reads a UTF-8 file with one `label<TAB>text` a line, no header, no quoting.

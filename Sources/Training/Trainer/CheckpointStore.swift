@@ -22,7 +22,7 @@ public enum CheckpointError: Error, Equatable, LocalizedError {
     case .otherRun(let path):
       return
         "\(path): the checkpoint is of a run with other data, options or code. Start with those "
-        + "of the broken run, or without --resume."
+        + "of the interrupted run, or without --resume."
     }
   }
 }

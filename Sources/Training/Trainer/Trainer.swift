@@ -6,7 +6,7 @@ import Transformer
 /// when the loss goes wrong, returns to the last good state and lowers the rate.
 ///
 /// The same seed, data and options give the same bits at any number of threads, and in a run that
-/// was broken off and resumed.
+/// was interrupted and resumed.
 public final class Trainer {
   let options: TrainingOptions
   let kernels: Kernels
