@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSON
 import Tensor
@@ -40,12 +41,18 @@ struct BenchForward: ParsableCommand {
       """)
   var interactive = false
 
+  func validate() throws {
+    guard (0...3600).contains(seconds) else {
+      throw ValidationError("--seconds \(seconds): use a number from 0 to 3600.")
+    }
+  }
+
   func run() throws {
     let benchmark = try ForwardBenchmark(directory: model, threads: threads)
     if interactive { return try benchmark.answerLines() }
     var batches: [[[Int32]]] = []
     if let ids {
-      batches = [try benchmark.rows(InputLines.read(ids))]
+      batches = [try benchmark.rows(path: ids)]
     } else {
       let lengths = try Self.list(tokens, named: "--tokens")
       for rows in try Self.list(batch, named: "--batch") {
@@ -54,15 +61,19 @@ struct BenchForward: ParsableCommand {
     }
     let peak = benchmark.measuredPeak()
     var results: [JSONValue] = []
-    if !json { print(benchmark.heading(peak: peak, seed: seed)) }
+    if !json { try Console.print(benchmark.heading(peak: peak, seed: seed)) }
     for rows in batches {
       let timing = benchmark.measure(rows, seconds: seconds)
-      if json { results.append(timing.json(peak: peak)) } else { print(timing.text(peak: peak)) }
+      if json {
+        results.append(timing.json(peak: peak))
+      } else {
+        try Console.print(timing.text(peak: peak))
+      }
     }
     if json {
       var object = benchmark.description(peak: peak, seed: seed)
       object["results"] = .array(results)
-      print(JSONValue.object(object).serialized())
+      try Console.print(JSONValue.object(object).serialized())
     }
   }
 

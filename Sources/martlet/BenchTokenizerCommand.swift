@@ -1,8 +1,10 @@
 import ArgumentParser
 import FileJobs
+import Files
 import Foundation
 import JSON
 import Tokenization
+import Training
 
 struct BenchTokenizer: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -23,7 +25,7 @@ struct BenchTokenizer: ParsableCommand {
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {
-    guard rounds > 0 else { throw ValidationError("--rounds \(rounds): use a number from 1 on") }
+    try TrainingError.check("--rounds", rounds, in: 1...10_000)
     let clock = ContinuousClock()
     var start = clock.now
     let tokenizer = try Tokenizer.load(directory: model)
@@ -31,6 +33,9 @@ struct BenchTokenizer: ParsableCommand {
     var reader = try RecordReader(path: file)
     var texts: [String] = []
     while let record = try reader.next() { texts.append(record.input.text) }
+    guard !texts.isEmpty else {
+      throw BenchmarkInputError.tooFew(path: reader.path, found: 0, least: 1)
+    }
     let bytes = texts.reduce(0) { $0 + $1.utf8.count }
     var (seconds, tokens): ([Double], Int) = ([], 0)
     for _ in 0..<rounds {
@@ -44,15 +49,15 @@ struct BenchTokenizer: ParsableCommand {
         "texts": JSONValue(texts.count), "bytes": JSONValue(bytes), "tokens": JSONValue(tokens),
         "seconds": .array(seconds.map { JSONValue($0) }),
       ]
-      print(object.serialized())
+      try Console.print(object.serialized())
       return
     }
-    print(
+    try Console.print(
       String(
         format: "%@: read in %.1f ms; %d texts, %.1f MB, %d tokens", tokenizer.modelName,
         loading * 1e3, texts.count, Double(bytes) / 1e6, tokens))
     for (round, time) in seconds.enumerated() {
-      print(
+      try Console.print(
         String(
           format: "round %d  %6.1f MB/s  %6.2f million tokens/s", round + 1,
           Double(bytes) / 1e6 / time, Double(tokens) / 1e6 / time))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSON
 import Tensor
@@ -35,9 +36,11 @@ struct BenchTraining: ParsableCommand {
   func run() throws {
     let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
     let kernels = try Kernels.best(threads: cores)
-    var batches = [[Int]](
-      repeating: [Int](repeating: tokens, count: batch), count: steps + 3)
-    if let lengths { batches = try Self.read(lengths) }
+    var size = ModelSize()
+    (size.vocabulary, size.width, size.layers) = (vocabulary, width, layers)
+    (size.heads, size.feedForward) = (heads, feedForward)
+    try size.validate()
+    let batches = try batches()
     let longest = batches.flatMap(\.self).max() ?? 1
     let configuration = EncoderConfiguration(
       vocabularySize: vocabulary, hiddenSize: width, layerCount: layers, headCount: heads,
@@ -58,9 +61,9 @@ struct BenchTraining: ParsableCommand {
         "share_of_peak": JSONValue(rate / peak), "threads": JSONValue(cores),
         "kernels": .string(kernels.name), "steps": JSONValue(timing.seconds.count),
       ]
-      print(figures.serialized())
+      try Console.print(figures.serialized())
     } else {
-      print(
+      try Console.print(
         String(
           format: "%.0f tokens/s, %.1f GFLOP/s in the linear layers, %.0f %% of a peak of %.1f, "
             + "%d threads, %@", timing.tokensPerSecond, rate, rate / peak * 100, peak, cores,
@@ -68,13 +71,15 @@ struct BenchTraining: ParsableCommand {
     }
   }
 
-  private static func read(_ path: String) throws -> [[Int]] {
-    let batches = try InputLines.read(path).filter { !$0.isEmpty }.map { line in
-      try JSONValue(parsing: line).arrayValue?.compactMap(\.intValue).filter { $0 > 0 } ?? []
+  /// Row lengths of each batch; the first three are not timed.
+  private func batches() throws -> [[Int]] {
+    let lengthRange = 1...4096
+    if let lengths {
+      return try IntegerRows.read(lengths, in: lengthRange, longest: 4096, atLeast: 4)
     }
-    guard batches.count > 3, batches.allSatisfy({ !$0.isEmpty }) else {
-      throw ValidationError("Give more than three batches, each a JSON array of row lengths.")
-    }
-    return batches
+    try TrainingError.check("--tokens", tokens, in: lengthRange)
+    try TrainingError.check("--batch", batch, in: 1...4096)
+    try TrainingError.check("--steps", steps, in: 1...1_000_000)
+    return [[Int]](repeating: [Int](repeating: tokens, count: batch), count: steps + 3)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Doctor
+import Files
 import Foundation
 
 struct Doctor: ParsableCommand {
@@ -32,13 +33,14 @@ struct Doctor: ParsableCommand {
           "detail": finding.detail,
         ]
         fields["mend"] = finding.mend
-        print(String(decoding: try encoder.encode(fields), as: UTF8.self))
+        try Console.print(String(decoding: try encoder.encode(fields), as: UTF8.self))
       } else {
         func padded(_ text: String, _ width: Int) -> String {
           text.padding(toLength: width, withPad: " ", startingAt: 0)
         }
-        print(padded(finding.gravity.word, 8) + padded(finding.subject, 12) + finding.detail)
-        if let mend = finding.mend { print(padded("", 20) + "mend: " + mend) }
+        try Console.print(
+          padded(finding.gravity.word, 8) + padded(finding.subject, 12) + finding.detail)
+        if let mend = finding.mend { try Console.print(padded("", 20) + "mend: " + mend) }
       }
     }
     throw ExitCode(Examination.exitCode(findings))

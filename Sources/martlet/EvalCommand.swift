@@ -1,5 +1,6 @@
 import ArgumentParser
 import FileJobs
+import Files
 import Foundation
 import JSON
 import Transformer
@@ -44,6 +45,6 @@ struct Eval: ParsableCommand {
     let figures = try ModelEvaluation.run(
       FileJob(model: model, threads: options.cores), model, &reader, progress: progress.show)
     progress.finish()
-    print(json ? figures.json.serialized() : figures.text)
+    try Console.print(json ? figures.json.serialized() : figures.text)
   }
 }

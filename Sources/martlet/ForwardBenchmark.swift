@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSON
 import Tensor
@@ -32,9 +33,11 @@ struct ForwardBenchmark {
     return try checked(made)
   }
 
-  /// Rows from lines that each hold a JSON array of ids.
-  func rows(_ lines: [String]) throws -> [[Int32]] {
-    try checked(try lines.filter { !$0.isEmpty }.map { try Self.ids(JSONValue(parsing: $0)) })
+  /// Rows from a file of lines that each hold a JSON array of ids; `-` for standard input.
+  func rows(path: String) throws -> [[Int32]] {
+    let range = 0...configuration.vocabularySize - 1
+    return try IntegerRows.read(path, in: range, longest: configuration.maximumTokens)
+      .map { $0.map(Int32.init) }
   }
 
   private static func ids(_ value: JSONValue?) throws -> [Int32] {
@@ -96,7 +99,7 @@ struct ForwardBenchmark {
 
   /// Answers lines until standard input ends, so that a script can time engines in alternation.
   func answerLines() throws {
-    show(.object(description(peak: measuredPeak(), seed: nil)))
+    try show(.object(description(peak: measuredPeak(), seed: nil)))
     let clock = ContinuousClock()
     while let line = readLine() {
       let request = try JSONValue(parsing: line)
@@ -105,7 +108,7 @@ struct ForwardBenchmark {
       let times = (0..<max(1, request["repeat"]?.intValue ?? 1)).map { _ in time(batch, clock) }
       let states = encoder.hiddenStates(batch)
       let means = rows.indices.map { mean(states, batch.layout, sequence: $0) }
-      show(["ms": .array(times.map { JSONValue($0) }), "embedding": .array(means)])
+      try show(["ms": .array(times.map { JSONValue($0) }), "embedding": .array(means)])
     }
   }
 
@@ -119,8 +122,8 @@ struct ForwardBenchmark {
     return .array(sums.map { JSONValue($0 / Double(count)) })
   }
 
-  private func show(_ value: JSONValue) {
-    FileHandle.standardOutput.write(Data(value.serializedBytes() + [UInt8(ascii: "\n")]))
+  private func show(_ value: JSONValue) throws {
+    try Console.print(value.serialized())
   }
 
   /// What was run and on what.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FileJobs
+import Files
 import JSON
 
 struct Inspect: ParsableCommand {
@@ -19,6 +20,6 @@ struct Inspect: ParsableCommand {
 
   func run() throws {
     let inspection = try ModelInspection(directory: model)
-    print(json ? inspection.json.serialized(pretty: true) : inspection.text)
+    try Console.print(json ? inspection.json.serialized(pretty: true) : inspection.text)
   }
 }

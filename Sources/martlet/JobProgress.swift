@@ -5,7 +5,7 @@ import Foundation
 
 /// Shows a file job as it goes, on a terminal alone.
 final class JobProgress {
-  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let isTerminal = Console.isErrorTerminal
   private let start = ContinuousClock.now
   private var lastShown = ContinuousClock.now
   private let size: Int
@@ -23,13 +23,13 @@ final class JobProgress {
     let seconds = max(1e-9, (now - start) / .seconds(1))
     let share = size > 0 ? String(format: "%3.0f %%  ", Double(p.bytes) / Double(size) * 100) : ""
     let text = String(
-      format: "\r\u{1B}[K%@%d rows  %.0f rows/s  %.0f tokens/s", share, p.rows,
+      format: "%@%d rows  %.0f rows/s  %.0f tokens/s", share, p.rows,
       Double(p.rows) / seconds, Double(p.tokens) / seconds)
-    FileHandle.standardError.write(Data(text.utf8))
+    Console.showProgress(text)
   }
 
   func finish() {
-    if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    Console.showProgress("")
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Charts
+import Files
 import Foundation
 import JSON
 import Tensor
@@ -37,33 +38,34 @@ struct LRFind: ParsableCommand {
     try test.validate()
     let kernels = try Kernels.best(threads: training.cores)
     let job = try TrainingJob.make(source, tune, model, seed: options.seed)
-    if !json { print(TrainingJob.summary(job)) }
+    if !json { try Console.print(TrainingJob.summary(job)) }
     let points = try test.run(job, options: options, kernels: kernels) { point in
-      if isatty(STDERR_FILENO) == 1 {
-        FileHandle.standardError.write(
-          Data(
-            String(format: "\r\u{1B}[Krate %.2e  loss %.4f", point.rate, point.smoothed).utf8))
-      }
+      Console.showProgress(String(format: "rate %.2e  loss %.4f", point.rate, point.smoothed))
     }
-    if isatty(STDERR_FILENO) == 1 { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    Console.showProgress("")
     let finding = RangeTest.find(points)
     let chart = RangeTestChart.chart(points, finding)
-    if json { print(Self.json(points, finding).serialized()) } else { show(chart, finding) }
+    if json {
+      try Console.print(Self.json(points, finding).serialized())
+    } else {
+      try show(chart, finding)
+    }
     if let output {
       try ChartFile.write(to: output, svg: chart.svg)
       Train.say("wrote \(output)")
     }
   }
 
-  private func show(_ chart: LineChart, _ finding: RangeTest.Finding) {
-    print(chart.terminal(colors: isatty(STDOUT_FILENO) == 1))
+  private func show(_ chart: LineChart, _ finding: RangeTest.Finding) throws {
+    try Console.print(chart.terminal(colors: Console.isOutputTerminal))
     func rate(_ value: Double) -> String { String(format: "%.2e", value) }
-    print("steepest fall at \(rate(finding.steepest)), lowest loss at \(rate(finding.lowest))")
-    print(
+    try Console.print(
+      "steepest fall at \(rate(finding.steepest)), lowest loss at \(rate(finding.lowest))")
+    try Console.print(
       finding.diverged
         ? "the loss breaks at \(rate(finding.divergence))"
         : "the loss did not break up to \(rate(finding.divergence)); raise --high to see where")
-    print(
+    try Console.print(
       finding.isConclusive
         ? "a conservative choice: --learning-rate \(rate(finding.choice))"
         : "the loss hardly fell in \(steps) steps: take more --steps, or the default rate")

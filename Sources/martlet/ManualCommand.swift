@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Settings
 
 /// Not shown in the help: what packaging and `make docs` ask for.
@@ -14,10 +15,10 @@ struct Manual: ParsableCommand {
     let martlet = try CommandDescription(help: Martlet._dumpHelp())
     if options {
       guard let serve = martlet.subcommands.first(where: { $0.name == "serve" }) else { return }
-      print(
+      try Console.print(
         ConfigurationReference(serve.options, command: "martlet serve").text, terminator: "")
     } else {
-      print(ManualPage(martlet, date: date).text, terminator: "")
+      try Console.print(ManualPage(martlet, date: date).text, terminator: "")
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Settings
 
@@ -25,21 +26,31 @@ struct Martlet: ParsableCommand {
 
   /// `serve` alone takes settings from elsewhere than its command line as well.
   static func main() {
+    Console.prepare()
     let words = Array(CommandLine.arguments.dropFirst())
-    guard words.first == "serve", !words.contains(where: { ["-h", "--help"].contains($0) }) else {
-      return main(words)
-    }
+    let isServe =
+      words.first == "serve" && !words.contains(where: { ["-h", "--help"].contains($0) })
     var layers: SettingsLayers?
     do {
-      layers = try Serve.layers()
-      var command = try parseAsRoot(["serve"] + (layers?.arguments ?? []))
+      if isServe { layers = try Serve.layers() }
+      var command = try parseAsRoot(layers.map { ["serve"] + $0.arguments } ?? words)
       try command.run()
     } catch {
       if let value = layers?.culprit(in: message(for: error)) {
-        let text = "\(value.option.name) is set by: \(value.source)\n"
-        FileHandle.standardError.write(Data(text.utf8))
+        Console.say("\(value.option.name) is set by: \(value.source)")
       }
-      exit(withError: error)
+      end(with: error)
     }
+  }
+
+  /// Says what ended the command, and ends it: help on standard output, faults on standard error.
+  private static func end(with error: any Error) -> Never {
+    // Whoever reads a part of the output, as `head` does, has had what it wanted.
+    if case FileError.outputClosed = error { Foundation.exit(0) }
+    let (text, code) = (fullMessage(for: error), exitCode(for: error))
+    if !code.isSuccess, !text.isEmpty { Console.say(text) }
+    guard code.isSuccess, !text.isEmpty else { Foundation.exit(code.rawValue) }
+    do { try Console.print(text) } catch { end(with: error) }
+    Foundation.exit(0)
   }
 }

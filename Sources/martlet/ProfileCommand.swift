@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Serving
 import Training
@@ -34,7 +35,7 @@ struct Profile: ParsableCommand {
     try ReferenceMeasurement.write(
       directory: model, rows: rows, trainingTexts: texts,
       threads: ProcessInfo.processInfo.activeProcessorCount)
-    print(
+    try Console.report(
       "wrote \(model)/reference.json from \(rows.count) rows"
         + (texts.isEmpty ? "" : " and \(texts.count) training texts"))
   }

@@ -1,14 +1,15 @@
+import Files
 import Foundation
 import Training
 
 /// Shows training as it goes: on a terminal one line that is written over, elsewhere a line an epoch and a minute.
 struct ProgressLine {
-  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let isTerminal = Console.isErrorTerminal
   private var lastShown = ContinuousClock.now
 
   mutating func show(_ p: TrainingProgress) {
     if let message = p.message {
-      FileHandle.standardError.write(Data(((isTerminal ? "\r\u{1B}[K" : "") + message + "\n").utf8))
+      Console.say((isTerminal ? "\r\u{1B}[K" : "") + message)
     }
     let now = ContinuousClock.now
     let pause = isTerminal ? Duration.milliseconds(200) : .seconds(60)
@@ -24,6 +25,6 @@ struct ProgressLine {
     }
     let start = isTerminal ? "\r\u{1B}[K" : ""
     let end = isTerminal && p.validation == nil ? "" : "\n"
-    FileHandle.standardError.write(Data((start + text + end).utf8))
+    Console.say(start + text, terminator: end)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FileJobs
+import Files
 import Foundation
 import Transformer
 
@@ -36,9 +37,7 @@ struct Quantize: ParsableCommand {
 
   /// Writes over one line, on a terminal alone.
   private static func show(_ share: Double) {
-    guard isatty(STDERR_FILENO) == 1 else { return }
-    let text = share < 1 ? "rounding weights: \(Int(share * 100)) %" : ""
-    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+    Console.showProgress(share < 1 ? "rounding weights: \(Int(share * 100)) %" : "")
   }
 
   func run() throws {
@@ -66,7 +65,7 @@ struct Quantize: ParsableCommand {
     let check = try QuantizationCheck(
       original, TextModel.load(directory: staged), path: validation, format: format,
       columns: columns, threads: options.cores)
-    print(
+    try Console.report(
       String(
         format: "%@ before %.5f, after %.5f: %.3f points lost", check.measure, check.before,
         check.after, check.drop))
@@ -79,6 +78,7 @@ struct Quantize: ParsableCommand {
     }
     if force { try? FileManager.default.removeItem(atPath: path) }
     try FileManager.default.moveItem(atPath: staged, toPath: path)
-    print("\(output): layers in 8 bits; serve it as any model: martlet serve \(output)")
+    try Console.report(
+      "\(output): layers in 8 bits; serve it as any model: martlet serve \(output)")
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Serving
 
@@ -39,10 +40,9 @@ struct Report: ParsableCommand {
     let monitor = try client.monitor(seconds: range)
     let text = json ? monitor.serialized(pretty: true) + "\n" : MonitorReport.html(monitor)
     guard let output else {
-      FileHandle.standardOutput.write(Data(text.utf8))
-      return
+      return try Console.print(text, terminator: "")
     }
-    try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
-    print("wrote \(output)")
+    try OutputFile.write(text, to: output)
+    try Console.report("wrote \(output)")
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Charts
+import Files
 import Foundation
 import Training
 
@@ -92,12 +93,15 @@ struct Schedule: ParsableCommand {
     let rates = schedules.map { name, schedule in Self.rates(name, schedule, steps) }
     let header = schedules.map(\.0)
     if csv {
-      print((["step"] + header).joined(separator: ","))
-      for step in 0..<steps {
-        print("\(step)," + rates.map { "\($0[step])" }.joined(separator: ","))
+      try Console.print((["step"] + header).joined(separator: ","))
+      for first in stride(from: 0, to: steps, by: 1000) {
+        let lines = (first..<min(first + 1000, steps)).map { step in
+          "\(step)," + rates.map { "\($0[step])" }.joined(separator: ",")
+        }
+        try Console.print(lines.joined(separator: "\n"))
       }
     } else {
-      printTable(header, rates)
+      try printTable(header, rates)
     }
     var chart = LineChart(
       title: "learning rate by step", xLabel: "step", yLabel: "rate",
@@ -106,12 +110,11 @@ struct Schedule: ParsableCommand {
       })
     chart.fromZero = true
     if !csv {
-      print("")
-      print(chart.terminal(colors: isatty(STDOUT_FILENO) == 1))
+      try Console.print("\n" + chart.terminal(colors: Console.isOutputTerminal))
     }
     if let output {
       try ChartFile.write(to: output, svg: chart.svg)
-      FileHandle.standardError.write(Data("wrote \(output)\n".utf8))
+      Console.say("wrote \(output)")
     }
   }
 
@@ -159,18 +162,19 @@ struct Schedule: ParsableCommand {
     }
   }
 
-  private func printTable(_ header: [String], _ rates: [[Double]]) {
+  private func printTable(_ header: [String], _ rates: [[Double]]) throws {
     func pad(_ text: String) -> String {
       String(repeating: " ", count: max(0, 16 - text.count)) + text
     }
-    print("    step" + header.map(pad).joined())
+    try Console.print("    step" + header.map(pad).joined())
     let every = max(1, (steps - 1) / max(1, rows - 1))
     var shown = Array(stride(from: 0, to: steps, by: every))
     if shown.last != steps - 1 { shown.append(steps - 1) }
     for step in shown {
       let number = "\(step)"
       let cells = rates.map { pad(String(format: "%.6g", $0[step])) }
-      print(String(repeating: " ", count: max(0, 8 - number.count)) + number + cells.joined())
+      try Console.print(
+        String(repeating: " ", count: max(0, 8 - number.count)) + number + cells.joined())
     }
   }
 }

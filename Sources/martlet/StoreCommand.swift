@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import History
 
@@ -25,13 +26,11 @@ struct Store: ParsableCommand {
     @Argument(help: "The store to copy to; made if it is not there.") var to: String
 
     func run() throws {
-      let shows = isatty(2) == 1
       let counts = try HistoryMigration.copy(from: from, to: to) { counts in
-        guard shows else { return }
-        FileHandle.standardError.write(Data("\r\(counts.predictions) predictions".utf8))
+        Console.showProgress("\(counts.predictions) predictions")
       }
-      if shows { FileHandle.standardError.write(Data("\r".utf8)) }
-      print(
+      Console.showProgress("")
+      try Console.report(
         """
         copied \(counts.predictions) predictions, \(counts.minutes) minutes, \(counts.alerts) alerts and \
         \(counts.snapshots) snapshots

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Charts
+import Files
 import Foundation
 import Tensor
 import Training
@@ -50,6 +51,12 @@ struct StudyPositions: ParsableCommand {
     }
     study.tasks = try tasks.split(separator: ",").map { try Choice.of("--tasks", String($0)) }
     try study.validate()
+    try TrainingError.check("--data-epochs", dataEpochs, in: 1...10_000)
+    let source = try data.map {
+      try DataFlags.parse([$0] + (validation.map { ["--validation", $0] } ?? []))
+    }
+    // Faults of the data are better found before the first task than after the last.
+    if let source { _ = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed) }
     let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
     let kernels = try Kernels.best(threads: cores)
     do {
@@ -73,15 +80,13 @@ struct StudyPositions: ParsableCommand {
       }
     }
     var report = PositionReport(study, measurements)
-    report.dataSet = try onDataSet(study, kernels)
+    if let source { report.dataSet = try onDataSet(source, study, kernels) }
     try write(report, study)
   }
 
   private func onDataSet(
-    _ study: PositionStudy, _ kernels: Kernels
-  ) throws -> (name: String, accuracies: [(PositionalEncoding, Double)])? {
-    guard let data else { return nil }
-    let source = try DataFlags.parse([data] + (validation.map { ["--validation", $0] } ?? []))
+    _ source: DataFlags, _ study: PositionStudy, _ kernels: Kernels
+  ) throws -> (name: String, accuracies: [(PositionalEncoding, Double)]) {
     var accuracies: [(PositionalEncoding, Double)] = []
     for encoding in study.encodings {
       let job = try TrainingJob.make(
@@ -94,9 +99,10 @@ struct StudyPositions: ParsableCommand {
       accuracies.append((encoding, result.validation.accuracy))
       Train.say(
         String(
-          format: "%@, %@: %.2f %%", data, encoding.rawValue, result.validation.accuracy * 100))
+          format: "%@, %@: %.2f %%", source.data, encoding.rawValue,
+          result.validation.accuracy * 100))
     }
-    return (data, accuracies)
+    return (source.data, accuracies)
   }
 
   private func write(_ report: PositionReport, _ study: PositionStudy) throws {
@@ -115,7 +121,7 @@ struct StudyPositions: ParsableCommand {
           path: "\(output)/\(name)", reason: error.localizedDescription)
       }
     }
-    print(report.markdown)
-    print("wrote \(output)/report.html")
+    try Console.report(report.markdown)
+    try Console.report("wrote \(output)/report.html")
   }
 }

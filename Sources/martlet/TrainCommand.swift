@@ -1,5 +1,6 @@
 import ArgumentParser
 import FileJobs
+import Files
 import Foundation
 import JSON
 import Serving
@@ -51,10 +52,10 @@ struct Train: ParsableCommand {
       isFineTuning: job.base != nil, choosesRate: try training.rate() == nil,
       choosesEpochs: training.epochs == nil)
     try options.validate()
-    print(TrainingJob.summary(job))
+    try Console.report(TrainingJob.summary(job))
     for warning in TrainingJob.warnings(job) { Self.say(warning) }
     let architecture = TrainingJob.describe(job.configuration)
-    print(
+    try Console.report(
       "\(architecture); kernels \(kernels.name), \(training.cores) threads, seed \(options.seed)")
     if training.learningRate == "auto" {
       options.learningRate = try rangeTest(job, options, kernels)
@@ -68,13 +69,17 @@ struct Train: ParsableCommand {
       taught: { Self.say(Self.teacher($0, share: options.teacherShare)) },
       report: { line.show($0) })
     if let result { try write(outcome, options, to: result) }
-    print(figures(outcome))
+    // What was learned is kept before anything is said of it, which can fail.
+    if !noModel { try save(job, outcome, options, architecture, kernels) }
+    if !noModel && stopAfter == nil { store?.remove() }
+    try Console.report(figures(outcome))
     if let preference = outcome.outOfScope, let label = options.outOfScopeLabel {
-      print(preference.summary(label))
+      try Console.report(preference.summary(label))
     }
     if noModel { return }
-    try save(job, outcome, options, architecture, kernels)
-    if stopAfter == nil { store?.remove() }
+    try Console.report(
+      "wrote \(output) (\(String(format: "%.0f", outcome.seconds)) s); "
+        + "report: \(output)/report.html; try: martlet serve \(output)")
   }
 
   private static func teacher(_ accuracy: Double?, share: Double) -> String {
@@ -94,10 +99,11 @@ struct Train: ParsableCommand {
     let finding = RangeTest.find(
       try RangeTest(steps: 150).run(job, options: options, kernels: kernels))
     guard finding.isConclusive else {
-      print(String(format: "range test inconclusive: the default rate, %.2e", options.learningRate))
+      try Console.report(
+        String(format: "range test inconclusive: the default rate, %.2e", options.learningRate))
       return options.learningRate
     }
-    print(
+    try Console.report(
       String(
         format: "range test: steepest at %.2e, breaks at %.2e, chosen %.2e", finding.steepest,
         finding.divergence, finding.choice))
@@ -170,12 +176,9 @@ struct Train: ParsableCommand {
       rows: job.validation.rows.map { .init(text: $0.text, label: $0.label) },
       trainingTexts: job.training.rows.map(\.text),
       threads: training.cores)
-    print(
-      "wrote \(output) (\(String(format: "%.0f", result.seconds)) s); "
-        + "report: \(output)/report.html; try: martlet serve \(output)")
   }
 
-  static func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+  static func say(_ text: String) { Console.say(text) }
 }
 
 /// What `train`, `tune` and `lr-find` have in common.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Charts
 import Dispatch
+import Files
 import Foundation
 import JSON
 import Synchronization
@@ -186,10 +187,10 @@ struct Tune: ParsableCommand {
   }
 
   private func conclude(_ report: TuningReport, spent: Int) throws {
-    print(report.table())
+    try Console.report(report.table())
     for option in ["batch", "width", "layers"] {
       for row in report.bestRates(by: option) {
-        print(
+        try Console.report(
           String(
             format: "%@ %@: best rate %.3g (%.2f %%)", option, row.value, row.rate,
             row.accuracy * 100))
@@ -208,9 +209,9 @@ struct Tune: ParsableCommand {
     let page = report.html(title: "Search over \(source.data)", command: copy)
     try Data(page.utf8).write(
       to: URL(fileURLWithPath: output + "/report.html"), options: .atomic)
-    print("")
-    print("\(spent) epochs, \(report.tokens) tokens in all; report: \(output)/report.html")
-    print(
+    try Console.report(
+      "\n\(spent) epochs, \(report.tokens) tokens in all; report: \(output)/report.html")
+    try Console.report(
       String(
         format: "the best, %.2f %% on the validation rows:\n  %@", (best.accuracy ?? 0) * 100, copy)
     )

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Logging
 import Prefork
@@ -50,7 +51,7 @@ struct Serve: ParsableCommand {
   var printConfig = false
 
   func run() throws {
-    if printConfig { return try print(Self.layers().text, terminator: "") }
+    if printConfig { return try Console.print(Self.layers().text, terminator: "") }
     let settings = try settings()
     try settings.pool.validate()
     ErrorLog.bootstrap()
@@ -109,7 +110,7 @@ struct Serve: ParsableCommand {
     try program.rehearse()
     program.adopt()
     let admin = settings.pool.adminBind.first ?? "none"
-    print(
+    try Console.print(
       """
       ok: would serve \(program.modelNames.joined(separator: ", ")) on \(settings.pool.bind.joined(separator: ", ")) with \
       \(settings.pool.workers) workers, admin on \(admin)
@@ -130,7 +131,7 @@ struct Serve: ParsableCommand {
       -d '{"input": "WINNER! Claim your free prize now, text YES to 80086"}'
 
       """
-    // Not `print`, whose buffer would keep the line from a pipe and be copied by each fork.
-    FileHandle.standardOutput.write(Data(text.utf8))
+    // A daemon serves whether or not this is read.
+    try? Console.print(text, terminator: "")
   }
 }
