@@ -24,8 +24,8 @@ struct ByteSet: Sendable {
   /// What may stand in a request target: `pchar`, `/` and `?` of RFC 3986, and `[` `]` for an
   /// IPv6 authority. A `%` must be followed by two hexadecimal digits, which is checked apart.
   static let target = ByteSet(alphanumerics + "-._~!$&'()*+,;=:@/?%[]")
-  /// `uri-host [ ":" port ]` of RFC 9110 section 7.2.
-  static let host = ByteSet(alphanumerics + "-._~!$&'()*+,;=:%[]")
+  /// `reg-name` of RFC 3986 section 3.2.2. A `%` must be followed by two hexadecimal digits, which is checked apart.
+  static let host = ByteSet(alphanumerics + "-._~!$&'()*+,;=%")
   /// What a request id taken from a client may hold.
   static let requestID = ByteSet(alphanumerics + "-_.:")
 }

@@ -1,7 +1,8 @@
-/// Bounds on what one request may hold. The first three have Gunicorn's names and defaults.
+/// Bounds on what one request may hold. The first three have Gunicorn's names, the second and third its defaults.
 public struct HTTPLimits: Sendable, Equatable {
-  /// Longest request line in bytes, without its CRLF (`--limit-request-line`).
-  public var requestLine = 4094
+  /// Longest request line in bytes, without its CRLF (`--limit-request-line`). RFC 9112 section 3 recommends 8,000 at least;
+  /// Gunicorn has 4,094.
+  public var requestLine = 8190
   /// Most field lines in one head (`--limit-request-fields`).
   public var requestFields = 100
   /// Longest field line in bytes, without its CRLF (`--limit-request-field_size`).

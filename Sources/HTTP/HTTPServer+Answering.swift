@@ -67,24 +67,28 @@ extension HTTPServer {
       identity: request.identity, to: &outgoing)
     observer(
       Exchange(
-        request: request, identity: request.identity, response: response,
+        request: request, isHead: request.method == .head, identity: request.identity,
+        response: response,
         byteCount: outgoing.count - before,
         duration: cevents_monotonic() - request.arrival, peer: request.peer))
   }
 
-  func refuse(_ connection: Connection, _ refusal: Refusal) {
+  /// - Parameter isHead: whether the method is known to be HEAD, where no parser knows it.
+  func refuse(_ connection: Connection, _ refusal: Refusal, isHead: Bool = false) {
     let id = RequestID.make()
     let before = outgoing.count
     connection.isClosing = true
+    let isHead = isHead || connection.parser?.isHead == true
     var response = refusal.problem.response(requestID: id.description)
     response.fields += refusal.fields
     writer.write(
       response,
-      framing: ResponseWriter.Framing(isHead: false, minorVersion: 1, keepsAlive: false),
+      framing: ResponseWriter.Framing(isHead: isHead, minorVersion: 1, keepsAlive: false),
       identity: id, to: &outgoing)
     observer(
       Exchange(
-        request: nil, identity: id, response: response, byteCount: outgoing.count - before,
+        request: nil, isHead: isHead, identity: id, response: response,
+        byteCount: outgoing.count - before,
         duration: cevents_monotonic() - connection.arrival, peer: connection.peer))
   }
 

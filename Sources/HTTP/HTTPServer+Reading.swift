@@ -35,6 +35,8 @@ extension HTTPServer {
   /// The same, decrypted. A session may hold bytes when the socket has none, so it is read until
   /// it says that it waits.
   private func receive(_ connection: Connection, _ tls: TLSSession) -> Int {
+    // A session that finds HTTP without TLS has taken the bytes that say which method it is.
+    let isHead = connection.phase == .handshake && startsWithHead(connection)
     switch scratch.withUnsafeMutableBytes({ tls.read(into: $0) }) {
     case .bytes(let count): return count
     case .wait:
@@ -47,13 +49,21 @@ extension HTTPServer {
       // The session took the bytes; the answer goes out as they came in.
       connection.arrival = cevents_monotonic()
       connection.tls = nil
-      refuse(connection, .plainHTTPOnTLSPort)
+      refuse(connection, .plainHTTPOnTLSPort, isHead: isHead)
       return -1
     case .failed:
       // An alert that says why is on its way: the client is to read it before the end.
       connection.isClosing = true
       return -1
     }
+  }
+
+  private func startsWithHead(_ connection: Connection) -> Bool {
+    let word = "HEAD ".utf8
+    let count = scratch.withUnsafeMutableBytes {
+      Int(cevents_peek(connection.descriptor, $0.baseAddress, word.count))
+    }
+    return count == word.count && scratch.starts(with: word)
   }
 
   /// The same, as the socket has it.

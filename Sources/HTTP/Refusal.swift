@@ -20,6 +20,8 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
   case missingHost
   case repeatedHost
   case badHost
+  case badConnection
+  case repeatedField
   case badContentLength
   case repeatedContentLength
   case contentLengthWithTransferEncoding
@@ -90,7 +92,7 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
         "Write: method, one space, target, one space, HTTP/1.1."
       )
     case .unsupportedVersion:
-      ("Only HTTP/1.1 and HTTP/1.0 are spoken here.", "Send HTTP/1.1.")
+      ("Only HTTP/1 is spoken here.", "Send HTTP/1.1.")
     case .requestLineTooLong:
       ("The request line is longer than the limit.", "Send a shorter URL, or a body.")
     case .badLineEnd:
@@ -109,7 +111,17 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
     case .missingHost: ("The request has no Host field.", "Send one Host field.")
     case .repeatedHost: ("The request has more than one Host field.", "Send one Host field.")
     case .badHost:
-      ("The Host field is not a host with an optional port.", "Send for example: example.org:80")
+      (
+        "The Host field is not a host with an optional port from 0 to 65535.",
+        "Send for example: example.org:80, or [::1]:80"
+      )
+    case .badConnection:
+      ("The Connection field is not a list of tokens.", "Send for example: keep-alive")
+    case .repeatedField:
+      (
+        "A field that stands once, such as Content-Type or Authorization, is there more than once.",
+        "Send it once."
+      )
     default: nil
     }
   }

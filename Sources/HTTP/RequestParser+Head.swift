@@ -31,6 +31,8 @@ extension RequestParser {
     var hasClose = false
     var hasKeepAlive = false
     var expectsContinue = false
+    /// A bit for each of `singleFields` that is there.
+    var singles: UInt32 = 0
   }
 
   func interpretHead() -> Result<Meaning, Refusal> {
@@ -40,7 +42,7 @@ extension RequestParser {
       try interpretTarget(&meaning)
       let semantics = try collectSemantics()
       if let host = semantics.host {
-        try checkHost(head[host])
+        if !Authority.isValid(head[host]) { throw .badHost }
       } else if minorVersion == 1 {
         throw .missingHost
       }
@@ -64,7 +66,7 @@ extension RequestParser {
   private func interpretTarget(_ meaning: inout Meaning) throws(Refusal) {
     var start = methodEnd + 1
     let target = head[start..<targetEnd]
-    try checkPercentEncoding(target)
+    if !Authority.hasGoodPercents(target) { throw .badTarget }
     switch target.first {
     case UInt8(ascii: "/"):
       if meaning.method == .connect { throw .badTarget }
@@ -73,12 +75,7 @@ extension RequestParser {
     default:
       if meaning.method == .connect {
         // `authority-form` has a port (RFC 9110 section 9.3.6).
-        do { try checkHost(target) } catch { throw .badTarget }
-        if !(target.last.map { (0x30...0x39).contains($0) } ?? false)
-          || !target.contains(UInt8(ascii: ":"))
-        {
-          throw .badTarget
-        }
+        if !Authority.isValid(target, needsPort: true) { throw .badTarget }
       } else {
         start = try pathOfAbsoluteForm(target)
       }
@@ -110,46 +107,8 @@ extension RequestParser {
       $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?")
     }
     // A user name in the authority is an error (RFC 9110 section 4.2.4); '@' is no host byte.
-    do { try checkHost(authority) } catch { throw .badTarget }
+    if !Authority.isValid(authority) { throw .badTarget }
     return authority.endIndex
-  }
-
-  /// Each `%` is followed by two hexadecimal digits, and none encodes NUL.
-  private func checkPercentEncoding(_ bytes: ArraySlice<UInt8>) throws(Refusal) {
-    var index = bytes.startIndex
-    while let mark = bytes[index...].firstIndex(of: UInt8(ascii: "%")) {
-      guard mark + 2 < bytes.endIndex, let high = bytes[mark + 1].hexDigit,
-        let low = bytes[mark + 2].hexDigit, high | low != 0
-      else { throw .badTarget }
-      index = mark + 3
-    }
-  }
-
-  /// `uri-host [ ":" port ]`, not empty.
-  private func checkHost(_ bytes: ArraySlice<UInt8>) throws(Refusal) {
-    guard let first = bytes.first, bytes.allSatisfy({ ByteSet.host.contains($0) }) else {
-      throw .badHost
-    }
-    var port: ArraySlice<UInt8>
-    if first == UInt8(ascii: "[") {
-      guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), end > bytes.startIndex + 1 else {
-        throw .badHost
-      }
-      let literal = bytes[(bytes.startIndex + 1)..<end]
-      let isAddress = literal.allSatisfy {
-        $0.hexDigit != nil || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
-      }
-      if !isAddress { throw .badHost }
-      port = bytes[(end + 1)...]
-    } else {
-      let name = bytes.prefix { $0 != UInt8(ascii: ":") }
-      let hasBracket = name.contains { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "]") }
-      if name.isEmpty || hasBracket { throw .badHost }
-      port = bytes[name.endIndex...]
-    }
-    if port.isEmpty { return }
-    if port.removeFirst() != UInt8(ascii: ":") || port.count > 5 { throw .badHost }
-    if !port.allSatisfy({ (0x30...0x39).contains($0) }) { throw .badHost }
   }
 
   // MARK: - Fields
@@ -169,6 +128,7 @@ extension RequestParser {
       case 10 where isNamed(field, "connection"):
         for option in head[field.value].split(separator: UInt8(ascii: ",")) {
           let range = trimmed(option.startIndex..<option.endIndex)
+          if !head[range].allSatisfy({ ByteSet.token.contains($0) }) { throw .badConnection }
           if isEqual(range, "close") { found.hasClose = true }
           if isEqual(range, "keep-alive") { found.hasKeepAlive = true }
         }
@@ -192,11 +152,24 @@ extension RequestParser {
         found.transferEncoding = field.value
       case 17 where isNamed(field, "x-forwarded-proto"):
         found.hasForwarding = true
-      default: break
+      default:
+        guard let index = Self.singleFields.firstIndex(where: { isNamed(field, $0) }) else { break }
+        if found.singles & 1 << UInt32(index) != 0 { throw .repeatedField }
+        found.singles |= 1 << UInt32(index)
       }
     }
     return found
   }
+
+  /// Fields that stand once and are not read here, but decide for whoever reads them what a request means or who sends it: of
+  /// two, a proxy may have read the other. Those that are only written down (User-Agent, Referer) are not among them.
+  private static let singleFields: [StaticString] = [
+    "content-type", "authorization", "origin", "range", "content-range", "content-location",
+    "proxy-authorization", "date", "from", "if-range", "if-modified-since", "if-unmodified-since",
+    "max-forwards", "access-control-request-method",
+    // Not of RFC 9110: where a body's JSON ends, and how long an answer may take.
+    "inference-header-content-length", "x-request-timeout-ms",
+  ]
 
   /// Where the message ends (RFC 9112 section 6.3). Any doubt is a refusal.
   private func framing(_ semantics: Semantics) throws(Refusal) -> Framing {

@@ -14,8 +14,7 @@ public struct RequestParser {
     case fieldLineStart, fieldName, fieldValueStart, fieldValue, fieldLineLF
     case headLF
     case fixedBody
-    case chunkSizeStart, chunkSize, chunkSizeWhitespace, chunkExtension, chunkSizeLF
-    case chunkData, chunkDataCR, chunkDataLF
+    case chunkSizeLine, chunkData, chunkDataCR, chunkDataLF
     case trailerLineStart, trailerLine, trailerLineLF, trailersLF
     case complete
     case refused
@@ -46,8 +45,9 @@ public struct RequestParser {
   private(set) var methodStart = 0
   private(set) var methodEnd = 0
   private(set) var targetEnd = 0
-  /// 1 for HTTP/1.1, 0 for HTTP/1.0; valid once the request line has been read.
+  /// 1 for HTTP/1.1 and what is later, 0 for HTTP/1.0; valid once the request line has been read.
   private(set) var minorVersion = 1
+  private var isKnownVersion = true
   private(set) var method = Method.unknown
   private(set) var pathRange = 0..<0
   private(set) var queryRange = 0..<0
@@ -60,9 +60,9 @@ public struct RequestParser {
   private var hasSkippedEmptyLine = false
   /// Bytes still to come of a fixed body or of a chunk.
   private var remaining = 0
-  private var extensionCount = 0
+  private var sizeLine = ChunkSizeLine()
   private var trailerCount = 0
-  private var sizeDigits = 0
+  private var hasTrailerName = false
   /// Undoes the body's coding; nil where it has none.
   private var inflater: Inflater?
 
@@ -71,6 +71,11 @@ public struct RequestParser {
     self.limits = limits
     head.reserveCapacity(1024)
     fields.reserveCapacity(16)
+  }
+
+  /// Whether the request is known to be HEAD, so that no answer to it has a body: as soon as the method has been read.
+  var isHead: Bool {
+    methodEnd > methodStart && Method(head[methodStart..<methodEnd]) == .head
   }
 
   /// Whether the head is complete and the body is not.
@@ -90,9 +95,11 @@ public struct RequestParser {
     head.removeAll(keepingCapacity: head.capacity <= 16384)
     fields.removeAll(keepingCapacity: true)
     body.removeAll(keepingCapacity: body.capacity <= 65536)
+    methodStart = 0
+    methodEnd = 0
     lineStart = 0
     remaining = 0
-    extensionCount = 0
+    sizeLine = ChunkSizeLine()
     trailerCount = 0
     bodyCount = 0
     inflater = nil
@@ -176,6 +183,7 @@ public struct RequestParser {
       refuse(.badLineEnd)
     } else {
       lineStart = offset
+      methodStart = offset
       state = .method
       requestLine(byte, at: offset)
     }
@@ -215,23 +223,24 @@ public struct RequestParser {
     }
   }
 
-  /// `HTTP-version = "HTTP/" DIGIT "." DIGIT`, followed by CR.
+  /// `HTTP-version = "HTTP/" DIGIT "." DIGIT`, followed by CR. A later minor version is read as the latest that is known here
+  /// (RFC 9110 section 2.5).
   private mutating func versionByte(_ byte: UInt8, index: Int) {
     let pattern: StaticString = "HTTP/1.1"
     switch index {
     case 0...4, 6:
       if byte != pattern.utf8Start[index] { refuse(.badVersion) }
-    case 5:
+    case 5, 7:
       if !(0x30...0x39).contains(byte) { return refuse(.badVersion) }
-      minorVersion = byte == UInt8(ascii: "1") ? 0 : -1
-    case 7:
-      if !(0x30...0x39).contains(byte) { return refuse(.badVersion) }
-      let isKnown = minorVersion == 0 && byte <= UInt8(ascii: "1")
-      minorVersion = isKnown ? Int(byte) - 0x30 : -1
+      if index == 5 {
+        isKnownVersion = byte == UInt8(ascii: "1")
+      } else {
+        minorVersion = byte == UInt8(ascii: "0") ? 0 : 1
+      }
     default:
       if byte == UInt8(ascii: "\n") { return refuse(.badLineEnd) }
       if byte != UInt8(ascii: "\r") { return refuse(.badVersion) }
-      if minorVersion < 0 { return refuse(.unsupportedVersion) }
+      if !isKnownVersion { return refuse(.unsupportedVersion) }
       state = .requestLineLF
     }
   }
@@ -290,7 +299,6 @@ public struct RequestParser {
   }
 
   private mutating func completeHead() {
-    methodStart = hasSkippedEmptyLine ? 2 : 0
     trimFieldValues()
     switch interpretHead() {
     case .failure(let reason):
@@ -319,7 +327,7 @@ public struct RequestParser {
         state = .fixedBody
       case .chunked:
         expectsContinue = meaning.expectsContinue
-        state = .chunkSizeStart
+        state = .chunkSizeLine
       }
     }
   }
@@ -347,12 +355,12 @@ public struct RequestParser {
     }
     let byte = bytes[0]
     switch state {
-    case .chunkSizeStart, .chunkSize, .chunkSizeWhitespace, .chunkExtension, .chunkSizeLF:
-      chunkSizeLine(byte)
+    case .chunkSizeLine:
+      chunkSizeByte(byte)
     case .chunkDataCR:
       if byte == UInt8(ascii: "\r") { state = .chunkDataLF } else { refuse(.badChunk) }
     case .chunkDataLF:
-      if byte == UInt8(ascii: "\n") { state = .chunkSizeStart } else { refuse(.badChunk) }
+      if byte == UInt8(ascii: "\n") { state = .chunkSizeLine } else { refuse(.badChunk) }
     default:
       trailer(byte)
     }
@@ -373,56 +381,14 @@ public struct RequestParser {
     if let inflater, bodyCount > 0, !inflater.isComplete { refuse(.badContentCoding) }
   }
 
-  /// `chunk-size [ chunk-ext ] CRLF` (RFC 9112 section 7.1).
-  private mutating func chunkSizeLine(_ byte: UInt8) {
-    switch state {
-    case .chunkSizeStart, .chunkSize:
-      if let digit = byte.hexDigit {
-        if state == .chunkSizeStart {
-          remaining = 0
-          sizeDigits = 0
-        }
-        state = .chunkSize
-        sizeDigits += 1
-        // Leading zeros are bounded too: a size line never ends otherwise.
-        if sizeDigits > 16 { return refuse(.badChunk) }
-        if remaining > limits.requestBody >> 4 { return refuse(.bodyTooLarge) }
-        remaining = remaining << 4 | digit
-        if bodyCount + remaining > limits.requestBody { refuse(.bodyTooLarge) }
-      } else if state == .chunkSizeStart {
-        refuse(.badChunk)
-      } else {
-        endOfChunkSize(byte)
-      }
-    case .chunkSizeWhitespace:
-      extensionCount += 1
-      if byte == UInt8(ascii: ";") {
-        state = .chunkExtension
-      } else if byte != UInt8(ascii: " ") && byte != UInt8(ascii: "\t") {
-        return refuse(.badChunk)
-      }
-      if extensionCount > limits.chunkExtensions { refuse(.chunkExtensionsTooLarge) }
-    case .chunkExtension:
-      if byte == UInt8(ascii: "\r") { return state = .chunkSizeLF }
-      if !byte.isFieldValue { return refuse(.badChunk) }
-      extensionCount += 1
-      if extensionCount > limits.chunkExtensions { refuse(.chunkExtensionsTooLarge) }
-    default:
-      if byte != UInt8(ascii: "\n") { return refuse(.badLineEnd) }
-      state = remaining == 0 ? .trailerLineStart : .chunkData
+  private mutating func chunkSizeByte(_ byte: UInt8) {
+    if let reason = sizeLine.consume(byte, bodyCount: bodyCount, limits: limits) {
+      return refuse(reason)
     }
-  }
-
-  private mutating func endOfChunkSize(_ byte: UInt8) {
-    switch byte {
-    case UInt8(ascii: "\r"): state = .chunkSizeLF
-    case UInt8(ascii: ";"): state = .chunkExtension
-    case UInt8(ascii: " "), UInt8(ascii: "\t"):
-      extensionCount += 1
-      state = .chunkSizeWhitespace
-      if extensionCount > limits.chunkExtensions { refuse(.chunkExtensionsTooLarge) }
-    default: refuse(byte == UInt8(ascii: "\n") ? .badLineEnd : .badChunk)
-    }
+    guard sizeLine.isComplete else { return }
+    remaining = sizeLine.size
+    sizeLine.reset()
+    state = remaining == 0 ? .trailerLineStart : .chunkData
   }
 
   /// Trailer fields are checked as fields are, and dropped (RFC 9112 section 7.1.2).
@@ -431,7 +397,7 @@ public struct RequestParser {
     if trailerCount > limits.trailers + 2 { return refuse(.trailersTooLarge) }
     switch state {
     case .trailerLineStart:
-      sizeDigits = 0
+      hasTrailerName = false
       if byte == UInt8(ascii: "\r") {
         state = .trailersLF
       } else if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") {
@@ -442,12 +408,13 @@ public struct RequestParser {
         refuse(.badFieldName)
       }
     case .trailerLine:
-      // `sizeDigits` says whether the colon has been read.
-      if sizeDigits == 0 {
+      if !hasTrailerName {
         if byte == UInt8(ascii: ":") {
-          sizeDigits = 1
+          hasTrailerName = true
+        } else if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") {
+          refuse(.whitespaceBeforeColon)
         } else if !ByteSet.token.contains(byte) {
-          refuse(byte == UInt8(ascii: " ") ? .whitespaceBeforeColon : .badFieldName)
+          refuse(.badFieldName)
         }
       } else if byte == UInt8(ascii: "\r") {
         state = .trailerLineLF

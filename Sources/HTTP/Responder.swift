@@ -33,6 +33,7 @@ public typealias RequestHandler = @Sendable (Request, Responder) -> Response?
 public struct Exchange: Sendable {
   /// The request; nil if it was refused before it was complete.
   public let request: Request?
+  let isHead: Bool
   let identity: RequestID
   /// The id in `X-Request-Id`.
   public var requestID: String { identity.description }
@@ -49,7 +50,7 @@ public struct Exchange: Sendable {
   public var status: Status { response.status }
 
   /// Bytes of the answer's body, as sent: none for HEAD.
-  public var bodyByteCount: Int { request?.method == .head ? 0 : response.body.count }
+  public var bodyByteCount: Int { isHead ? 0 : response.body.count }
 
   /// The value of the answer's first field with this name that the handler set.
   /// - Parameter name: compared without regard to case.

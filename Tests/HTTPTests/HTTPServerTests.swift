@@ -153,6 +153,29 @@ import Testing
     #expect(impatient.client.readToEnd() == "")
   }
 
+  /// RFC 9110 section 9.3.2: whatever the status, and however early the request is refused.
+  @Test(arguments: [
+    ("HEAD / HTTP/2.0\r\n\r\n", 505), ("HEAD /\u{7F}", 400), ("\r\nHEAD / HTTP/1.1\r\n\r\n", 400),
+    ("HEAD / HTTP/1.1\r\nHost: [::::]\r\n\r\n", 400), ("HEAD / HTTP/1.1\r\nX : y\r\n", 400),
+    ("HEAD / HTTP/1.1\r\nHost: a\r\nExpect: b\r\n\r\n", 417),
+    ("HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000001\r\n\r\n", 413),
+    ("HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;\r\n", 400),
+    ("HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nslow", 408), ("HEAD / HT", 408),
+    ("GET /a HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\n\r\n", 400),
+  ])
+  func refusedHeadRequestsHaveNoBody(_ bytes: String, _ status: Int) throws {
+    let running = try Running {
+      $0.headTimeout = 0.3
+      $0.bodyTimeout = 0.3
+    }
+    let client = running.client
+    client.send(bytes)
+    if bytes.hasPrefix("GET") { #expect(client.readAnswer()?.status == 200) }
+    let answer = client.readToEnd()
+    #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+    #expect(answer.contains("\r\nContent-Length: ") && answer.hasSuffix("\r\n\r\n"), "\(answer)")
+  }
+
   @Test func drainingAnswersWhatIsInFlightAndThenCallsBack() throws {
     let running = try Running()
     let client = running.client

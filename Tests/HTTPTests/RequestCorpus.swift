@@ -28,7 +28,8 @@ private let host = "Host: a\r\n"
 
 enum RequestCorpus {
   static let all =
-    requestLines + targets + fields + hosts + lengths + codings + chunks + contentCodings
+    requestLines + targets + authorities + fields + singles + hosts + lengths + codings + chunks
+    + contentCodings
     + pipelines
 
   static let requestLines: [CorpusCase] = [
@@ -47,7 +48,14 @@ enum RequestCorpus {
     CorpusCase("no version (HTTP/0.9)", "GET /\r\n", .refused(.badVersion)),
     CorpusCase("lower-case version", "GET / http/1.1\r\n\(host)\r\n", .refused(.badVersion)),
     CorpusCase("version 2.0", "GET / HTTP/2.0\r\n\(host)\r\n", .refused(.unsupportedVersion)),
-    CorpusCase("version 1.2", "GET / HTTP/1.2\r\n\(host)\r\n", .refused(.unsupportedVersion)),
+    // RFC 9110 section 2.5: as the highest minor version that is known.
+    CorpusCase("version 1.2", "GET / HTTP/1.2\r\n\(host)\r\n", .complete(["GET /|"])),
+    CorpusCase("version 1.9 without Host", "GET / HTTP/1.9\r\n\r\n", .refused(.missingHost)),
+    CorpusCase(
+      "version 1.3 with chunks",
+      "POST / HTTP/1.3\r\n\(host)Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+      .complete(["POST /|a"])),
+    CorpusCase("version 3.1", "GET / HTTP/3.1\r\n\(host)\r\n", .refused(.unsupportedVersion)),
     CorpusCase("version 0.1", "GET / HTTP/0.1\r\n\(host)\r\n", .refused(.unsupportedVersion)),
     CorpusCase("version 1.10", "GET / HTTP/1.10\r\n\(host)\r\n", .refused(.badVersion)),
     CorpusCase("version 1,1", "GET / HTTP/1,1\r\n\(host)\r\n", .refused(.badVersion)),
@@ -99,6 +107,72 @@ enum RequestCorpus {
       .complete(["OPTIONS *|"])),
     CorpusCase("CONNECT with a path", "CONNECT /x HTTP/1.1\r\n\(host)\r\n", .refused(.badTarget)),
   ]
+
+  /// The same grammar in Host, in an absolute target and in CONNECT's.
+  static let authorities: [CorpusCase] = {
+    let good = [
+      "a", "A-b_c.~", "a:0", "a:80", "a:65535", "a:00080", "1.2.3.4", "1.2.3.4:80", "999.1.1.1",
+      "a%41b", "!$&'()*+,;=", "[::]", "[::1]", "[::1]:80", "[1:2:3:4:5:6:7:8]",
+      "[1:2:3:4:5:6:7::]", "[fe80::AbCd]", "[::ffff:1.2.3.4]", "[1:2:3:4:5:6:1.2.3.4]:443",
+    ]
+    let bad = [
+      "", ":80", "a:65536", "a:99999", "a:100000", "a:1a", "a:-1", "a:80:80", "a%", "a%4", "a%zz",
+      "a%00", "%", "[]", "[:]", "[::::]", "[:::]", "[1::2::3]", "[1.2.3.4]", "[a]", "[::1", "::1",
+      "::1]", "a[", "a]", "[::1]a", "[::1]:x", "[::1]:65536", "[12345::]", "[1:2:3:4:5:6:7]",
+      "[1:2:3:4:5:6:7:8:9]", "[1:2:3:4:5:6:7:8::]", "[::1.2.3]", "[::1.2.3.256]", "[::g]",
+      "[fe80::1%25eth0]", "[fe80::1%eth0]", "[v1.a]", "[[::1]]", "u@a",
+    ]
+    return good.flatMap { name in
+      [
+        CorpusCase(
+          "Host: \(name)", "GET / HTTP/1.1\r\nHost: \(name)\r\n\r\n", .complete(["GET /|"])),
+        CorpusCase(
+          "http://\(name)", "GET http://\(name)/x HTTP/1.1\r\n\(host)\r\n", .complete(["GET /x|"])),
+      ]
+    }
+      + bad.flatMap { name in
+        [
+          CorpusCase(
+            "Host: \(name)", "GET / HTTP/1.1\r\nHost: \(name)\r\n\r\n", .refused(.badHost)),
+          CorpusCase(
+            "http://\(name)", "GET http://\(name)/x HTTP/1.1\r\n\(host)\r\n", .refused(.badTarget)),
+          CorpusCase(
+            "CONNECT \(name):1", "CONNECT \(name):1 HTTP/1.1\r\n\(host)\r\n", .refused(.badTarget)),
+        ]
+      }
+  }()
+
+  /// Fields that stand once, and lists.
+  static let singles: [CorpusCase] =
+    [
+      "Content-Type: text/plain", "Authorization: Bearer a", "Proxy-Authorization: Basic a",
+      "Origin: https://a", "Range: bytes=0-1", "Content-Range: bytes 0-1/2", "Date: x",
+      "If-Modified-Since: x", "If-Range: x", "Max-Forwards: 1",
+      "Inference-Header-Content-Length: 1",
+    ].flatMap { line in
+      [
+        CorpusCase(
+          "once \(line)", "GET / HTTP/1.1\r\n\(host)\(line)\r\n\r\n", .complete(["GET /|"])),
+        CorpusCase(
+          "twice \(line)",
+          "GET / HTTP/1.1\r\n\(host)\(line)\r\nX: y\r\n\(line.lowercased())\r\n\r\n",
+          .refused(.repeatedField)),
+      ]
+    }
+    + ["Accept: a", "Accept-Encoding: gzip", "Via: 1.1 a", "If-Match: a", "Connection: x"].map {
+      CorpusCase(
+        "twice \($0)", "GET / HTTP/1.1\r\n\(host)\($0)\r\n\($0)\r\n\r\n", .complete(["GET /|"]))
+    }
+    + ["", "close", "a, b", "a ,\tb", ",a,,b,", "Upgrade, HTTP2-Settings"].map {
+      CorpusCase(
+        "Connection: \($0)", "GET / HTTP/1.1\r\n\(host)Connection: \($0)\r\n\r\n",
+        .complete(["GET /|"]))
+    }
+    + ["a b", "close;q=1", "\"close\"", "clo\u{E9}", "keep-alive: timeout=5", "a/b", "(x)"].map {
+      CorpusCase(
+        "Connection: \($0)", "GET / HTTP/1.1\r\n\(host)Connection: \($0)\r\n\r\n",
+        .refused(.badConnection))
+    }
 
   static let fields: [CorpusCase] = [
     CorpusCase("no value", "GET / HTTP/1.1\r\n\(host)X:\r\n\r\n", .complete(["GET /|"])),
@@ -217,6 +291,33 @@ enum RequestCorpus {
     chunked("0003\r\nabc\r\n000\r\n\r\n", .complete(["POST /|abc"])),
     chunked("3;a=b;c=\"d\"\r\nabc\r\n0;e\r\n\r\n", .complete(["POST /|abc"])),
     chunked("3 ; a=b\r\nabc\r\n0\r\n\r\n", .complete(["POST /|abc"])),
+    chunked("3;a\r\nabc\r\n0\r\n\r\n", .complete(["POST /|abc"])),
+    chunked("3\t;\ta\t=\tb ; c = \"d\";e\r\nabc\r\n0 ;f\r\n\r\n", .complete(["POST /|abc"])),
+    chunked("3;a=\"\"\r\nabc\r\n0\r\n\r\n", .complete(["POST /|abc"])),
+    chunked("3;a=\"\\\"; \\\\ \u{E9}\"\r\nabc\r\n0\r\n\r\n", .complete(["POST /|abc"])),
+    chunked("3;\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3; \r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;;a\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a;\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a \r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a b\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;=b\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=;b\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=b=c\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=b c\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=b \r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;bad[=x\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=b[\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=\"b\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=\"b\\\"\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=\"b\"c\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=\"b\" \r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=b\"c\"\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;\"a\"=b\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
+    chunked("3;a=\"\0\"\r\nabc\r\n", .refused(.badChunk)),
+    chunked("0;\r\n\r\n", .refused(.badChunk)),
+    chunked("0 \r\n\r\n", .refused(.badChunk)),
     chunked("3 \r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
     chunked(" 3\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
     chunked("0x3\r\nabc\r\n0\r\n\r\n", .refused(.badChunk)),
@@ -226,7 +327,9 @@ enum RequestCorpus {
     chunked("g\r\n", .refused(.badChunk)),
     chunked("3\nabc\r\n0\r\n\r\n", .refused(.badLineEnd)),
     chunked("3\rabc", .refused(.badLineEnd)),
-    chunked("3;a\nabc\r\n", .refused(.badChunk)),
+    chunked("3;a\nabc\r\n", .refused(.badLineEnd)),
+    chunked("3;a=\"\n\"\r\nabc\r\n", .refused(.badLineEnd)),
+    chunked("3;a\rabc", .refused(.badLineEnd)),
     chunked("3;a\0\r\nabc\r\n", .refused(.badChunk)),
     chunked("3\r\nabc0\r\n\r\n", .refused(.badChunk)),
     chunked("3\r\nabc\n0\r\n\r\n", .refused(.badChunk)),
@@ -238,6 +341,7 @@ enum RequestCorpus {
     chunked("3" + String(repeating: " ", count: 5000), .refused(.chunkExtensionsTooLarge)),
     chunked("1\r\na\r\n0\r\nT: u\r\nV:\r\n\r\n", .complete(["POST /|a"])),
     chunked("0\r\nT : u\r\n\r\n", .refused(.whitespaceBeforeColon)),
+    chunked("0\r\nT\t: u\r\n\r\n", .refused(.whitespaceBeforeColon)),
     chunked("0\r\n T: u\r\n\r\n", .refused(.obsoleteFold)),
     chunked("0\r\nT: u\n\r\n", .refused(.badLineEnd)),
     chunked("0\r\nT\r\n\r\n", .refused(.badFieldName)),

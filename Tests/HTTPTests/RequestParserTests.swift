@@ -45,7 +45,7 @@ import Testing
     limits.requestFields = 3
     limits.requestFieldSize = 30
     limits.requestBody = 5
-    limits.chunkExtensions = 4
+    limits.chunkExtensions = 5
     limits.trailers = 10
 
     func expect(_ text: String, _ refusal: Refusal, line: Int = #line) {

@@ -142,6 +142,9 @@ private final class Certificates: Sendable {
     let answer = client.readToEnd()
     #expect(answer.hasPrefix("HTTP/1.1 400 "))
     #expect(answer.contains("https://"))
+    let head = server.client
+    head.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(head.readToEnd().hasSuffix("\r\n\r\n"))
   }
 
   @Test func rubbishIsAnsweredWithAnAlertAndClosed() throws {

@@ -4,7 +4,7 @@ import HTTP
 /// What a client may send, and how slowly.
 struct ConnectionOptions: ParsableArguments {
   @Option(help: "Seconds for which an idle connection is kept.") var keepAlive = 75.0
-  @Option(help: "Longest request line in bytes.") var limitRequestLine = 4094
+  @Option(help: "Longest request line in bytes (Gunicorn has 4094).") var limitRequestLine = 8190
   @Option(help: "Most header fields in a request.") var limitRequestFields = 100
   @Option(
     name: .customLong("limit-request-field_size"), help: "Longest header field in bytes.")
