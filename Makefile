@@ -75,7 +75,7 @@ check-clients: ## drive the API with tritonclient, openai and schemathesis (inst
 	@Tests/Clients/run
 
 # The sanitizer's flags stand here and not in a manifest, so that no package of ours has unsafe flags.
-fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json|http|connection|events SECONDS=600 [SANITIZERS=address]
+fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json|http|connection|events|toml SECONDS=600 [SANITIZERS=address]
 	$(if $(SANITIZERS),MARTLET_FUZZ_SANITIZED=1) $(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -c release \
 	  -Xswiftc -sanitize=fuzzer$(if $(SANITIZERS),$(comma)$(SANITIZERS)) -Xswiftc -use-ld=lld --product fuzz-$(TARGET)
 	@mkdir -p .build-fuzz/found/$(TARGET)

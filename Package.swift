@@ -16,12 +16,13 @@ let package = Package(
       name: "MartletFiles", targets: ["JSON", "Tensor", "Tokenization", "Transformer", "HTTP"]),
     // What reads the datagrams between workers and health process, for its fuzz target.
     .library(name: "MartletEvents", targets: ["Health"]),
+    // What reads martlet.toml, for its fuzz target.
+    .library(name: "MartletSettings", targets: ["Settings"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
@@ -59,8 +60,7 @@ let package = Package(
       dependencies: [
         "CPostgres", "Health", "JSON", .product(name: "GRDB", package: "GRDB.swift"), log,
       ]),
-    .target(
-      name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")]),
+    .target(name: "Settings", dependencies: ["Files"]),
     .target(
       name: "Serving",
       dependencies: [

@@ -5,6 +5,7 @@ import PackageDescription
 // root builds with the flags that this needs and runs one.
 let files = Target.Dependency.product(name: "MartletFiles", package: "martlet")
 let events = Target.Dependency.product(name: "MartletEvents", package: "martlet")
+let settings = Target.Dependency.product(name: "MartletSettings", package: "martlet")
 let names = ["safetensors", "tokenizer", "config", "text", "json", "http", "connection"]
 
 let isSanitized = Context.environment["MARTLET_FUZZ_SANITIZED"] != nil
@@ -19,6 +20,9 @@ let package = Package(
     .target(name: "FuzzDriver", dependencies: ["CMemoryMeter"]),
   ]
     + names.map { .executableTarget(name: "fuzz-\($0)", dependencies: ["FuzzDriver", files]) }
-    + [.executableTarget(name: "fuzz-events", dependencies: ["FuzzDriver", events])],
+    + [
+      .executableTarget(name: "fuzz-events", dependencies: ["FuzzDriver", events]),
+      .executableTarget(name: "fuzz-toml", dependencies: ["FuzzDriver", settings]),
+    ],
   swiftLanguageModes: [.v6]
 )

@@ -52,6 +52,20 @@ package final class ByteReader {
 
   deinit { if descriptor > STDIN_FILENO { close(descriptor) } }
 
+  /// The bytes of a file that is read whole.
+  /// - Throws: `FileError.unreadable`, where it is longer than `limit` bytes as well.
+  package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
+    let reader = try ByteReader(path: path)
+    var bytes: [UInt8] = []
+    while try reader.fill() {
+      bytes += reader.buffer
+      if bytes.count > limit {
+        throw .unreadable(path: reader.path, reason: "is longer than \(limit) bytes")
+      }
+    }
+    return bytes
+  }
+
   /// The next byte; nil at the end.
   @inline(__always)
   package func byte() throws(FileError) -> UInt8? {

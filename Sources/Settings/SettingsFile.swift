@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import TOMLKit
 
 /// A file of settings, `martlet.toml`: `key = value`, where a key is the long name of an option with underscores.
 ///
@@ -28,58 +28,36 @@ public struct SettingsFile: Sendable, Equatable {
   /// Reads a file.
   /// - Throws: `SettingsError`.
   public init(path: String, options: [CommandOption]) throws(SettingsError) {
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw .unreadable(path: path, reason: "cannot be read: \(String(cString: strerror(errno)))")
+    let bytes: [UInt8]
+    do { bytes = try ByteReader.contents(of: path, limit: Self.sizeLimit) } catch {
+      guard case .unreadable(_, let reason) = error else {
+        throw .unreadable(path: path, reason: error.localizedDescription)
+      }
+      throw .unreadable(path: path, reason: "cannot be read: \(reason)")
     }
-    defer { try? handle.close() }
-    let data: Data
-    do {
-      data = try handle.read(upToCount: Self.sizeLimit + 1) ?? Data()
-    } catch {
-      throw .unreadable(path: path, reason: "cannot be read: \(error.localizedDescription)")
-    }
-    guard data.count <= Self.sizeLimit, let text = String(data: data, encoding: .utf8) else {
-      throw .unreadable(path: path, reason: "is no UTF-8 text of at most a megabyte")
-    }
-    try self.init(text: text, path: path, options: options)
+    try self.init(bytes: bytes, path: path, options: options)
   }
 
-  /// Reads the text of a file.
+  /// Reads the content of a file.
   /// - Throws: `SettingsError`.
-  public init(text: String, path: String, options: [CommandOption]) throws(SettingsError) {
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    // Settings need no tables, and TOMLKit 0.6.0 aborts at a header that does not begin with a key, such as `[.x]`.
-    if let index = lines.firstIndex(where: { $0.first { $0 != " " && $0 != "\t" } == "[" }) {
-      throw .syntax(
-        path: path, line: index + 1,
-        reason: "there are no tables here, every setting stands by itself")
-    }
-    for (index, line) in lines.enumerated() {
-      if let word = unusableWord(in: line) {
-        throw .syntax(
-          path: path, line: index + 1,
-          reason: "'\(word)' is neither a number nor any other value of a setting")
-      }
-    }
-    let table: TOMLTable
-    do {
-      table = try TOMLTable(string: text)
-    } catch let error as TOMLParseError {
-      throw .syntax(
-        path: path, line: error.source.begin.line,
-        reason: error.description.replacing("\n", with: " "))
-    } catch {
-      throw .syntax(path: path, line: 1, reason: "\(error)")
+  public init(bytes: [UInt8], path: String, options: [CommandOption]) throws(SettingsError) {
+    let assignments: [SettingsReader.Assignment]
+    do { assignments = try SettingsReader.read(bytes) } catch {
+      throw .syntax(path: path, line: error.line, reason: error.reason)
     }
     var entries: [Entry] = []
-    let keys = table.map { ($0.0, $0.1, Self.line(of: $0.0, in: lines)) }
-    for (written, value, line) in keys.sorted(by: { $0.2 < $1.2 }) {
+    for assignment in assignments {
+      let (written, line) = (assignment.key, assignment.line)
       let key = CommandOption.key(written)
       guard let option = options.first(where: { $0.key == key && $0.isSetting }) else {
         throw .unknownKey(
           path: path, line: line, key: written, nearest: Self.nearest(to: key, among: options))
       }
-      guard let values = Self.values(of: value, for: option) else {
+      if let first = entries.first(where: { $0.key == key }) {
+        throw .syntax(
+          path: path, line: line, reason: "'\(written)' is set in line \(first.line) already")
+      }
+      guard let values = Self.values(of: assignment.value, for: option) else {
         throw .wrongType(path: path, line: line, key: written, expected: Self.expectation(option))
       }
       entries.append(Entry(key: key, values: values, line: line))
@@ -88,24 +66,19 @@ public struct SettingsFile: Sendable, Equatable {
     self.entries = entries
   }
 
-  private static func values(
-    of value: any TOMLValueConvertible, for option: CommandOption
-  ) -> [String]? {
-    if option.kind == .flag { return value.bool.map { ["\($0)"] } }
-    if let array = value.array {
-      guard option.isRepeating else { return nil }
-      let values = array.compactMap(scalar)
-      return values.count == array.count ? values : nil
-    }
-    return scalar(value).map { [$0] }
-  }
-
-  private static func scalar(_ value: any TOMLValueConvertible) -> String? {
-    switch value.type {
-    case .string: value.string
-    case .int: value.int.map { "\($0)" }
-    case .double: value.double.map { "\($0)" }
-    default: nil
+  private static func values(of value: SettingsReader.Value, for option: CommandOption) -> [String]?
+  {
+    switch value {
+    case .boolean(let isOn): return option.kind == .flag ? ["\(isOn)"] : nil
+    case .scalar(let word): return option.kind == .flag ? nil : [word]
+    case .array(let values) where option.isRepeating:
+      var words: [String] = []
+      for value in values {
+        guard case .scalar(let word) = value else { return nil }
+        words.append(word)
+      }
+      return words
+    case .array, .table: return nil
     }
   }
 
@@ -113,22 +86,6 @@ public struct SettingsFile: Sendable, Equatable {
     if option.kind == .flag { return "true or false" }
     return option.isRepeating
       ? "a string, a number, or an array of them" : "a string or a number"
-  }
-
-  /// The line where a key stands; TOMLKit tells it only of errors.
-  private static func line(of key: String, in lines: [Substring]) -> Int {
-    for (index, line) in lines.enumerated() {
-      var rest = line.drop { $0 == " " || $0 == "\t" || $0 == "[" }
-      let quote = rest.first.flatMap { $0 == "\"" || $0 == "'" ? $0 : nil }
-      if quote != nil { rest = rest.dropFirst() }
-      guard rest.hasPrefix(key) else { continue }
-      rest = rest.dropFirst(key.count)
-      if quote != nil { rest = rest.dropFirst() }
-      if let next = rest.first(where: { $0 != " " && $0 != "\t" }), "=.]".contains(next) {
-        return index + 1
-      }
-    }
-    return 1
   }
 
   /// The known key with the fewest changes of a letter, if a third of the letters or less differ.
@@ -159,34 +116,3 @@ public struct SettingsFile: Sendable, Equatable {
 
 /// Whether there is a file of that name.
 func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
-/// The first bare word of a line's value that begins as a number but is none, or a brace. Settings need neither dates nor
-/// tables, and TOMLKit 0.6.0 aborts where one is cut short or a brace stands alone.
-private func unusableWord(in line: Substring) -> Substring? {
-  var bare = ""
-  var quote: Character?
-  var isEscaped = false
-  for character in line {
-    if let open = quote {
-      if character == open && !isEscaped { quote = nil }
-      isEscaped = open == "\"" && character == "\\" && !isEscaped
-    } else if character == "#" {
-      break
-    } else if character == "\"" || character == "'" {
-      quote = character
-      bare.append(" ")
-    } else {
-      bare.append(character)
-    }
-  }
-  let value = bare.firstIndex(of: "=").map { bare[bare.index(after: $0)...] } ?? bare[...]
-  return value.split { $0.isWhitespace || "=,[]".contains($0) }.first { word in
-    if word.contains("{") || word.contains("}") { return true }
-    guard let first = word.unicodeScalars.first, "+-0123456789".unicodeScalars.contains(first)
-    else {
-      return false
-    }
-    let digits = word.replacing("_", with: "")
-    return Double(digits) == nil && !["0x", "0o", "0b"].contains(digits.prefix(2))
-  }
-}

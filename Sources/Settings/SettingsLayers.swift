@@ -172,7 +172,7 @@ public struct SettingsLayers: Sendable {
 
   private static func isPlain(_ word: String, _ option: CommandOption) -> Bool {
     if option.kind == .flag { return word == "true" || word == "false" }
-    return Int(word).map { "\($0)" == word } ?? false || (Double(word) != nil && word.contains("."))
+    return SettingsReader.number(word) == word
   }
 
   private static func quoted(_ word: String) -> String {

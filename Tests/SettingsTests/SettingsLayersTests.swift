@@ -32,7 +32,7 @@ private let options: [CommandOption] = {
 }()
 
 private func file(_ text: String) throws(SettingsError) -> SettingsFile {
-  try SettingsFile(text: text, path: "m.toml", options: options)
+  try SettingsFile(bytes: Array(text.utf8), path: "m.toml", options: options)
 }
 
 @Suite struct SettingsFileTests {
@@ -101,6 +101,63 @@ private func file(_ text: String) throws(SettingsError) -> SettingsFile {
       }
       #expect(line >= 1 && line <= 2)
     }
+  }
+
+  @Test(arguments: ["\n", "\r\n"])
+  func linesEndInEitherWayAndErrorsNameTheirs(_ end: String) throws {
+    let text = ["# c", "model = 'm' # m", "", "bind = [ # all", "  'a:1',", "]", "workers = 2"]
+    let read = try file(text.joined(separator: end))
+    #expect(read.entries.map(\.line) == [2, 4, 7])
+    #expect(read.entries.map(\.values) == [["m"], ["a:1"], ["2"]])
+    for bad in ["[.x]", "workers = 3", "preload = ", "x"] {
+      do {
+        _ = try file((text + [bad, "model = 'n'"]).joined(separator: end))
+        Issue.record("not refused: \(bad)")
+      } catch {
+        guard case .syntax(_, 8, _) = error else {
+          Issue.record("\(error)")
+          continue
+        }
+      }
+    }
+  }
+
+  // The numbers and strings of https://toml.io/en/v1.0.0 that a setting can hold.
+  @Test(
+    arguments: [
+      ("+99", "99"), ("-17", "-17"), ("1_000", "1000"), ("0xDEAD_beef", "3735928559"),
+      ("0o755", "493"), ("0b11010110", "214"), ("3.1415", "3.1415"), ("-2E-2", "-0.02"),
+      ("5e+3", "5000.0"), (#""tab\tquote\" \u00E9 \U0001F600""#, "tab\tquote\" é 😀"),
+      (#"'C:\no # escape'"#, #"C:\no # escape"#), ("\"\"", ""),
+    ])
+  func valuesAreThoseOfTOML(_ written: String, _ value: String) throws {
+    #expect(try file("model = \(written) # c").entries.map(\.values) == [[value]])
+  }
+
+  @Test(
+    arguments: [
+      "01", "1__0", "_1", "1_", "0x", "+0x1", "1.", ".5", "1.e3", "1e", "9223372036854775808",
+      "nan", "\"a", "'a", #""\q""#, #""\u12""#, #""\uD800""#, #""\u0000""#, "'''a'''", "[1 2]",
+      "[1", "'a' 'b'", "a", "1\r", "\"\u{7}\"", "1 # \u{0}", "truee", "{}",
+      String(repeating: "[", count: 99_999),
+    ])
+  func whatIsNoValueIsRefused(_ written: String) {
+    do {
+      _ = try file("model = \(written)")
+      Issue.record("not refused")
+    } catch {
+      guard case .syntax(_, 1, _) = error else {
+        Issue.record("\(error)")
+        return
+      }
+    }
+  }
+
+  @Test func bytesThatAreNotUTF8AreRefusedWithTheirLine() {
+    let bytes = Array("workers = 1\r\nmodel = 'caf".utf8) + [0xE9] + Array("'\r\n".utf8)
+    #expect(
+      throws: SettingsError.syntax(path: "m.toml", line: 2, reason: "a string is not UTF-8")
+    ) { try SettingsFile(bytes: bytes, path: "m.toml", options: options) }
   }
 
   @Test func noChangeOfBytesEndsInAnythingButSettingsOrARefusal() {
