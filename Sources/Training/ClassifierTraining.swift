@@ -135,7 +135,7 @@ public struct ClassifierTraining {
     let parameters = startingParameters(seed: options.seed)
     if let pretraining, pretraining.epochs > 0 {
       let special = tokenizer.specialTokens
-      pretraining.run(
+      try pretraining.run(
         parameters, examples: examples.training, maskID: special.mask ?? special.unknown ?? 0,
         special: Set(
           [special.classification, special.separator, special.unknown].compactMap { $0 }),
@@ -154,7 +154,7 @@ public struct ClassifierTraining {
   }
 
   private func index(outOfScope label: String) throws -> Int {
-    guard let index = labels.firstIndex(of: label) else {
+    guard let index = LabelIndex(labels)[label] else {
       throw TrainingError.badOption(
         name: "--out-of-scope", value: label,
         allowed: "a label of the training rows, such as \(labels.prefix(3).joined(separator: ", "))"

@@ -22,7 +22,8 @@ struct PretrainedEncoder {
     let checkpoint = try Checkpoint(directory: encoderDirectory)
     var shape = description.encoder
     keepsHead =
-      !freshHead && description.task == .classification && description.labels == labels
+      !freshHead && description.task == .classification
+      && LabelIndex.areEqual(description.labels, labels)
     if !keepsHead { shape.labels = [] }
     encoder = try ModelDirectory.read(shape, checkpoint)
     guard encoder.quantization == nil else { throw TrainingError.quantizedBase(path: directory) }

@@ -27,10 +27,11 @@ public struct Pretraining {
   /// - Parameters:
   ///   - maskID: stands for a hidden token.
   ///   - special: ids that are never hidden.
+  /// - Throws: `TrainingError.noFiniteLoss` where no step of an epoch had a finite loss.
   public func run(
     _ parameters: EncoderParameters, examples: [TrainingExample], maskID: Int32,
     special: Set<Int32>, kernels: Kernels, report: (Int, Double) -> Void
-  ) {
+  ) throws(TrainingError) {
     let gradients = EncoderParameters(parameters.configuration)
     let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
     let optimizer = Optimizer(parameters, options: OptimizerOptions(), kernels: kernels)
@@ -45,9 +46,10 @@ public struct Pretraining {
     let head = TiedHead(parameters, gradients, kernels)
     var step = 0
     for epoch in 1...max(1, epochs) {
-      var (sum, count) = (0.0, 0)
+      var (sum, count, lost) = (0.0, 0, 0)
       for rows in sampler.epoch(using: &generator) {
         let masked = hide(rows.map { examples[$0].ids }, maskID, special, &generator)
+        let rate = schedule.rate(at: step)
         step += 1
         guard !masked.places.isEmpty else { continue }
         gradients.buffer.zero()
@@ -55,17 +57,20 @@ public struct Pretraining {
           TokenBatch(masked.rows), rows: masked.places,
           dropoutSeed: UInt32(truncatingIfNeeded: generator.next()))
         let (loss, gradient) = head.step(states, truths: masked.truths)
+        lost += 1
         guard loss.isFinite else { continue }
         tape.backwardStates(gradient)
         let norm = kernels.squaredNorm(gradients.buffer).squareRoot()
         guard norm.isFinite else { continue }
+        lost -= 1
         optimizer.step(
-          gradients: gradients, learningRate: schedule.rate(at: step), weightDecay: 0.01,
+          gradients: gradients, learningRate: rate, weightDecay: 0.01,
           number: step, gradientScale: norm > 1 ? 1 / norm : 1, updates: updates)
         tape.packWeights()
         (sum, count) = (sum + loss, count + 1)
       }
-      report(epoch, sum / Double(max(1, count)))
+      if count == 0 && lost > 0 { throw TrainingError.noFiniteLoss }
+      if count > 0 { report(epoch, sum / Double(count)) }
     }
   }
 

@@ -20,7 +20,14 @@ public enum TrainingError: Error, Equatable, LocalizedError {
   case badOption(name: String, value: String, allowed: String)
   /// The loss stopped being a number.
   case diverged(step: Int, learningRate: Double)
-
+  /// No step had a finite loss, or no look at the validation rows.
+  case noFiniteLoss
+  /// Each label has one row, so that none can be held out.
+  case nothingHeldOut(path: String, rows: Int)
+  /// A figure was to be taken of no rows.
+  case nothingMeasured(path: String)
+  /// A figure is not defined on the rows it was to be taken of.
+  case notDefined(path: String, figure: String)
   /// Every run of a search failed.
   case noTrialSucceeded(log: String)
   /// The model to start from has 8-bit layers.
@@ -68,9 +75,25 @@ public enum TrainingError: Error, Equatable, LocalizedError {
       return
         "\(path): its layers are in 8 bits, which cannot learn. Start from the model that it was "
         + "quantised from."
+    case .noFiniteLoss:
+      return
+        "No step of the run had a finite loss on the training rows, or none on the validation rows, so that "
+        + "there is no model to keep; nothing is written. Give a lower --learning-rate; where the run goes on from "
+        + "another model (--from), look at its weights with `martlet inspect`, or start without it."
+    case .nothingHeldOut(let path, let rows):
+      return
+        "\(path): none of its \(rows) rows can be held out to stop by, since each label has one row. "
+        + "Give other rows with --validation, or at least two rows for a label."
+    case .nothingMeasured(let path):
+      return
+        "\(path): no rows, so nothing was measured. Give a file with at least one labelled row."
+    case .notDefined(let path, let figure):
+      return
+        "\(path): the \(figure) is not defined on these rows, for example since all have the same truth. "
+        + "Give rows with different truths."
     case .diverged(let step, let rate):
       return "The loss was no longer a number at step \(step) with learning rate \(rate). "
-        + "Start again with a tenth of that rate: --learning-rate \(rate / 10)."
+        + "Nothing is written. Start again with a tenth of that rate: --learning-rate \(rate / 10)."
     }
   }
 }

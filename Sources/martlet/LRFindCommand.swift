@@ -32,12 +32,13 @@ struct LRFind: ParsableCommand {
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {
-    let options = try training.options(tune, width: model.width)
+    var options = try training.options(tune, width: model.width)
     if let output { try ChartFile.check(output) }
     let test = RangeTest(low: low, high: high, steps: steps)
     try test.validate()
     let kernels = try Kernels.best(threads: training.cores)
     let job = try TrainingJob.make(source, tune, model, seed: options.seed)
+    try training.adapt(&options, to: job)
     if !json { try Console.print(TrainingJob.summary(job)) }
     let points = try test.run(job, options: options, kernels: kernels) { point in
       Console.showProgress(String(format: "rate %.2e  loss %.4f", point.rate, point.smoothed))
@@ -48,7 +49,7 @@ struct LRFind: ParsableCommand {
     if json {
       try Console.print(Self.json(points, finding).serialized())
     } else {
-      try show(chart, finding)
+      try show(points, chart, finding)
     }
     if let output {
       try ChartFile.write(to: output, svg: chart.svg)
@@ -56,9 +57,17 @@ struct LRFind: ParsableCommand {
     }
   }
 
-  private func show(_ chart: LineChart, _ finding: RangeTest.Finding) throws {
+  private func show(
+    _ points: [RangeTest.Point], _ chart: LineChart, _ finding: RangeTest.Finding
+  ) throws {
     try Console.print(chart.terminal(colors: Console.isOutputTerminal))
     func rate(_ value: Double) -> String { String(format: "%.2e", value) }
+    if points.count < 20 {
+      try Console.print(
+        "the loss broke after \(points.count) steps, at \(rate(points.last?.rate ?? low)): begin with a lower --low"
+      )
+      return
+    }
     try Console.print(
       "steepest fall at \(rate(finding.steepest)), lowest loss at \(rate(finding.lowest))")
     try Console.print(

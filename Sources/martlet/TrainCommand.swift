@@ -47,11 +47,7 @@ struct Train: ParsableCommand {
     try options.validate()
     let kernels = try Kernels.best(threads: training.cores)
     let job = try TrainingJob.make(source, tune, model, seed: options.seed)
-    options.adapt(
-      width: job.configuration.hiddenSize, rows: job.training.rows.count,
-      isFineTuning: job.base != nil, choosesRate: try training.rate() == nil,
-      choosesEpochs: training.epochs == nil)
-    try options.validate()
+    try training.adapt(&options, to: job)
     try Console.report(TrainingJob.summary(job))
     for warning in TrainingJob.warnings(job) { Self.say(warning) }
     let architecture = TrainingJob.describe(job.configuration)
@@ -201,7 +197,8 @@ enum TrainingJob {
       }
       (training, validation) = training.split(share: source.holdOut, seed: seed)
       if validation.rows.isEmpty {
-        throw TrainingError.noRows(path: "what is held out of \(source.data)")
+        _ = try training.trainingLabels()
+        throw TrainingError.nothingHeldOut(path: source.data, rows: training.rows.count)
       }
     }
     if let from = tune.from {
@@ -228,6 +225,25 @@ enum TrainingJob {
         "warning: \(conflicts.count) texts of \(job.training.path) have several labels; "
           + "the first in lines \(first.lines.prefix(5).map(String.init).joined(separator: ", ")) "
           + "as \(first.labels.prefix(5).joined(separator: ", ")). At most one of them is right")
+    }
+    let alike = LabelIndex.lookalikes(job.labels)
+    for labels in alike.prefix(5) {
+      let words = labels.map { label in
+        let rows = job.training.rows.filter { $0.label.utf8.elementsEqual(label.utf8) }
+        return "\"\(label)\" (\(rows.count) rows, the first in line \(rows.first?.line ?? 0))"
+      }
+      warnings.append(
+        "warning: the labels \(words.joined(separator: " and ")) look alike, but differ in case, spaces, "
+          + "invisible characters or Unicode form: they are learned as different labels")
+    }
+    let lonely = job.training.lonelyRows
+    if !lonely.isEmpty {
+      let names = lonely.prefix(5).map { "\"\($0.label)\" (line \($0.line))" }
+      warnings.append(
+        "warning: \(lonely.count == 1 ? "one label has" : "\(lonely.count) labels have") a single training row: "
+          + names.joined(separator: ", ") + (lonely.count > 5 ? ", …" : "")
+          + ". Hardly anything can be learned from one row, and where none is held out, nothing is measured"
+      )
     }
     if job.unknownRows > 0 {
       warnings.append(

@@ -103,13 +103,16 @@ struct TrainingFlags: ParsableArguments {
     help: "Schedule of the rate: \(ScheduleShape.names.joined(separator: ", ")).")
   var schedule = "linear"
   @OptionGroup var scheduleOptions: ScheduleOptions
-  @Option(help: "Linear warm-up: steps, or a share such as 0.1 or 10%.")
-  var warmup = "\(TrainingOptions().warmup)"
+  @Option(
+    help:
+      "Linear warm-up: steps, or a share such as 0.1 or 10%. [default: \(TrainingOptions().warmup); one-cycle, which rises by itself: 0]"
+  )
+  var warmup: String?
   @Option(
     help:
       "Most passes over the data. [default: 6 to 20 by the number of rows, fine-tuning: 2 to 10]")
   var epochs: Int?
-  @Option(help: "Rows in a batch. [default: 32]") var batch: Int?
+  @Option(help: "Rows in a batch. [default: 32, or all rows where they are fewer]") var batch: Int?
   @Option(help: "Batches that make up one step.") var accumulate = TrainingOptions().accumulation
   @Option(
     help:
@@ -177,15 +180,27 @@ struct TrainingFlags: ParsableArguments {
     return rate
   }
 
+  /// Fits what was left open to the rows and the encoder of `job`.
+  func adapt(_ options: inout TrainingOptions, to job: ClassifierTraining) throws {
+    try options.adapt(
+      width: job.configuration.hiddenSize, rows: job.training.rows.count,
+      isFineTuning: job.base != nil, choosesRate: try rate() == nil, choosesEpochs: epochs == nil,
+      choosesBatch: batch == nil)
+    try options.validate()
+  }
+
   /// All options, with the defaults of training from nothing or of fine-tuning.
   func options(_ tune: FineTuneFlags, width: Int) throws -> TrainingOptions {
     var options = tune.from == nil ? TrainingOptions() : TrainingOptions.fineTuning
-    guard let warmupLength = WarmupLength(warmup) else {
-      throw TrainingError.badOption(
-        name: "--warmup", value: warmup, allowed: "whole steps, or a share such as 0.1 or 10%")
-    }
-    options.warmup = warmupLength
     options.schedule = try scheduleOptions.shape(schedule, flag: "--schedule")
+    if case .oneCycle = options.schedule { options.warmup = .steps(0) }
+    if let warmup {
+      guard let length = WarmupLength(warmup) else {
+        throw TrainingError.badOption(
+          name: "--warmup", value: warmup, allowed: "whole steps, or a share such as 0.1 or 10%")
+      }
+      options.warmup = length
+    }
     options.scheduleFloor = scheduleOptions.floor
     options.plateauFactor = scheduleOptions.factor
     options.optimizer = try optimizer.options()

@@ -146,18 +146,20 @@ struct FineTuningTests {
   }
 
   @Test("A wider encoder gets a lower rate, and what was asked for stays")
-  func rates() {
+  func rates() throws {
     var options = TrainingOptions.fineTuning
     let rates = [128, 384, 768, 1024].map { options.defaultRate(width: $0, isFineTuning: true) }
     for (rate, wanted) in zip(rates, [3e-4, 2e-4, 5e-5, 2.8125e-5]) {
       #expect(abs(rate - wanted) < 1e-12)
     }
     (options.learningRate, options.epochs) = (7e-5, 5)
-    options.adapt(
-      width: 768, rows: 9000, isFineTuning: true, choosesRate: false, choosesEpochs: false)
+    try options.adapt(
+      width: 768, rows: 9000, isFineTuning: true, choosesRate: false, choosesEpochs: false,
+      choosesBatch: false)
     #expect(options.learningRate == 7e-5 && options.epochs == 5)
-    options.adapt(
-      width: 768, rows: 9000, isFineTuning: true, choosesRate: true, choosesEpochs: true)
+    try options.adapt(
+      width: 768, rows: 9000, isFineTuning: true, choosesRate: true, choosesEpochs: true,
+      choosesBatch: true)
     #expect(abs(options.learningRate - 5e-5) < 1e-12 && options.epochs == 4)
   }
 
@@ -174,7 +176,7 @@ struct FineTuningTests {
     func run() throws -> (EncoderParameters, [Double]) {
       let parameters = job.startingParameters(seed: 1)
       var losses: [Double] = []
-      Pretraining(epochs: 12, seed: 1).run(
+      try Pretraining(epochs: 12, seed: 1).run(
         parameters, examples: job.tokenised.training, maskID: special.mask ?? 0,
         special: Set([special.classification, special.separator].compactMap { $0 }),
         kernels: try Kernels.best()

@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-
 import Training
 
 @Suite("Slurm's job arrays") struct SlurmArrayTests {

@@ -94,12 +94,24 @@ struct TrainerTests {
     #expect(!watched.history.events.isEmpty)
   }
 
-  @Test("A batch larger than the data and a warm-up longer than the run are refused")
+  @Test("A batch is at most all rows, and is refused above them where it was asked for")
+  func largeBatch() throws {
+    var options = TrainingOptions()
+    (options.batchSize, options.epochs) = (201, 1)
+    #expect(try train(options, threads: 1).steps == 1)
+    func adapt(chosen: Bool) throws {
+      try options.adapt(
+        width: 32, rows: 26, isFineTuning: false, choosesRate: true, choosesEpochs: true,
+        choosesBatch: !chosen)
+    }
+    #expect(throws: TrainingError.self) { try adapt(chosen: true) }
+    try adapt(chosen: false)
+    #expect(options.batchSize == 26)
+  }
+
+  @Test("A warm-up longer than the run is refused")
   func outgrown() throws {
     var options = TrainingOptions()
-    options.batchSize = 201
-    #expect(throws: TrainingError.self) { try train(options, threads: 1) }
-    options = TrainingOptions()
     (options.epochs, options.warmup) = (1, .steps(7))
     #expect(throws: TrainingError.self) { try train(options, threads: 1) }
   }
@@ -306,7 +318,7 @@ struct ClassificationReportTests {
       loss: 0)
     #expect(abs(report.accuracy - 5.0 / 7) < 1e-12)
     #expect(report.precision(0) == 0.5 && report.recall(0) == 0.5)
-    #expect(abs(report.f1(1) - 0.8) < 1e-12 && abs(report.f1(2) - 0.8) < 1e-12)
+    #expect(abs((report.f1(1) ?? 0) - 0.8) < 1e-12 && abs((report.f1(2) ?? 0) - 0.8) < 1e-12)
     #expect(abs(report.macroF1 - (0.5 + 0.8 + 0.8) / 3) < 1e-12)
     #expect(report.confusion == [[1, 1, 0], [0, 2, 0], [1, 0, 2]])
     #expect(report.mistakes(limit: 5).map(\.count) == [1, 1])

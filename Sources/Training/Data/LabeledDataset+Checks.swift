@@ -22,11 +22,22 @@ extension LabeledDataset {
       }
     }
     return groups.compactMap { group in
-      let labels = Set(group.map { rows[$0].label })
+      let labels = LabelIndex.distinct(group.map { rows[$0].label })
       guard labels.count > 1 else { return nil }
       return Conflict(
-        text: rows[group[0]].text, lines: group.map { rows[$0].line }, labels: labels.sorted())
+        text: rows[group[0]].text, lines: group.map { rows[$0].line }, labels: labels)
     }
+  }
+
+  /// Places of each label's rows, in order of the labels' bytes.
+  var rowsByLabel: [[Int]] {
+    Dictionary(grouping: rows.indices) { Array(rows[$0].label.utf8) }
+      .sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
+  }
+
+  /// The only row of each label that has one.
+  package var lonelyRows: [LabeledText] {
+    rowsByLabel.filter { $0.count == 1 }.flatMap { $0.map { rows[$0] } }
   }
 
   /// Splits the rows in two: about `share` of each label's rows, at least one where a label has two,
@@ -34,9 +45,7 @@ extension LabeledDataset {
   public func split(share: Double, seed: UInt64) -> (LabeledDataset, LabeledDataset) {
     var generator = SeededGenerator(seed: seed ^ 0x5EED_0F5B)
     var held = Set<Int>()
-    for indices in Dictionary(grouping: rows.indices, by: { rows[$0].label })
-      .sorted(by: { $0.key < $1.key }).map(\.value)
-    {
+    for indices in rowsByLabel {
       let wanted = Int((Double(indices.count) * share).rounded())
       let count = min(max(wanted, indices.count > 1 ? 1 : 0), indices.count - 1)
       held.formUnion(indices.shuffled(using: &generator).prefix(count))

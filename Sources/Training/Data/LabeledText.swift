@@ -65,11 +65,11 @@ public struct LabeledDataset: Sendable {
     self.rows = rows
   }
 
-  /// The distinct labels in sorted order.
+  /// The distinct labels, in order of their bytes.
   ///
   /// - Throws: `TrainingError.oneClass` when there is only one.
   public func trainingLabels() throws -> [String] {
-    let labels = Set(rows.map(\.label)).sorted()
+    let labels = LabelIndex.distinct(rows.lazy.map(\.label))
     guard labels.count > 1 else {
       throw TrainingError.oneClass(path: path, label: labels.first ?? "")
     }
@@ -80,7 +80,7 @@ public struct LabeledDataset: Sendable {
   ///
   /// - Throws: `TrainingError.unknownLabel` for the first row with another.
   public func labelIndices(in labels: [String]) throws -> [Int] {
-    let index = Dictionary(uniqueKeysWithValues: labels.enumerated().map { ($1, $0) })
+    let index = LabelIndex(labels)
     return try rows.map { row in
       guard let found = index[row.label] else {
         throw TrainingError.unknownLabel(

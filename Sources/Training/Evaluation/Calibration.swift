@@ -65,7 +65,7 @@ public struct ScoredRows: Sendable {
   /// logarithm from 1/20 to 20. Of very many logits it takes evenly spaced rows, since each of forty looks reads them all.
   public func fittedTemperature(mostLogits: Int = 2_000_000) -> Double {
     guard !truths.isEmpty else { return 1 }
-    let step = max(1, truths.count * logits[0].count / max(1, mostLogits))
+    let step = max(1, truths.count * (logits.first?.count ?? 1) / max(1, mostLogits))
     func loss(_ temperature: Double) -> Double { self.loss(temperature: temperature, stride: step) }
     let ratio = (5.0.squareRoot() - 1) / 2
     var (low, high) = (-log(20.0), log(20.0))
@@ -85,7 +85,8 @@ public struct ScoredRows: Sendable {
     return exp((low + high) / 2)
   }
 
-  /// Rows by the confidence of their prediction, in ten bins: mean confidence, accuracy, rows.
+  /// Rows by the confidence of their prediction, in ten bins: mean confidence, accuracy, rows. Rows whose logits are no
+  /// numbers have none.
   public func reliability(
     temperature: Double = 1
   ) -> [(confidence: Double, accuracy: Double, rows: Int)] {
@@ -93,6 +94,7 @@ public struct ScoredRows: Sendable {
     for row in truths.indices {
       let p = probabilities(row, temperature: temperature)
       let top = p.indices.max { p[$0] < p[$1] } ?? 0
+      guard p[top].isFinite else { continue }
       let bin = min(9, Int(p[top] * 10))
       bins[bin].sum += p[top]
       bins[bin].right += top == truths[row] ? 1 : 0

@@ -70,7 +70,7 @@ public struct RangeTest: Sendable {
   /// Runs the test on the rows of `job` with weights of its own; stops early once the loss has gone to
   /// four times its lowest. `report` hears of every step.
   ///
-  /// - Throws: `TrainingError`.
+  /// - Throws: `TrainingError`; `.noFiniteLoss` where the first step has none.
   public func run(
     _ job: ClassifierTraining, options: TrainingOptions, kernels: Kernels,
     report: (Point) -> Void = { _ in }
@@ -92,6 +92,7 @@ public struct RangeTest: Sendable {
       if index > 10 { best = min(best, smoothed) }
       return smoothed < 4 * best
     }
+    if points.isEmpty { throw TrainingError.noFiniteLoss }
     return points
   }
 

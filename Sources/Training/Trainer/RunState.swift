@@ -29,6 +29,8 @@ struct RunState: Codable, Equatable {
   /// The epoch since which patience counts; 0 before the first look of a run or of a new beginning.
   var lastImprovement = 0
   var history = TrainingHistory()
+  /// Changes of the weights since the beginning, or the last new one.
+  var updates = 0
   /// Returns to an earlier state.
   var rollbacks = 0
   /// Steps since the last one.

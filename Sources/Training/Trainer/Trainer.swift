@@ -32,6 +32,8 @@ public final class Trainer {
 
   static let snapshotSteps = 50
   private static let mostRollbacks = 12
+  /// Steps before which an epoch's end says nothing of the rate.
+  private static let fewestSteps = 20
   private static let mostRestarts = 3
 
   /// Where to keep checkpoints, and how many seconds apart; nil keeps none.
@@ -78,16 +80,17 @@ public final class Trainer {
   }
 
   /// Runs to the end, to early stopping or to `options.stopAfterEpochs`; `report` hears of every step.
-  /// A checkpoint of the same data and options is resumed.
+  /// A checkpoint of the same data and options is resumed. A batch is at most all rows.
   ///
-  /// - Throws: `TrainingError.diverged` when no lower rate helps; `.badOption` for a warm-up as long
-  ///   as the run or a batch larger than the data; `CheckpointError`.
+  /// - Throws: `TrainingError.diverged` when no lower rate helps, `.noFiniteLoss` where nothing was learned or no
+  ///   figure of the validation rows is finite; `.badOption` for a warm-up as long as the run; `CheckpointError`.
   public func train(
     _ training: [TrainingExample], validation: [TrainingExample],
     report: (TrainingProgress) -> Void
   ) throws -> TrainingResult {
     self.training = training
-    let sampler = BatchSampler(lengths: training.map(\.ids.count), batchSize: options.batchSize)
+    let sampler = BatchSampler(
+      lengths: training.map(\.ids.count), batchSize: min(options.batchSize, max(1, training.count)))
     let perEpoch =
       (sampler.batchesPerEpoch + options.accumulation - 1) / options.accumulation
     let total = perEpoch * options.epochs
@@ -108,7 +111,7 @@ public final class Trainer {
       while state.batch < batches.count {
         let parts = batches[
           state.batch..<min(state.batch + options.accumulation, batches.count)]
-        let rate = schedule.rate(at: state.step + 1) * state.rateScale
+        let rate = schedule.rate(at: state.step) * state.rateScale
         guard try takeStep(Array(parts), learningRate: rate) else { break }
         state.batch += parts.count
         var progress = TrainingProgress(
@@ -143,7 +146,7 @@ public final class Trainer {
         lastCheckpoint = clock.now
       }
     }
-    return result(seconds: seconds())
+    return try result(seconds: seconds())
   }
 
   /// Whether patience or the epochs asked for have run out.
@@ -156,11 +159,6 @@ public final class Trainer {
   }
 
   private func prepare(total: Int) throws {
-    guard options.batchSize <= max(training.count, 1) else {
-      throw TrainingError.badOption(
-        name: "--batch", value: "\(options.batchSize)",
-        allowed: "at most the \(training.count) training rows")
-    }
     try options.warmup.validate(totalSteps: total)
     let warmupSteps = options.warmup.steps(of: total)
     schedule = LearningRateSchedule(
@@ -293,6 +291,7 @@ public final class Trainer {
   }
 
   private func update(_ learningRate: Double, _ norm: Double) {
+    state.updates += 1
     let clip = options.clipNorm > 0 && norm > options.clipNorm ? options.clipNorm / norm : 1
     optimizer.step(
       gradients: gradients, learningRate: learningRate, weightDecay: options.weightDecay,
@@ -334,7 +333,15 @@ public final class Trainer {
 
   private func rollBack(_ reason: String, _ learningRate: Double) throws -> Bool {
     guard let snapshot, state.rollbacks < Self.mostRollbacks else {
-      throw TrainingError.diverged(step: state.step, learningRate: learningRate)
+      throw state.updates == 0
+        ? TrainingError.noFiniteLoss
+        : .diverged(step: state.step, learningRate: learningRate)
+    }
+    if state.updates == 0 {
+      // No rate was used yet, so that a lower one is no help.
+      state.rollbacks += 1
+      note("\(reason), though no weight has changed yet: the step is left out")
+      return true
     }
     if snapshot.step == 0 && state.restarts < Self.mostRestarts {
       return restart(reason)
@@ -397,7 +404,9 @@ public final class Trainer {
 
   /// Takes validation figures into account; true when they are the best so far.
   private func look(_ figures: ClassificationReport) -> Bool {
-    let isBest = state.best.map { Self.isBetter(figures, than: $0) } ?? true
+    let isBest =
+      figures.calibratedLoss.isFinite && figures.loss.isFinite && state.updates > 0
+      && state.best.map { Self.isBetter(figures, than: $0) } ?? true
     if isBest {
       (state.best, state.bestEpoch) = (figures, state.epoch)
       best.buffer.copy(from: evaluated)
@@ -416,8 +425,10 @@ public final class Trainer {
         "the validation loss has stopped falling: the rate is multiplied by \(options.plateauFactor)"
       )
     }
+    // A handful of steps, most of them of the warm-up, tell nothing.
     let guesses =
-      figures.accuracy <= figures.largestShare + 0.005 && mean > 0.9 * state.watch.chance
+      state.step >= Self.fewestSteps && figures.accuracy <= figures.largestShare + 0.005
+      && mean > 0.9 * state.watch.chance
     state.guessingEpochs = guesses ? state.guessingEpochs + 1 : 0
     lowerOnFlatLoss(mean)
     return isBest
@@ -431,7 +442,8 @@ public final class Trainer {
       return
     }
     state.flatEpochs += 1
-    guard state.flatEpochs >= 2, mean > 0.1 * state.watch.chance else { return }
+    guard state.flatEpochs >= 2, state.step >= Self.fewestSteps, mean > 0.1 * state.watch.chance
+    else { return }
     state.flatEpochs = 0
     state.rateScale *= 0.3
     note("the training loss has stopped falling: the rate is multiplied by 0.3")
@@ -454,12 +466,10 @@ public final class Trainer {
       encoder, labels: parameters.configuration.labels, examples: examples)
   }
 
-  private func result(seconds: Double) -> TrainingResult {
-    TrainingResult(
-      parameters: best,
-      validation: state.best
-        ?? ClassificationReport(
-          labels: parameters.configuration.labels, truths: [], predictions: [], loss: .nan),
+  private func result(seconds: Double) throws -> TrainingResult {
+    guard let validation = state.best else { throw TrainingError.noFiniteLoss }
+    return TrainingResult(
+      parameters: best, validation: validation,
       bestEpoch: state.bestEpoch, epochs: state.epoch - 1,
       tokensPerSecond: Double(state.tokens) / seconds, seconds: seconds, steps: state.step,
       tokens: state.tokens, history: state.history)

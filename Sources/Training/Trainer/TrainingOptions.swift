@@ -2,7 +2,7 @@
 public struct TrainingOptions: Sendable, Equatable {
   /// Passes over the training rows.
   public var epochs = 20
-  /// Rows that pass through the model together.
+  /// Rows that pass through the model together; fewer where there are fewer.
   public var batchSize = 32
   /// Batches whose gradients make up one step.
   public var accumulation = 1
@@ -104,9 +104,17 @@ public struct TrainingOptions: Sendable, Equatable {
   }
 
   /// Fits what the user left open to the encoder and to the rows.
+  ///
+  /// - Throws: `TrainingError.badOption` for a batch that the user asked for and that is larger than the rows.
   public mutating func adapt(
-    width: Int, rows: Int, isFineTuning: Bool, choosesRate: Bool, choosesEpochs: Bool
-  ) {
+    width: Int, rows: Int, isFineTuning: Bool, choosesRate: Bool, choosesEpochs: Bool,
+    choosesBatch: Bool
+  ) throws(TrainingError) {
+    if choosesBatch { batchSize = min(batchSize, max(1, rows)) }
+    guard batchSize <= max(1, rows) else {
+      throw .badOption(
+        name: "--batch", value: "\(batchSize)", allowed: "at most the \(rows) training rows")
+    }
     if choosesRate { learningRate = defaultRate(width: width, isFineTuning: isFineTuning) }
     if choosesEpochs {
       epochs = isFineTuning ? Self.fineTuningEpochs(rows: rows) : Self.epochs(rows: rows)
