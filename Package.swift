@@ -34,6 +34,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "JSON"),
     .target(name: "Files", dependencies: ["CZlib"]),
+    .target(name: "Scoring"),
     .target(
       name: "Pages",
       resources: [
@@ -47,14 +48,16 @@ let package = Package(
     .target(name: "Transformer", dependencies: ["Files", "Tensor", "Tokenization", "JSON"]),
     .target(
       name: "Training",
-      dependencies: ["Files", "Transformer", "Tokenization", "Tensor", "JSON", "Charts"]),
+      dependencies: ["Files", "Transformer", "Tokenization", "Tensor", "JSON", "Scoring", "Charts"]),
     .target(
       name: "FileJobs",
-      dependencies: ["Files", "Transformer", "Tokenization", "Training", "Tensor", "JSON"]),
+      dependencies: [
+        "Files", "Transformer", "Tokenization", "Training", "Tensor", "JSON", "Scoring",
+      ]),
     .target(name: "Doctor"),
     .target(name: "HTTP", dependencies: ["CEvents", "COpenSSL", "CZlib", "JSON", log]),
     .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
-    .target(name: "Health", dependencies: ["Files", "JSON", "Prefork", atomics, log]),
+    .target(name: "Health", dependencies: ["Files", "JSON", "Prefork", "Scoring", atomics, log]),
     .target(
       name: "History",
       dependencies: [
@@ -106,6 +109,7 @@ let package = Package(
       dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"],
       exclude: ["Fixtures"]),
     .testTarget(name: "PagesTests", dependencies: ["Pages"]),
+    .testTarget(name: "ScoringTests", dependencies: ["Scoring"]),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
     .testTarget(
       name: "FileJobsTests", dependencies: ["FileJobs", "Files", "Transformer", "Training"]),

@@ -14,28 +14,31 @@ public enum ModelEvaluation: Sendable {
 
   /// Runs `job` over `reader`'s rows.
   ///
-  /// - Throws: `RecordError` naming the line.
+  /// - Throws: `RecordError` naming the line, or `TrainingError.nothingMeasured` where there are no rows.
   public static func run(
     _ job: FileJob, _ model: TextModel, _ reader: inout RecordReader,
     progress: (FileJob.Progress) -> Void
   ) throws -> ModelEvaluation {
+    let figures: ModelEvaluation
     switch model.task {
     case .classification, .tokenClassification:
-      return try classes(job, model, &reader, progress)
+      figures = try classes(job, model, &reader, progress)
     case .multiLabelClassification:
       var report = MultiLabelReport(labels: model.labels)
-      let path = reader.path
+      let truths = Truths(labels: model.labels, path: reader.path)
       try job.run(&reader, progress: progress) { record, prediction in
         guard case .labels(let chosen, _) = prediction.value else { return }
         let truth = try (record.label ?? "").split(separator: "|").map {
-          try index(of: String($0), model, record, path)
+          try truths.index(of: String($0), record)
         }
         report.add(truth: Set(truth), prediction: Set(chosen))
       }
-      return .multiLabel(report)
-    case .regression: return try numbers(job, &reader, progress)
-    case .embedding: return try cosines(job, model, &reader)
+      figures = .multiLabel(report)
+    case .regression: figures = try numbers(job, &reader, progress)
+    case .embedding: figures = try cosines(job, model, &reader)
     }
+    guard figures.count > 0 else { throw TrainingError.nothingMeasured(path: reader.path) }
+    return figures
   }
 
   private static func classes(
@@ -43,6 +46,7 @@ public enum ModelEvaluation: Sendable {
     _ progress: (FileJob.Progress) -> Void
   ) throws -> ModelEvaluation {
     var (truths, predictions, loss) = ([Int](), [Int](), 0.0)
+    let known = Truths(labels: model.labels, path: reader.path)
     let path = reader.path
     let isTokens = model.task == .tokenClassification
     try job.run(
@@ -51,7 +55,7 @@ public enum ModelEvaluation: Sendable {
     ) { record, prediction in
       switch prediction.value {
       case .label(let top, let probabilities):
-        let truth = try index(of: record.label ?? "", model, record, path)
+        let truth = try known.index(of: record.label ?? "", record)
         truths.append(truth)
         predictions.append(top)
         loss -= log(max(Double(probabilities[truth]), 1e-30))
@@ -63,7 +67,7 @@ public enum ModelEvaluation: Sendable {
         }
         let places = EncodedRecord(words: record, model: model).firstTokens
         for (place, word) in zip(places, record.words) where place < tokens.count {
-          truths.append(try index(of: word.label, model, record, path))
+          truths.append(try known.index(of: word.label, record))
           predictions.append(tokens[place].labelIndex)
         }
       default: break
@@ -125,53 +129,72 @@ public enum ModelEvaluation: Sendable {
       mend: "The model gives numbers, so the label column must hold numbers.")
   }
 
-  private static func index(
-    of label: String, _ model: TextModel, _ record: Record, _ path: String
-  ) throws -> Int {
-    if let index = model.labels.firstIndex(of: label) { return index }
-    throw RecordError.malformed(
-      path: path, line: record.line, problem: "the model has no label \"\(label)\"",
-      mend: "It has: \(model.labels.prefix(20).joined(separator: ", ")).")
+  /// The labels that rows may have.
+  private struct Truths {
+    let labels: [String]
+    let path: String
+    private let places: LabelIndex
+
+    init(labels: [String], path: String) {
+      (self.labels, self.path, places) = (labels, path, LabelIndex(labels))
+    }
+
+    func index(of label: String, _ record: Record) throws -> Int {
+      if let index = places[label] { return index }
+      throw RecordError.malformed(
+        path: path, line: record.line, problem: "the model has no label \"\(label)\"",
+        mend: "It has: \(labels.prefix(20).joined(separator: ", ")).")
+    }
   }
 
-  /// All figures as one JSON object.
-  public var json: JSONValue {
+  /// Rows counted; of token classifiers words.
+  public var count: Int {
     switch self {
-    case .classification(let report): report.json
+    case .classification(let report): report.count
+    case .multiLabel(let report): report.count
+    case .regression(let report): report.count
+    }
+  }
+
+  /// All figures as one JSON object; null where one is not defined.
+  public var json: JSONValue {
+    func figure(_ value: Double?) -> JSONValue { ClassificationReport.json(value) }
+    switch self {
+    case .classification(let report): return report.json
     case .multiLabel(let report):
-      [
-        "rows": JSONValue(report.count), "subset_accuracy": JSONValue(report.subsetAccuracy),
-        "micro_f1": JSONValue(report.microF1), "macro_f1": JSONValue(report.macroF1),
+      return [
+        "rows": JSONValue(report.count), "subset_accuracy": figure(report.subsetAccuracy),
+        "micro_f1": figure(report.microF1), "macro_f1": figure(report.macroF1),
         "per_label": .array(
           report.labels.indices.map {
-            ["label": .string(report.labels[$0]), "f1": JSONValue(report.f1($0))]
+            ["label": .string(report.labels[$0]), "f1": figure(report.f1($0))]
           }),
       ]
     case .regression(let report):
-      [
-        "rows": JSONValue(report.count), "pearson": JSONValue(report.pearson),
-        "spearman": JSONValue(report.spearman),
-        "mean_squared_error": JSONValue(report.meanSquaredError),
+      return [
+        "rows": JSONValue(report.count), "pearson": figure(report.pearson),
+        "spearman": figure(report.spearman),
+        "mean_squared_error": figure(report.meanSquaredError),
       ]
     }
   }
 
   /// The figures for a terminal.
   public var text: String {
+    func figure(_ value: Double?) -> String { ClassificationReport.text(value) }
     switch self {
     case .classification(let report): return report.text
     case .multiLabel(let report):
-      let head = String(
-        format: "%d rows   subset accuracy %.2f %%   micro-F1 %.4f   macro-F1 %.4f", report.count,
-        report.subsetAccuracy * 100, report.microF1, report.macroF1)
-      let lines = report.labels.indices.map {
-        String(format: "%.4f  ", report.f1($0)) + report.labels[$0]
-      }
+      let accuracy = report.subsetAccuracy.map { String(format: "%.2f %%", $0 * 100) }
+      let head =
+        "\(report.count) rows   subset accuracy \(accuracy ?? "not defined")   "
+        + "micro-F1 \(figure(report.microF1))   macro-F1 \(figure(report.macroF1))"
+      let lines = report.labels.indices.map { figure(report.f1($0)) + "  " + report.labels[$0] }
       return ([head, "", "F1      label"] + lines).joined(separator: "\n")
     case .regression(let report):
-      return String(
-        format: "%d rows   Pearson %.4f   Spearman %.4f   mean squared error %.6f", report.count,
-        report.pearson, report.spearman, report.meanSquaredError)
+      return "\(report.count) rows   Pearson \(figure(report.pearson))   "
+        + "Spearman \(figure(report.spearman))   "
+        + "mean squared error \(report.meanSquaredError.map { String(format: "%.6f", $0) } ?? "not defined")"
     }
   }
 }

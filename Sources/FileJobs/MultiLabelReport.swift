@@ -1,3 +1,5 @@
+import Scoring
+
 /// How predicted sets of labels agree with true ones.
 public struct MultiLabelReport: Sendable, Equatable {
   /// Label names.
@@ -5,41 +7,30 @@ public struct MultiLabelReport: Sendable, Equatable {
   /// Rows counted.
   public private(set) var count = 0
   private var exact = 0
-  private var hits, predicted, truths: [Int]
+  private var scores: ClassScores
 
   /// Nothing counted yet.
   public init(labels: [String]) {
     self.labels = labels
-    let zeros = [Int](repeating: 0, count: labels.count)
-    (hits, predicted, truths) = (zeros, zeros, zeros)
+    scores = ClassScores(classes: labels.count)
   }
 
   /// Counts one row.
   public mutating func add(truth: Set<Int>, prediction: Set<Int>) {
     count += 1
     if truth == prediction { exact += 1 }
-    for label in truth { truths[label] += 1 }
-    for label in prediction { predicted[label] += 1 }
-    for label in truth.intersection(prediction) { hits[label] += 1 }
+    scores.add(truths: truth, predictions: prediction)
   }
 
-  /// Share of rows whose whole set is right.
-  public var subsetAccuracy: Double { count == 0 ? 0 : Double(exact) / Double(count) }
+  /// Share of rows whose whole set is right; nil where there are no rows.
+  public var subsetAccuracy: Double? { count == 0 ? nil : Double(exact) / Double(count) }
 
-  /// 2·hits / (predicted + true) of one label; 0 where it never occurs.
-  public func f1(_ label: Int) -> Double {
-    let sum = predicted[label] + truths[label]
-    return sum == 0 ? 0 : 2 * Double(hits[label]) / Double(sum)
-  }
+  /// F1 of one label; nil where it never occurs.
+  public func f1(_ label: Int) -> Double? { scores.f1(label) }
 
-  /// Mean of the labels' F1.
-  public var macroF1: Double {
-    labels.isEmpty ? 0 : labels.indices.reduce(0) { $0 + f1($1) } / Double(labels.count)
-  }
+  /// Mean F1 of the labels that occur; nil where none does.
+  public var macroF1: Double? { scores.macroF1 }
 
-  /// F1 over all decisions together.
-  public var microF1: Double {
-    let sum = predicted.reduce(0, +) + truths.reduce(0, +)
-    return sum == 0 ? 0 : 2 * Double(hits.reduce(0, +)) / Double(sum)
-  }
+  /// F1 over all decisions together; nil where no label occurs.
+  public var microF1: Double? { scores.microF1 }
 }

@@ -1,3 +1,4 @@
+import Training
 import Transformer
 
 /// What a model loses by 8-bit layers, on validation rows.
@@ -15,7 +16,7 @@ public struct QuantizationCheck: Sendable {
   /// Runs both models over the rows at `path`.
   ///
   /// Embedding models are compared with themselves: the mean cosine of each text's two vectors.
-  /// - Throws: `RecordError` naming the line.
+  /// - Throws: `RecordError` naming the line; `TrainingError` where there are no rows, or none that the figure is defined on.
   public init(
     _ original: TextModel, _ quantized: TextModel, path: String, format: RecordFormat,
     columns: RecordColumns, threads: Int
@@ -33,18 +34,24 @@ public struct QuantizationCheck: Sendable {
         sum += Self.cosine(pairs[count], vector)
         count += 1
       }
-      (measure, before, after) = ("mean cosine", 1, count > 0 ? sum / Double(count) : 1)
+      guard count > 0 else { throw TrainingError.nothingMeasured(path: path) }
+      (measure, before, after) = ("mean cosine", 1, sum / Double(count))
       return
     }
     func evaluate(_ model: TextModel) throws -> (String, Double) {
       var reader = try RecordReader(path: path, format: format, columns: columns)
       let figures = try ModelEvaluation.run(
         FileJob(model: model, threads: threads), model, &reader, progress: { _ in })
-      switch figures {
-      case .classification(let report): return ("accuracy", report.accuracy)
-      case .multiLabel(let report): return ("micro-F1", report.microF1)
-      case .regression(let report): return ("Pearson correlation", report.pearson)
+      let (measure, figure): (String, Double?) =
+        switch figures {
+        case .classification(let report): ("accuracy", report.accuracy)
+        case .multiLabel(let report): ("micro-F1", report.microF1)
+        case .regression(let report): ("Pearson correlation", report.pearson)
+        }
+      guard let figure, figure.isFinite else {
+        throw TrainingError.notDefined(path: path, figure: measure)
       }
+      return (measure, figure)
     }
     (measure, before) = try evaluate(original)
     after = try evaluate(quantized).1

@@ -2,12 +2,12 @@
 public struct RegressionReport: Sendable, Equatable {
   /// Rows counted.
   public let count: Int
-  /// Pearson's r: Σ(x−x̄)(y−ȳ) / √(Σ(x−x̄)² Σ(y−ȳ)²); 0 where one side is constant.
-  public let pearson: Double
-  /// Spearman's ρ: Pearson's r of the ranks, ties sharing their mean rank.
-  public let spearman: Double
-  /// Mean squared error.
-  public let meanSquaredError: Double
+  /// Pearson's r: Σ(x−x̄)(y−ȳ) / √(Σ(x−x̄)² Σ(y−ȳ)²); nil where one side is constant.
+  public let pearson: Double?
+  /// Spearman's ρ: Pearson's r of the ranks, ties sharing their mean rank; nil where one side is constant.
+  public let spearman: Double?
+  /// Mean squared error; nil where there are no rows.
+  public let meanSquaredError: Double?
 
   /// Compares `predictions` with `truths`.
   public init(truths: [Double], predictions: [Double]) {
@@ -16,10 +16,10 @@ public struct RegressionReport: Sendable, Equatable {
     pearson = Self.correlation(truths, predictions)
     spearman = Self.correlation(Self.ranks(truths), Self.ranks(predictions))
     let squares = zip(truths, predictions).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    meanSquaredError = truths.isEmpty ? 0 : squares / Double(truths.count)
+    meanSquaredError = truths.isEmpty ? nil : squares / Double(truths.count)
   }
 
-  private static func correlation(_ x: [Double], _ y: [Double]) -> Double {
+  private static func correlation(_ x: [Double], _ y: [Double]) -> Double? {
     let n = Double(max(1, x.count))
     let (mx, my) = (x.reduce(0, +) / n, y.reduce(0, +) / n)
     var (xy, xx, yy) = (0.0, 0.0, 0.0)
@@ -28,7 +28,7 @@ public struct RegressionReport: Sendable, Equatable {
       xx += (a - mx) * (a - mx)
       yy += (b - my) * (b - my)
     }
-    return xx > 0 && yy > 0 ? xy / (xx * yy).squareRoot() : 0
+    return xx > 0 && yy > 0 ? xy / (xx * yy).squareRoot() : nil
   }
 
   private static func ranks(_ values: [Double]) -> [Double] {

@@ -77,7 +77,7 @@ public struct ModelCard: Sendable {
       """
     for (index, label) in figures.labels.enumerated() {
       let values = [figures.precision(index), figures.recall(index), figures.f1(index)]
-      text += "| \(label) | " + values.map { String(format: "%.4f", $0) }.joined(separator: " | ")
+      text += "| \(label) | " + values.map(ClassificationReport.text).joined(separator: " | ")
       text += " |\n"
     }
     return text

@@ -153,7 +153,7 @@ public struct TrainingReport {
       ["label", "precision", "recall", "F1"],
       v.labels.indices.prefix(1000).map { label in
         [v.labels[label]]
-          + [v.precision(label), v.recall(label), v.f1(label)].map { String(format: "%.4f", $0) }
+          + [v.precision(label), v.recall(label), v.f1(label)].map(ClassificationReport.text)
       })
   }
 }

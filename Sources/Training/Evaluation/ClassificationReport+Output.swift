@@ -13,15 +13,26 @@ extension ClassificationReport {
     return json
   }
 
+  /// `figure` as JSON: null where it is not defined.
+  package static func json(_ figure: Double?) -> JSONValue {
+    figure.flatMap { $0.isFinite ? JSONValue($0) : nil } ?? .null
+  }
+
+  /// `figure` with four digits, or in words where it is not defined.
+  package static func text(_ figure: Double?) -> String {
+    guard let figure, figure.isFinite else { return "not defined" }
+    return String(format: "%.4f", figure)
+  }
+
   private var figures: JSONValue {
     [
       "rows": JSONValue(count), "accuracy": JSONValue(accuracy), "macro_f1": JSONValue(macroF1),
-      "loss": JSONValue(loss), "labels": .array(labels.map { .string($0) }),
+      "loss": Self.json(loss), "labels": .array(labels.map { .string($0) }),
       "per_label": .array(
         labels.indices.map { label in
           [
-            "label": .string(labels[label]), "precision": JSONValue(precision(label)),
-            "recall": JSONValue(recall(label)), "f1": JSONValue(f1(label)),
+            "label": .string(labels[label]), "precision": Self.json(precision(label)),
+            "recall": Self.json(recall(label)), "f1": Self.json(f1(label)),
           ]
         }),
     ]
@@ -30,18 +41,17 @@ extension ClassificationReport {
   /// The figures for a terminal; the confusion matrix where it fits, else the most confused pairs.
   public var text: String {
     var lines = [
-      String(
-        format: "%d rows   accuracy %.2f %%   macro-F1 %.4f   loss %.4f", count, accuracy * 100,
-        macroF1, loss), "",
+      String(format: "%d rows   accuracy %.2f %%   macro-F1 %.4f", count, accuracy * 100, macroF1)
+        + (loss.isFinite ? String(format: "   loss %.4f", loss) : ""), "",
     ]
-    let width = max(9, labels.map(\.count).max() ?? 0)
+    let width = max(11, labels.map(\.count).max() ?? 0)
     func pad(_ text: String) -> String {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }
     lines.append(
       [pad("label"), pad("precision"), pad("recall"), pad("F1")].joined(separator: "  "))
     for label in labels.indices {
-      let values = [precision(label), recall(label), f1(label)].map { String(format: "%.4f", $0) }
+      let values = [precision(label), recall(label), f1(label)].map(Self.text)
       lines.append(([labels[label]] + values).map(pad).joined(separator: "  "))
     }
     lines.append("")

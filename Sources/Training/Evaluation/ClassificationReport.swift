@@ -1,3 +1,5 @@
+import Scoring
+
 /// Figures of a classifier on labelled rows.
 public struct ClassificationReport: Sendable, Equatable, Codable {
   /// Class names.
@@ -7,11 +9,12 @@ public struct ClassificationReport: Sendable, Equatable, Codable {
   /// The loss at the temperature where it is lowest: what is left of it once confidence is mended. Compares
   /// models by what they know, where `loss` goes up with confidence alone (Berta, Holzmüller, Jordan and Bach, 2025).
   public let calibratedLoss: Double
+  /// Counts by label.
+  package let scores: ClassScores
+  /// Rows counted.
+  public let count: Int
   /// Rows by truth · labels + prediction, so that ten thousand classes take no table of their square.
   private let pairs: [Int: Int]
-  private let truths: [Int]
-  private let predictions: [Int]
-  private let right: [Int]
 
   /// Counts `predictions` against `truths`.
   public init(
@@ -19,16 +22,13 @@ public struct ClassificationReport: Sendable, Equatable, Codable {
   ) {
     precondition(truths.count == predictions.count, "a prediction for each row")
     var pairs: [Int: Int] = [:]
-    var counts = [[Int]](repeating: [Int](repeating: 0, count: labels.count), count: 3)
+    var scores = ClassScores(classes: labels.count)
     for (truth, prediction) in zip(truths, predictions) {
       pairs[truth * labels.count + prediction, default: 0] += 1
-      counts[0][truth] += 1
-      counts[1][prediction] += 1
-      if truth == prediction { counts[2][truth] += 1 }
+      scores.add(truth: truth, prediction: prediction)
     }
-    self.labels = labels
-    self.pairs = pairs
-    (self.truths, self.predictions, right) = (counts[0], counts[1], counts[2])
+    (self.labels, self.pairs, self.scores) = (labels, pairs, scores)
+    count = truths.count
     self.loss = loss
     self.calibratedLoss = calibratedLoss ?? loss
   }
@@ -51,38 +51,23 @@ public struct ClassificationReport: Sendable, Equatable, Codable {
       .prefix(limit).map { $0 }
   }
 
-  /// Rows counted.
-  public var count: Int { truths.reduce(0, +) }
-
-  /// Share of rows whose prediction is the truth.
-  public var accuracy: Double {
-    count == 0 ? 0 : Double(right.reduce(0, +)) / Double(count)
-  }
+  /// Share of rows whose prediction is the truth; NaN where there are no rows.
+  public var accuracy: Double { scores.accuracy ?? .nan }
 
   /// Share of the most frequent truth: the accuracy of always guessing it.
   public var largestShare: Double {
-    count == 0 ? 0 : Double(truths.max() ?? 0) / Double(count)
+    count == 0 ? 0 : (scores.truths.max() ?? 0) / Double(count)
   }
 
-  /// Of the rows predicted as `label`, the share that are.
-  public func precision(_ label: Int) -> Double {
-    predictions[label] == 0 ? 0 : Double(right[label]) / Double(predictions[label])
-  }
+  /// Of the rows predicted as `label`, the share that are; nil where there are none.
+  public func precision(_ label: Int) -> Double? { scores.precision(label) }
 
-  /// Of the rows that are `label`, the share predicted so.
-  public func recall(_ label: Int) -> Double {
-    truths[label] == 0 ? 0 : Double(right[label]) / Double(truths[label])
-  }
+  /// Of the rows that are `label`, the share predicted so; nil where there are none.
+  public func recall(_ label: Int) -> Double? { scores.recall(label) }
 
-  /// Harmonic mean of precision and recall; 0 where both are 0, as scikit-learn has it.
-  public func f1(_ label: Int) -> Double {
-    let (p, r) = (precision(label), recall(label))
-    return p + r == 0 ? 0 : 2 * p * r / (p + r)
-  }
+  /// F1 of `label`; nil where it is neither truth nor prediction of any row.
+  public func f1(_ label: Int) -> Double? { scores.f1(label) }
 
-  /// Mean F1 over the labels that occur as truth or prediction.
-  public var macroF1: Double {
-    let seen = labels.indices.filter { truths[$0] > 0 || predictions[$0] > 0 }
-    return seen.isEmpty ? 0 : seen.reduce(0) { $0 + f1($1) } / Double(seen.count)
-  }
+  /// Mean F1 over the labels that occur as truth or prediction; NaN where there are no rows.
+  public var macroF1: Double { scores.macroF1 ?? .nan }
 }
