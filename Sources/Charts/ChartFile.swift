@@ -1,11 +1,10 @@
+import Files
 import Foundation
 
 /// Why a chart cannot be written.
 public enum ChartError: Error, Equatable, LocalizedError {
   /// The file's name ends in another format.
   case unknownFormat(path: String)
-  /// The file cannot be written.
-  case unwritable(path: String, reason: String)
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
@@ -13,8 +12,6 @@ public enum ChartError: Error, Equatable, LocalizedError {
     case .unknownFormat(let path):
       let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
       return "\(path): charts are written as SVG alone. Name the file \(name).svg."
-    case .unwritable(let path, let reason):
-      return "\(path): cannot be written (\(reason)). Check the folder, its permissions and space."
     }
   }
 }
@@ -33,10 +30,6 @@ public enum ChartFile {
   /// Writes the document `svg` to `path`; the file appears whole or not.
   public static func write(to path: String, svg: String) throws {
     try check(path)
-    do {
-      try Data(svg.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw ChartError.unwritable(path: path, reason: error.localizedDescription)
-    }
+    try OutputFile.write(svg, to: path)
   }
 }

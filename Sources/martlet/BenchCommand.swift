@@ -29,7 +29,7 @@ struct BenchForward: ParsableCommand {
   @Argument(help: "Model directory, with or without a head.") var model: String
   @Option(help: "Tokens in a row, as a list.") var tokens = "8,16,32,64,128,256,512"
   @Option(help: "Rows in a batch, as a list.") var batch = "1,8,32"
-  @Option(help: "Threads.") var threads = 1
+  @Option(help: "Threads; 0 for all cores.") var threads = ThreadCount.one
   @Option(help: "Seconds for each shape, at most.") var seconds = 0.5
   @Option(help: "Seed of the token ids.") var seed: UInt64 = 1
   @Option(help: "File of token ids, one JSON array a row, as one batch; - for standard input.")
@@ -48,7 +48,7 @@ struct BenchForward: ParsableCommand {
   }
 
   func run() throws {
-    let benchmark = try ForwardBenchmark(directory: model, threads: threads)
+    let benchmark = try ForwardBenchmark(directory: model, threads: threads.count)
     if interactive { return try benchmark.answerLines() }
     var batches: [[[Int32]]] = []
     if let ids {

@@ -29,12 +29,12 @@ struct BenchTraining: ParsableCommand {
   @Option(help: "Steps that are timed.") var steps = 20
   @Option(help: "File of batches as row lengths, one JSON array a line; - for standard input.")
   var lengths: String?
-  @Option(help: "Threads; 0 for all cores.") var threads = 0
+  @Option(help: "Threads; 0 for all cores.") var threads = ThreadCount.all
   @Option(help: "Seed of weights and ids.") var seed: UInt64 = 1
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {
-    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    let cores = threads.count
     let kernels = try Kernels.best(threads: cores)
     var size = ModelSize()
     (size.vocabulary, size.width, size.layers) = (vocabulary, width, layers)

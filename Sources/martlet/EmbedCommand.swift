@@ -32,33 +32,31 @@ struct Embed: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Whether embeddings have length 1.") var normalize: Bool?
 
   func run() throws {
-    try endingQuietly {
-      let model = try TextModel.load(directory: model, pooling: pooling, normalizes: normalize)
-      guard model.task == .embedding else {
-        throw ModelError.wrongTask(path: self.model, found: model.task, wanted: .embedding)
-      }
-      let named = PredictionWriter.Format(
-        rawValue: URL(fileURLWithPath: output).pathExtension.lowercased())
-      let format = outputFormat ?? named ?? .jsonl
-      if format == .npy && output == "-" {
-        throw ValidationError("--output-format npy needs a file: -o vectors.npy")
-      }
-      var writer = try PredictionWriter(OutputFile(path: output), format: format, model: model)
-      if !text.isEmpty {
-        for prediction in model.predict(text.map { TextInput($0) }) {
-          try writer.write(prediction)
-        }
-        return try writer.finish()
-      }
-      var reader = try RecordReader(
-        path: file, format: options.format, columns: RecordColumns(text: options.column))
-      let progress = JobProgress(path: file)
-      try FileJob(model: model, threads: options.cores).run(
-        &reader, progress: progress.show
-      ) { try writer.write($1) }
-      progress.finish()
-      try writer.finish()
+    let model = try TextModel.load(directory: model, pooling: pooling, normalizes: normalize)
+    guard model.task == .embedding else {
+      throw ModelError.wrongTask(path: self.model, found: model.task, wanted: .embedding)
     }
+    let named = PredictionWriter.Format(
+      rawValue: URL(fileURLWithPath: output).pathExtension.lowercased())
+    let format = outputFormat ?? named ?? .jsonl
+    if format == .npy && output == "-" {
+      throw ValidationError("--output-format npy needs a file: -o vectors.npy")
+    }
+    var writer = try PredictionWriter(OutputFile(path: output), format: format, model: model)
+    if !text.isEmpty {
+      for prediction in model.predict(text.map { TextInput($0) }) {
+        try writer.write(prediction)
+      }
+      return try writer.finish()
+    }
+    var reader = try RecordReader(
+      path: file, format: options.format, columns: RecordColumns(text: options.column))
+    let progress = JobProgress(path: file)
+    try FileJob(model: model, threads: options.cores).run(
+      &reader, progress: progress.show
+    ) { try writer.write($1) }
+    progress.finish()
+    try writer.finish()
   }
 }
 

@@ -41,15 +41,10 @@ struct RecordOptions: ParsableArguments {
   @Option(help: "Column of the text: a name of the header, or a number from 1.")
   var column: String?
   @Option(help: "Column of the second text of a pair.") var pairColumn: String?
-  @Option(help: "Threads; 0 for all cores.") var threads = 0
+  @Option(help: "Threads; 0 for all cores.") var threads = ThreadCount.all
 
-  var cores: Int { threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount }
+  var cores: Int { threads.count }
 }
 
 extension RecordFormat: ExpressibleByArgument {}
 extension PredictionWriter.Format: ExpressibleByArgument {}
-
-/// Runs `body`; a reader of standard output that has gone ends the command quietly.
-func endingQuietly(_ body: () throws -> Void) throws {
-  do { try body() } catch FileError.outputClosed { throw ExitCode.success }
-}

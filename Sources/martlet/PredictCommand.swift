@@ -43,30 +43,28 @@ struct Predict: ParsableCommand {
   }
 
   func run() throws {
-    try endingQuietly {
-      let model = try TextModel.load(directory: model)
-      model.threshold = threshold
-      let named = PredictionWriter.Format(
-        rawValue: URL(fileURLWithPath: output).pathExtension.lowercased())
-      var writer = try PredictionWriter(
-        OutputFile(path: output), format: outputFormat ?? named ?? .tsv, model: model,
-        hasScores: scores)
-      if !text.isEmpty {
-        for (index, text) in text.enumerated() {
-          let input = TextInput(text, pair: pair.isEmpty ? nil : pair[index])
-          for prediction in model.predict([input]) { try writer.write(prediction) }
-        }
-        return try writer.finish()
+    let model = try TextModel.load(directory: model)
+    model.threshold = threshold
+    let named = PredictionWriter.Format(
+      rawValue: URL(fileURLWithPath: output).pathExtension.lowercased())
+    var writer = try PredictionWriter(
+      OutputFile(path: output), format: outputFormat ?? named ?? .tsv, model: model,
+      hasScores: scores)
+    if !text.isEmpty {
+      for (index, text) in text.enumerated() {
+        let input = TextInput(text, pair: pair.isEmpty ? nil : pair[index])
+        for prediction in model.predict([input]) { try writer.write(prediction) }
       }
-      var reader = try RecordReader(
-        path: file, format: options.format,
-        columns: RecordColumns(text: options.column, pair: options.pairColumn))
-      let progress = JobProgress(path: file)
-      try FileJob(model: model, threads: options.cores).run(
-        &reader, progress: progress.show
-      ) { try writer.write($1) }
-      progress.finish()
-      try writer.finish()
+      return try writer.finish()
     }
+    var reader = try RecordReader(
+      path: file, format: options.format,
+      columns: RecordColumns(text: options.column, pair: options.pairColumn))
+    let progress = JobProgress(path: file)
+    try FileJob(model: model, threads: options.cores).run(
+      &reader, progress: progress.show
+    ) { try writer.write($1) }
+    progress.finish()
+    try writer.finish()
   }
 }

@@ -34,7 +34,7 @@ struct Profile: ParsableCommand {
     }
     try ReferenceMeasurement.write(
       directory: model, rows: rows, trainingTexts: texts,
-      threads: ProcessInfo.processInfo.activeProcessorCount)
+      threads: ThreadCount.all.count)
     try Console.report(
       "wrote \(model)/reference.json from \(rows.count) rows"
         + (texts.isEmpty ? "" : " and \(texts.count) training texts"))

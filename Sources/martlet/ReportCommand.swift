@@ -32,10 +32,7 @@ struct Report: ParsableCommand {
   }
 
   func run() throws {
-    let token = try adminTokenFile.map {
-      try String(contentsOfFile: $0, encoding: .utf8)
-        .trimmingCharacters(in: .whitespacesAndNewlines)
-    }
+    let token = try adminTokenFile.map(SecretFile.read)
     let client = AdminClient(socket.map { .socket($0) } ?? .url(url), token: token)
     let monitor = try client.monitor(seconds: range)
     let text = json ? monitor.serialized(pretty: true) + "\n" : MonitorReport.html(monitor)

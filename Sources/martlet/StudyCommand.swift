@@ -37,7 +37,7 @@ struct StudyPositions: ParsableCommand {
   @Option(help: "Width of the models.") var width = PositionStudy().width
   @Option(help: "Encoder layers.") var layers = PositionStudy().layers
   @Option(help: "Decides data and weights.") var seed = PositionStudy().seed
-  @Option(help: "Threads; 0 for all cores.") var threads = 0
+  @Option(help: "Threads; 0 for all cores.") var threads = ThreadCount.all
   @Option(help: "Labelled rows to train each encoding on as well.") var data: String?
   @Option(help: "Labelled rows to measure them on.") var validation: String?
   @Option(help: "Epochs on these rows.") var dataEpochs = 6
@@ -57,13 +57,13 @@ struct StudyPositions: ParsableCommand {
     }
     // Faults of the data are better found before the first task than after the last.
     if let source { _ = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed) }
-    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    let cores = threads.count
     let kernels = try Kernels.best(threads: cores)
     do {
       try FileManager.default.createDirectory(
         atPath: output, withIntermediateDirectories: true)
     } catch {
-      throw ChartError.unwritable(path: output, reason: error.localizedDescription)
+      throw FileError.unwritable(path: output, reason: error.localizedDescription)
     }
     var measurements: [PositionStudy.Measurement] = []
     let total = study.tasks.count * study.encodings.count
@@ -113,13 +113,7 @@ struct StudyPositions: ParsableCommand {
         ("sinusoids.svg", report.table.svg), ("similarity.svg", report.similarity.svg),
       ] + study.tasks.map { ("\($0.rawValue).svg", report.lengthChart($0).svg) }
     for (name, text) in files {
-      do {
-        try Data(text.utf8).write(
-          to: URL(fileURLWithPath: "\(output)/\(name)"), options: .atomic)
-      } catch {
-        throw ChartError.unwritable(
-          path: "\(output)/\(name)", reason: error.localizedDescription)
-      }
+      try OutputFile.write(text, to: "\(output)/\(name)")
     }
     try Console.report(report.markdown)
     try Console.report("wrote \(output)/report.html")

@@ -55,38 +55,36 @@ struct Tokenize: ParsableCommand {
   }
 
   func run() throws {
-    try endingQuietly {
-      let (tokenizer, longest) = try load()
-      let format: TokenWriter.Format =
-        ids ? .ids : tokens ? .tokens : count ? .count : json ? .json : .table
-      var writer = TokenWriter(
-        try OutputFile(path: output), format: format, tokenizer: tokenizer)
-      let length = maxLength ?? (truncate ? longest : .max)
-      func encode(_ input: TextInput) -> Encoding {
-        tokenizer.encode(
-          input.text, pair: input.pair, maximumLength: length, addsSpecialTokens: special)
-      }
-      if !text.isEmpty {
-        for (index, text) in text.enumerated() {
-          try writer.write(encode(TextInput(text, pair: pair.isEmpty ? nil : pair[index])))
-        }
-        return try writer.finish()
-      }
-      var reader = try RecordReader(
-        path: file, format: self.format, columns: RecordColumns(text: column, pair: pairColumn))
-      let progress = JobProgress(path: file)
-      var rows = 0
-      while let record = try reader.next() {
-        try writer.write(encode(record.input))
-        rows += 1
-        if rows & 0xFF == 0 {
-          progress.show(
-            FileJob.Progress(rows: rows, bytes: reader.consumed, tokens: writer.tokenCount))
-        }
-      }
-      progress.finish()
-      try writer.finish()
+    let (tokenizer, longest) = try load()
+    let format: TokenWriter.Format =
+      ids ? .ids : tokens ? .tokens : count ? .count : json ? .json : .table
+    var writer = TokenWriter(
+      try OutputFile(path: output), format: format, tokenizer: tokenizer)
+    let length = maxLength ?? (truncate ? longest : .max)
+    func encode(_ input: TextInput) -> Encoding {
+      tokenizer.encode(
+        input.text, pair: input.pair, maximumLength: length, addsSpecialTokens: special)
     }
+    if !text.isEmpty {
+      for (index, text) in text.enumerated() {
+        try writer.write(encode(TextInput(text, pair: pair.isEmpty ? nil : pair[index])))
+      }
+      return try writer.finish()
+    }
+    var reader = try RecordReader(
+      path: file, format: self.format, columns: RecordColumns(text: column, pair: pairColumn))
+    let progress = JobProgress(path: file)
+    var rows = 0
+    while let record = try reader.next() {
+      try writer.write(encode(record.input))
+      rows += 1
+      if rows & 0xFF == 0 {
+        progress.show(
+          FileJob.Progress(rows: rows, bytes: reader.consumed, tokens: writer.tokenCount))
+      }
+    }
+    progress.finish()
+    try writer.finish()
   }
 
   /// The tokenizer, and the model's longest input where --truncate asks for it.

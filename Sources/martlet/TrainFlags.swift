@@ -158,9 +158,9 @@ struct TrainingFlags: ParsableArguments {
     inversion: .prefixedNo,
     help: "Return to the last good state and lower the rate when the loss goes wrong.")
   var watch = true
-  @Option(help: "Threads; 0 for all cores.") var threads = 0
+  @Option(help: "Threads; 0 for all cores.") var threads = ThreadCount.all
 
-  var cores: Int { threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount }
+  var cores: Int { threads.count }
 
   func pretraining() throws -> Int {
     guard (0...10_000).contains(pretrainEpochs) else {

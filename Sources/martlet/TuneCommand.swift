@@ -40,7 +40,7 @@ struct Tune: ParsableCommand {
   @Option(help: "Epochs of all trials together, after which no trial begins; 0 for no limit.")
   var budget = 0
   @Option(help: "Processes at the same time.") var parallel = 1
-  @Option(help: "Threads of all processes together; 0 for all cores.") var threads = 0
+  @Option(help: "Threads of all processes together; 0 for all cores.") var threads = ThreadCount.all
   @Option(
     help: ArgumentHelp(
       "'slurm' for job arrays, or a command that runs a trial elsewhere and waits.",
@@ -98,8 +98,8 @@ struct Tune: ParsableCommand {
 
   /// Cores of one trial.
   private var trialThreads: Int {
-    if usesSlurm { return threads > 0 ? threads : 2 }
-    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    if usesSlurm { return threads.given > 0 ? threads.given : 2 }
+    let cores = threads.count
     return max(1, cores / parallel)
   }
 
@@ -207,8 +207,7 @@ struct Tune: ParsableCommand {
       + ["--epochs", "\(epochs)", "--seed", "\(seed)", "-o", "my-model"]
     let copy = words.joined(separator: " ")
     let page = report.html(title: "Search over \(source.data)", command: copy)
-    try Data(page.utf8).write(
-      to: URL(fileURLWithPath: output + "/report.html"), options: .atomic)
+    try OutputFile.write(page, to: output + "/report.html")
     try Console.report(
       "\n\(spent) epochs, \(report.tokens) tokens in all; report: \(output)/report.html")
     try Console.report(

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 
 /// The listener of the operators.
 struct AdminOptions: ParsableArguments {
@@ -9,11 +8,5 @@ struct AdminOptions: ParsableArguments {
 
   var addresses: [String] { adminBind == "none" ? [] : [adminBind] }
 
-  func token() throws -> String? {
-    guard let adminTokenFile else { return nil }
-    let token = try String(contentsOfFile: adminTokenFile, encoding: .utf8)
-      .trimmingCharacters(in: .whitespacesAndNewlines)
-    if token.isEmpty { throw ValidationError("\(adminTokenFile): holds no token") }
-    return token
-  }
+  func token() throws -> String? { try adminTokenFile.map(SecretFile.read) }
 }

@@ -102,12 +102,7 @@ struct HealthArguments: ParsableArguments {
     for (name, rate) in limits { settings.health.qualityLimits[name] = rate }
     (settings.webhook, settings.alertmanager) = (alertWebhook, alertmanager)
     settings.makeHistory = makeHistory
-    settings.webhookSecret = try alertWebhookSecretFile.map { path in
-      let text = try String(contentsOfFile: path, encoding: .utf8)
-        .trimmingCharacters(in: .whitespacesAndNewlines)
-      if text.isEmpty { throw ValidationError("\(path): holds no secret") }
-      return Array(text.utf8)
-    }
+    settings.webhookSecret = try alertWebhookSecretFile.map { Array(try SecretFile.read($0).utf8) }
     settings.health.keepsText = keepText
     if let onRetrain {
       var options = RetrainHook.Options(
