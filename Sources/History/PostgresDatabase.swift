@@ -1,5 +1,6 @@
 import Foundation
 import Health
+import JSON
 
 /// History in a PostgreSQL database that several hosts share. The tables stand in a schema of their own, `martlet`.
 package final class PostgresDatabase: HistoryDatabase {
@@ -52,6 +53,11 @@ package final class PostgresDatabase: HistoryDatabase {
       let found = try connection.run("SELECT max(number) FROM martlet.version")
       let number = (found.first?.first ?? nil).flatMap { Int($0) } ?? 0
       guard number <= Self.version else { throw .newerVersion(name) }
+      // What came later and may be empty, so that hosts with an older program go on.
+      let later = try connection.run(
+        "SELECT 1 FROM information_schema.columns WHERE table_schema = 'martlet' "
+          + "AND table_name = 'alert' AND column_name = 'ending'")
+      if later.isEmpty { try connection.run("ALTER TABLE martlet.alert ADD COLUMN ending text") }
       try connection.run("COMMIT")
     } catch {
       _ = try? connection.run("ROLLBACK")
@@ -122,9 +128,11 @@ package final class PostgresDatabase: HistoryDatabase {
         "UPDATE martlet.prediction SET label = $1, labelled_at = $2 WHERE key = $3",
         ["\(row.label)", "\(row.time)", "\(Int64(bitPattern: row.key))"])
     }
-    var minutes: [String: [String?]] = [:]
+    var minutes: [ExactString: [String?]] = [:]
     for row in batch.minutes {
-      minutes["\(row.host) \(row.start)"] = [Self.text(row.host), "\(row.start)", row.counts]
+      minutes[ExactString("\(row.host) \(row.start)")] = [
+        Self.text(row.host), "\(row.start)", row.counts,
+      ]
     }
     try insert(
       "INSERT INTO martlet.minute (host, start, counts) VALUES ", Array(minutes.values),
@@ -148,13 +156,15 @@ package final class PostgresDatabase: HistoryDatabase {
   ) throws(HistoryError) {
     try connection.run(
       "INSERT INTO martlet.alert (host, name, subject, started_at, ended_at, severity, reason, "
-        + "silenced) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        + "silenced, ending) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
         + "ON CONFLICT (host, name, subject, started_at) DO UPDATE SET ended_at = excluded.ended_at, "
-        + "severity = excluded.severity, reason = excluded.reason, silenced = excluded.silenced",
+        + "severity = excluded.severity, reason = excluded.reason, silenced = excluded.silenced, "
+        + "ending = excluded.ending",
       [
         Self.text(row.host), Self.text(row.alert.name), Self.text(row.alert.subject),
         "\(row.alert.startedAt)", row.alert.endedAt.map { "\($0)" },
         row.alert.severity.rawValue, Self.text(row.alert.reason), "\(row.alert.isSilenced)",
+        row.alert.ending.map(Self.text),
       ])
   }
 
@@ -310,7 +320,7 @@ package final class PostgresDatabase: HistoryDatabase {
   private static let predictionColumns =
     "key, host, time, model, generation, request_id, predicted, probabilities, latency, text, label, labelled_at"
   private static let alertColumns =
-    "host, name, subject, started_at, ended_at, severity, reason, silenced"
+    "host, name, subject, started_at, ended_at, severity, reason, silenced, ending"
 
   private static func integer(_ text: String?) -> Int64 { text.flatMap { Int64($0) } ?? 0 }
 
@@ -323,7 +333,7 @@ package final class PostgresDatabase: HistoryDatabase {
       name: row[1] ?? "", subject: row[2] ?? "",
       severity: row[5].flatMap { AlertSeverity(rawValue: $0) } ?? .warning,
       startedAt: row[3].flatMap { Double($0) } ?? 0, endedAt: row[4].flatMap { Double($0) },
-      reason: row[6] ?? "")
+      reason: row[6] ?? "", ending: row[8])
     return HistoryBatch.AlertRow(host: row[0] ?? "", alert: alert.silenced(row[7] == "t"))
   }
 

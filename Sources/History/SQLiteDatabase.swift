@@ -41,6 +41,7 @@ package final class SQLiteDatabase: HistoryDatabase {
       let queue = try DatabaseQueue(path: path, configuration: configuration)
       if try queue.read(Self.migrator.hasBeenSuperseded) { throw HistoryError.newerVersion(path) }
       try Self.migrator.migrate(queue)
+      try queue.write(Self.addColumns)
       self.queue = queue
     } catch {
       throw translated(error)
@@ -89,6 +90,13 @@ package final class SQLiteDatabase: HistoryDatabase {
     }
     return migrator
   }()
+
+  /// What came later and may be empty, so that an older program can still use the file.
+  private static func addColumns(_ db: Database) throws {
+    if try !db.columns(in: "alert").contains(where: { $0.name == "ending" }) {
+      try db.execute(sql: "ALTER TABLE alert ADD COLUMN ending TEXT")
+    }
+  }
 
   // MARK: - Errors
 
@@ -159,13 +167,13 @@ package final class SQLiteDatabase: HistoryDatabase {
         let alert = try db.cachedStatement(
           sql: """
             INSERT OR REPLACE INTO alert
-            (host, name, subject, started_at, ended_at, severity, reason, silenced)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            (host, name, subject, started_at, ended_at, severity, reason, silenced, ending)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         for row in batch.alerts {
           try alert.execute(arguments: [
             row.host, row.alert.name, row.alert.subject, row.alert.startedAt, row.alert.endedAt,
-            row.alert.severity.rawValue, row.alert.reason, row.alert.isSilenced,
+            row.alert.severity.rawValue, row.alert.reason, row.alert.isSilenced, row.alert.ending,
           ])
         }
         let snapshot = try db.cachedStatement(
@@ -346,7 +354,7 @@ package final class SQLiteDatabase: HistoryDatabase {
     let alert = Alert(
       name: row["name"], subject: row["subject"],
       severity: AlertSeverity(rawValue: row["severity"]) ?? .warning, startedAt: row["started_at"],
-      endedAt: row["ended_at"], reason: row["reason"])
+      endedAt: row["ended_at"], reason: row["reason"], ending: row["ending"])
     return HistoryBatch.AlertRow(host: row["host"], alert: alert.silenced(row["silenced"]))
   }
 

@@ -48,13 +48,13 @@ public struct JSONObject: Sendable {
   /// The position of `key` among the members.
   public func index(of key: String) -> Int? {
     if table.isEmpty {
-      return keys.firstIndex { JSONObject.sameBytes($0, key) }
+      return keys.firstIndex { ExactString($0) == ExactString(key) }
     }
     let mask = table.count - 1
     var slot = JSONObject.hash(key) & mask
     while table[slot] != 0 {
       let index = Int(table[slot]) - 1
-      if JSONObject.sameBytes(keys[index], key) { return index }
+      if ExactString(keys[index]) == ExactString(key) { return index }
       slot = (slot + 1) & mask
     }
     return nil
@@ -88,16 +88,9 @@ public struct JSONObject: Sendable {
     table[slot] = UInt32(index + 1)
   }
 
-  static func sameBytes(_ left: String, _ right: String) -> Bool {
-    left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
-  }
-
   private static func hash(_ key: String) -> Int {
     var hasher = Hasher()
-    let contiguous: Void? = key.utf8.withContiguousStorageIfAvailable {
-      hasher.combine(bytes: UnsafeRawBufferPointer($0))
-    }
-    if contiguous == nil { for byte in key.utf8 { hasher.combine(byte) } }
+    ExactString(key).hash(into: &hasher)
     return hasher.finalize()
   }
 }

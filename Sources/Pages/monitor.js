@@ -135,15 +135,15 @@ function draw(d) {
   table('quality', ['Check', 'Share', 'Limit', 'Means'], d.quality.map(q => [q.name.replaceAll('_', ' '), { value: q.rate, text: percent(q.rate), kind: q.alarm ? 'bad' : '' },
     { value: q.limit, text: percent(q.limit) }, q.means]), 'Nothing yet.');
   const p = d.performance;
-  figures('accuracy', [['On labels', p.accuracy, percent(p.accuracy) + range(p.accuracy_interval, percent), 'accuracy'], ['Labels', p.labels, String(p.labels || 0), 'labels'],
+  figures('accuracy', [['On the latest ' + (p.labels || 0) + ' labels', p.accuracy, percent(p.accuracy) + range(p.accuracy_interval, percent), 'accuracy'], ['Labels', d.labels.counted, String(d.labels.counted), 'labels'],
     ['Estimated without labels', p.estimated_accuracy, percent(p.estimated_accuracy) + range(p.estimated_interval, percent), 'estimated_accuracy'],
-    ['On the reference', p.reference_accuracy, percent(p.reference_accuracy), 'reference_accuracy'], ['Macro-F1', p.macro_f1, number(p.macro_f1)],
+    ['On the reference', p.reference_accuracy, percent(p.reference_accuracy), 'reference_accuracy'], ['Macro-F1', p.macro_f1, known(p.macro_f1) ? number(p.macro_f1) : 'not defined'],
     ['Labels of earlier models', d.labels.earlier_model, String(d.labels.earlier_model), 'earlier_model'], ['Unknown labels', d.labels.unknown, String(d.labels.unknown), 'unknown'],
     ['Log loss', p.log_loss, number(p.log_loss)], ['Brier', p.brier, number(p.brier)], ['Calibration error', p.calibration_error, number(p.calibration_error)]]);
   at('accuracy-charts').replaceChildren(lines('Accuracy', s.time, [{ name: 'estimated', values: s.estimated_accuracy }, { name: 'on labels', values: s.accuracy }], percent));
   at('others').hidden = !d.other_models.length;
   table('others', ['Other model', 'Texts', 'Labels', 'Accuracy', 'Macro-F1'], d.other_models.map(m => [m.name, { value: m.texts, text: String(m.texts) }, { value: m.labels, text: String(m.labels) },
-    { value: m.accuracy, text: percent(m.accuracy) + range(m.accuracy_interval, percent) }, { value: m.macro_f1, text: number(m.macro_f1) }]), '');
+    { value: m.accuracy, text: percent(m.accuracy) + range(m.accuracy_interval, percent) }, { value: m.macro_f1, text: known(m.macro_f1) ? number(m.macro_f1) : 'not defined' }]), '');
   const machine = d.machine || {};
   figures('machine', [['Load', machine.load, number(machine.load), 'load'], ['Disk free', machine.disk_free_bytes, known(machine.disk_free_bytes) ? (machine.disk_free_bytes / 2 ** 30).toFixed(1) + ' GB' : '–', 'disk'],
     ['Events', machine.events_sent, number(machine.events_sent), 'events_sent'], ['Events dropped', machine.events_dropped, number(machine.events_dropped), 'events_dropped']]);
@@ -152,7 +152,7 @@ function draw(d) {
     String(w.threads), String(w.files), w.switches.join(' / ')]), 'No worker.');
   at('resource-charts').replaceChildren(lines('Cores in use', s.time, [{ name: 'cores', values: s.processor }], number), lines('Memory (PSS)', s.time, [{ name: 'pool', values: s.memory }], megabytes));
   table('alerts', ['State', 'Alert', 'Severity', 'Since', 'Until', 'Reason'], d.alerts.active.concat(d.alerts.history).map(a => [a.until ? 'over' : a.silenced ? 'silenced' : 'active',
-    a.name + (a.subject ? ' (' + a.subject + ')' : ''), a.severity, a.since, a.until || '', a.reason]), 'No alert yet.');
+    a.name + (a.subject ? ' (' + a.subject + ')' : ''), a.severity, a.since, a.until || '', a.ending ? a.reason + ' – over: ' + a.ending : a.reason]), 'No alert yet.');
   at('updated').textContent = 'as of ' + d.time + ', history: ' + d.store;
 }
 let timer;

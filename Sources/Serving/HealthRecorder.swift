@@ -48,9 +48,6 @@ struct HealthRecorder: ServingRecorder {
       let features = FeatureValues(
         text: prediction.text, tokenCount: answer.tokenCount,
         unknownTokenCount: answer.unknownTokenCount, trigrams: trigrams)
-      health.count(
-        features, predicted: answer.labelIndex,
-        confidence: Double(answer.probabilities[answer.labelIndex]))
       record.measure(
         features, embedding: prediction.prediction.sketch, isTruncated: answer.isTruncated)
     }
@@ -88,11 +85,11 @@ struct HealthRecorder: ServingRecorder {
     return record
   }
 
-  /// Takes a true label whose prediction the pool remembers: counted here, and told to the health process.
+  /// Takes a true label whose prediction the pool remembers: noted here, and told to the health process, which counts it.
   /// - Parameter model: nil for the default model.
   func feedback(key: UInt64, model: String?, label: Int) -> FeedbackOutcome {
     let (outcome, predicted, generation) = health.feedback(
-      key: key, labelIndex: label, isDefault: model == nil, generation: generations[model])
+      key: key, labelIndex: label, generation: generations[model])
     guard let events else { return outcome }
     var late = LateLabel(
       time: Self.now, requestHash: key, label: label, predicted: predicted,

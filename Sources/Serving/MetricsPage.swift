@@ -3,73 +3,56 @@ import Health
 import JSON
 import Prefork
 
-/// `/metrics` in Prometheus' text format 0.0.4 and the figures of `/monitor`, from shared memory alone.
+/// The figures of `/metrics` and `/monitor` that come from shared memory.
 struct MetricsPage: Sendable {
   let scoreboard: Scoreboard
   let counters: PoolCounters
   let latencies: LatencyCounters
   let labels: [String]
-  let health: HealthMonitor
+  let health: HealthCounters
   let versions: VersionMetrics
 
   /// Health events that workers sent, and dropped.
   var eventCounts: (sent: Double, dropped: Double) { health.eventCounts }
 
-  /// The text of `/metrics`.
-  var text: String {
-    var text = ""
-    func family(_ name: String, _ kind: String, _ help: String, _ samples: [(String, String)]) {
-      text += "# HELP martlet_\(name) \(help)\n# TYPE martlet_\(name) \(kind)\n"
-      for (labels, value) in samples { text += "martlet_\(name)\(labels) \(value)\n" }
-    }
+  /// Adds what shared memory has to `/metrics`.
+  func add(to page: inout PrometheusText) {
     let statuses = counters.statusClasses
-    family(
-      "http_requests_total", "counter", "Answers by the first digit of their status.",
-      (1...5).map { ("{status=\"\($0)xx\"}", "\(statuses[$0])") })
-    family(
-      "predictions_total", "counter", "Texts classified, by predicted label.",
+    page.add(
+      "http_requests_total", .counter, "Answers by the first digit of their status.",
+      (1...5).map { PrometheusText.Sample(["status": "\($0)xx"], .integer(statuses[$0])) })
+    page.add(
+      "predictions_total", .counter, "Texts classified, by predicted label.",
       zip(labels, counters.classes(labels.count)).map {
-        ("{label=\"\(Self.escaped($0))\"}", "\($1)")
+        PrometheusText.Sample(["label": $0], .integer($1))
       })
-    family(
-      "truncated_texts_total", "counter", "Texts longer than the model reads.",
-      [("", "\(counters.truncated)")])
-    let latency = counters.latencies
-    text += "# HELP martlet_http_request_duration_seconds Time from first byte to answer.\n"
-    text += "# TYPE martlet_http_request_duration_seconds histogram\n"
-    for microseconds in [100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100_000, 1_000_000] {
-      let count = latency.count(atMost: UInt64(microseconds) * 1000)
-      let bound = Double(microseconds) / 1e6
-      text += "martlet_http_request_duration_seconds_bucket{le=\"\(bound)\"} \(count)\n"
-    }
-    text += "martlet_http_request_duration_seconds_bucket{le=\"+Inf\"} \(latency.count)\n"
-    text += "martlet_http_request_duration_seconds_sum \(Double(latency.sum) / 1e9)\n"
-    text += "martlet_http_request_duration_seconds_count \(latency.count)\n"
-    family("workers", "gauge", "Workers that serve now.", [("", "\(scoreboard.readyCount)")])
-    family(
-      "queue_depth", "gauge", "Texts that wait for the model, over all workers.",
-      [("", "\(scoreboard.liveSlots.reduce(0) { $0 + $1.queueDepth })")])
-    family(
-      "worker_deaths_total", "counter", "Workers that died unasked.",
-      [("", "\(scoreboard.crashes)")])
-    family(
-      "worker_timeouts_total", "counter", "Workers killed because they hung.",
-      [("", "\(scoreboard.timeouts)")])
-    family(
-      "reloads_total", "counter", "Reloads by outcome.",
+    page.add(
+      "truncated_texts_total", .counter, "Texts longer than the model reads.",
+      .integer(counters.truncated))
+    page.add(
+      "http_request_duration_seconds", .histogram, "Time from first byte to answer.",
+      counters.latencies.samples(
+        microseconds: [
+          100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100_000, 1_000_000,
+        ]))
+    page.add("workers", .gauge, "Workers that serve now.", .integer(UInt64(scoreboard.readyCount)))
+    page.add(
+      "queue_depth", .gauge, "Texts that wait for the model, over all workers.",
+      .integer(scoreboard.liveSlots.reduce(0) { $0 + $1.queueDepth }))
+    page.add(
+      "worker_deaths_total", .counter, "Workers that died unasked.",
+      .integer(UInt64(scoreboard.crashes)))
+    page.add(
+      "worker_timeouts_total", .counter, "Workers killed because they hung.",
+      .integer(UInt64(scoreboard.timeouts)))
+    page.add(
+      "reloads_total", .counter, "Reloads by outcome.",
       [
-        ("{outcome=\"done\"}", "\(scoreboard.reloads)"),
-        ("{outcome=\"refused\"}", "\(scoreboard.failedReloads)"),
+        PrometheusText.Sample(["outcome": "done"], .integer(UInt64(scoreboard.reloads))),
+        PrometheusText.Sample(["outcome": "refused"], .integer(UInt64(scoreboard.failedReloads))),
       ])
-    text += latencies.metrics
-    text += versions.text
-    text += health.metrics
-    return text
-  }
-
-  private static func escaped(_ label: String) -> String {
-    label.map { $0 == "\\" ? "\\\\" : $0 == "\"" ? "\\\"" : $0 == "\n" ? "\\n" : String($0) }
-      .joined()
+    latencies.add(to: &page)
+    versions.add(to: &page)
   }
 
   /// The object of `/monitor`.
@@ -89,7 +72,6 @@ struct MetricsPage: Sendable {
       "truncated": JSONValue(Int(counters.truncated)),
       "confidence": counts(counters.confidence), "lengths": counts(counters.lengths),
       "unknown_shares": counts(counters.unknownShares),
-      "health": health.json,
       "latency_ms": [
         "p50": milliseconds(0.5), "p90": milliseconds(0.9), "p99": milliseconds(0.99),
         "p99.9": milliseconds(0.999),
@@ -103,6 +85,23 @@ struct MetricsPage: Sendable {
             "queue_depth": JSONValue(Int(slot.queueDepth)),
           ]
         }),
+    ]
+  }
+}
+
+extension HistogramSnapshot {
+  /// The series of a histogram in seconds.
+  func samples(
+    _ labels: [(name: String, value: String)] = [], microseconds bounds: [Int]
+  ) -> [PrometheusText.Sample] {
+    bounds.map { bound in
+      PrometheusText.Sample(
+        labels + [("le", "\(Double(bound) / 1e6)")],
+        .integer(UInt64(count(atMost: UInt64(bound) * 1000))), suffix: "_bucket")
+    } + [
+      PrometheusText.Sample(labels + [("le", "+Inf")], .integer(UInt64(count)), suffix: "_bucket"),
+      PrometheusText.Sample(labels, .number(Double(sum) / 1e9), suffix: "_sum"),
+      PrometheusText.Sample(labels, .integer(UInt64(count)), suffix: "_count"),
     ]
   }
 }

@@ -1,4 +1,5 @@
 import Health
+import JSON
 import Transformer
 
 /// Makes a model's reference profile from texts that it was not trained on: what it is sure of there
@@ -25,8 +26,7 @@ public enum ReferenceMeasurement {
     batchSize: Int = 64
   ) throws -> ReferenceProfile {
     var builder = ReferenceProfile.Builder(labels: model.labels)
-    let indices = Dictionary(
-      model.labels.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    let places = ExactString.places(in: model.labels)
     model.makesSketches = true
     for start in stride(from: 0, to: rows.count, by: batchSize) {
       let batch = Array(rows[start..<min(start + batchSize, rows.count)])
@@ -37,7 +37,7 @@ public enum ReferenceMeasurement {
             text: row.text, tokenCount: answer.tokenCount,
             unknownTokenCount: answer.unknownTokenCount),
           text: row.text, probabilities: classes.probabilities, embedding: answer.sketch,
-          isTruncated: answer.isTruncated, label: row.label.flatMap { indices[$0] })
+          isTruncated: answer.isTruncated, label: row.label.flatMap { places[ExactString($0)] })
       }
     }
     for text in trainingTexts { builder.add(trainingText: text) }

@@ -33,12 +33,9 @@ extension ServeProgram {
     defer { ErrorLog.file.wait() }
     guard let service = try? service() else { return 70 }
     let labels = service.defaultModel?.model.labels ?? []
-    let monitor = HealthMonitor(
-      counters: counters.health, labels: labels, reference: service.reference,
-      log: Logger(label: "martlet.health"))
     let page = MetricsPage(
       scoreboard: scoreboard, counters: counters.pool, latencies: counters.latencies,
-      labels: labels, health: monitor,
+      labels: labels, health: counters.health,
       versions: VersionMetrics(counters: counters.versions, registry: service.registry))
     let companion = HealthCompanion(
       page: page, labels: labels, others: service.otherClassifiers, reference: service.reference,

@@ -49,7 +49,7 @@ extension ServeProgram {
     let generations = ModelGenerations(service)
     let recorder = HealthRecorder(
       counters: counters.pool.recorder(slot),
-      health: counters.health.recorder(slot: slot.index),
+      health: counters.health.recorder,
       versions: counters.versions.recorder(slot: slot.index),
       latencies: counters.latencies.recorder(slot.index),
       events: monitoring.isOn ? sender : nil, trigrams: service.reference?.trigrams,

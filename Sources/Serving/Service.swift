@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import Health
+import JSON
 import Logging
 import Transformer
 
@@ -96,7 +97,7 @@ struct Service {
       if !profile.modelChecksum.isEmpty {
         try profile.check(weights: "\(directory)/model.safetensors", path: path)
       }
-      guard profile.labels == labels else {
+      guard ExactString.areEqual(profile.labels, labels) else {
         throw .malformed(path: path, what: "its labels are not the model's")
       }
       return profile

@@ -139,7 +139,7 @@ def differences(page):
         "log_evidence": drift["log_evidence"], "window": data["window"],
         "mmd": (drift["maximum_mean_discrepancy"] or {}).get("statistic"),
         "auc": (drift["domain_classifier"] or {}).get("statistic"),
-        "accuracy": performance.get("accuracy"), "labels": performance.get("labels"),
+        "accuracy": performance.get("accuracy"), "labels": data["labels"]["counted"],
         "estimated_accuracy": performance["estimated_accuracy"],
         "reference_accuracy": performance["reference_accuracy"], "Macro-F1": performance.get("macro_f1"),
         "Log loss": performance.get("log_loss"), "Brier": performance.get("brier"),

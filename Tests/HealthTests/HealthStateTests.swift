@@ -25,6 +25,27 @@ struct AlertBoardTests {
     #expect(board.active.isEmpty && board.history.count == 1)
   }
 
+  @Test("an alert that ends says what is seen now, not what was seen when it was bad")
+  func ending() {
+    var board = AlertBoard()
+    func look(_ rate: Double, at time: Double) -> Alert? {
+      let signal = AlertSignal(
+        name: "DataQuality", subject: "truncated", severity: .warning, isRaised: rate > 3.1,
+        reason: "\(rate) % of texts are truncated, limit 3.1 %")
+      return board.observe([signal], at: time).first
+    }
+    #expect(look(99, at: 10)?.explanation == "99.0 % of texts are truncated, limit 3.1 %")
+    #expect(look(98, at: 11) == nil)
+    let ended = look(0.5, at: 12)
+    #expect(ended?.explanation == "0.5 % of texts are truncated, limit 3.1 %")
+    #expect(ended?.reason == "98.0 % of texts are truncated, limit 3.1 %")
+    // What lasted when the process ended says so.
+    _ = look(99, at: 13)
+    var next = AlertBoard()
+    next.restore(board.active, at: 20)
+    #expect(next.history.first?.explanation == "the health process that saw it has ended")
+  }
+
   @Test("what does not last is no alert, and a clock that jumps back does not hold one up")
   func holding() {
     var board = AlertBoard()
@@ -131,7 +152,8 @@ struct HealthStateTests {
     state.add(LateLabel(time: 0, requestHash: 1, label: 1))
     state.add(LateLabel(time: 0, requestHash: RequestHash.of("400"), label: 9))
     var expected = LabelCounts()
-    (expected.counted, expected.repeated, expected.unknown) = (300, 1, 2)
+    (expected.counted, expected.right) = (300, 150)
+    (expected.repeated, expected.unknown) = (1, 2)
     #expect(state.labelOutcomes == expected)
     state.analyse(at: 2_000_000)
     #expect(state.performance?.accuracy == 0.5)
@@ -311,6 +333,10 @@ struct EventChannelTests {
     var record = PredictionRecord()
     record.text = String(repeating: "a", count: 8000)
     for _ in 0..<4000 { sender.send(.prediction(record)) }
+    // Labels have been answered as counted, so they wait instead.
+    for index in 0..<2000 {
+      sender.send(.label(LateLabel(time: 1, requestHash: UInt64(index), label: 1)))
+    }
     sender.flush()
     let counts = counters.eventCounts
     #expect(counts.sent + counts.dropped == 4000)
@@ -323,5 +349,11 @@ struct EventChannelTests {
       received += Double(parsed.events.count)
     }
     #expect(received == counts.sent)
+    sender.flush()
+    received = 0
+    while let bytes = channel.receive(into: &buffer) {
+      received += Double(HealthEvent.parse(bytes).events.count)
+    }
+    #expect(received == 2000 && counters.eventCounts.sent == counts.sent + 2000)
   }
 }

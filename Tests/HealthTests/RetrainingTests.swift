@@ -143,7 +143,9 @@ import Testing
         contentsOfFile: "\(folder)/\(run.name)/output.log", encoding: .utf8)
       #expect(output.contains("\"texts\": 7"))
       #expect(output.hasSuffix("ham\ta text\n/models/a b|it's \"worse\"|3\n"))
-      #expect(hook.metrics.contains("martlet_retrain_last_exit_status 3.0\n"))
+      var page = PrometheusText()
+      hook.addMetrics(to: &page)
+      #expect(page.text.contains("martlet_retrain_last_exit_status 3.0\n"))
       #expect(hook.json["exit_status"]?.intValue == 3)
       // Once in the time of rest.
       hook.tick(Self.look, at: 1020)

@@ -46,15 +46,17 @@ struct StatisticsTests {
     }
   }
 
-  @Test("Gamma function, quantiles, false discovery rate, Wilson's interval")
+  @Test("Gamma function, Fisher's exact test, false discovery rate, Wilson's interval")
   func tails() throws {
     for item in try #require(fixture["gamma"]?.arrayValue).map(numbers) {
       #expect(close(Statistics.upperGamma(item[0], item[1]), item[2]))
     }
-    for item in try #require(fixture["quantile"]?.arrayValue).map(numbers) {
-      let quantile = Statistics.chiSquaredQuantile(item[0], degreesOfFreedom: item[1])
-      #expect(abs(quantile - item[2]) < 1e-6 * item[2])
+    for item in try #require(fixture["fisher"]?.arrayValue).map(numbers) {
+      let (a, n, b, m) = (Int(item[0]), Int(item[1]), Int(item[2]), Int(item[3]))
+      let chance = Statistics.fisherGreater(a, of: n, than: b, of: m)
+      #expect(abs(chance - item[4]) <= 1e-9 * item[4], "\(item): \(chance)")
     }
+    #expect(Statistics.fisherGreater(1, of: 100, than: 64, of: 635) == 1)
     let adjusted = Statistics.benjaminiHochberg(numbers(fixture["pvalues"]))
     for (a, b) in zip(adjusted, numbers(fixture["adjusted"])) { #expect(close(a, b)) }
     for item in try #require(fixture["wilson"]?.arrayValue).map(numbers) {

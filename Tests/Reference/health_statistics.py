@@ -32,7 +32,7 @@ pvalues = [0.001, 0.2, 0.03, 0.04, 0.9, 0.012]
 print(json.dumps({
     "cases": cases,
     "gamma": [[a, x, special.gammaincc(a, x)] for a, x in [(0.5, 0.1), (1, 2), (5, 3), (5, 12), (30, 25), (100, 130)]],
-    "quantile": [[p, k, stats.chi2.ppf(p, k)] for p, k in [(0.5, 1), (0.95, 9), (0.99, 4), (0.999, 30)]],
+    "fisher": [[a, n, b, m, stats.fisher_exact([[a, n - a], [b, m - b]], alternative="greater").pvalue] for a, n, b, m in [(8, 10, 64, 635), (31, 60, 64, 635), (3, 25, 1, 400), (120, 1000, 200, 2000), (5, 5, 0, 3)]],
     "pvalues": pvalues, "adjusted": stats.false_discovery_control(pvalues).tolist(),
     "wilson": [[s, n, *stats.binomtest(s, n).proportion_ci(0.95, method="wilson")] for s, n in [(0, 10), (7, 10), (753, 762)]],
 }))

@@ -168,6 +168,27 @@ import Transformer
     #expect(box.lines.withLock { $0 } == ["r1 1"])
   }
 
+  @Test func feedbackKeepsCanonicallyEqualLabelsApart() throws {
+    let told = Mutex<[Int?]>([])
+    let labels = ["\u{E9}", "e\u{301}", "\u{212B}", "\u{C5}", "\u{AC00}"]
+    let running = try RunningServer(
+      ConstantPredictor(
+        .classification, .label(0, probabilities: [1, 0, 0, 0, 0]), labels: labels)
+    ) {
+      $1.feedback = { items, done in
+        told.withLock { $0 += items.map { $0.candidates.first?.label } }
+        done(items.map { _ in FeedbackAnswer(outcome: .counted(wasCorrect: true)) })
+      }
+    }
+    for label in labels {
+      let body = JSONValue.object(["request_id": "r", "label": JSONValue(label)])
+      #expect(try running.post("/feedback", body.serializedBytes()).status == 202)
+    }
+    #expect(told.withLock { $0 } == [0, 1, 2, 3, 4])
+    let other = try running.post("/feedback", "{\"request_id\":\"r\",\"label\":\"A\u{30A}\"}")
+    #expect(other.status == 422)
+  }
+
   @Test func feedbackInBulkAnswersForEachItem() throws {
     let running = try RunningServer(
       WordPredictor(),

@@ -20,17 +20,20 @@ public struct AlertSignal: Sendable {
   public let isCleared: Bool
   /// Seconds that it must be bad before the alert begins, and good before it ends.
   public let holdSeconds: Double
-  /// What was seen, with figures.
+  /// What was seen, with figures, while it is bad.
   public let reason: String
+  /// What is seen, with figures, once it is no longer.
+  public let ending: String
 
   /// A signal; cleared is by default what is not raised.
+  /// - Parameter ending: nil where `reason` reads as well of what is good.
   public init(
     name: String, subject: String = "", severity: AlertSeverity, isRaised: Bool,
-    isCleared: Bool? = nil, holdSeconds: Double = 0, reason: String
+    isCleared: Bool? = nil, holdSeconds: Double = 0, reason: String, ending: String? = nil
   ) {
     (self.name, self.subject, self.severity) = (name, subject, severity)
     (self.isRaised, self.isCleared) = (isRaised, isCleared ?? !isRaised)
-    (self.holdSeconds, self.reason) = (holdSeconds, reason)
+    (self.holdSeconds, self.reason, self.ending) = (holdSeconds, reason, ending ?? reason)
   }
 }
 
@@ -48,19 +51,25 @@ public struct Alert: Sendable, Equatable {
   public let startedAt: Double
   /// When it ended; nil while it lasts.
   public internal(set) var endedAt: Double?
-  /// What was seen last.
+  /// What was seen last while it was bad.
   public internal(set) var reason: String
+  /// Why it is over, with what is seen now; nil while it lasts.
+  public internal(set) var ending: String?
   /// Whether the operator wants to hear nothing of it.
   public internal(set) var isSilenced = false
 
   /// An alert as the store has it.
   public init(
     name: String, subject: String, severity: AlertSeverity, startedAt: Double, endedAt: Double?,
-    reason: String
+    reason: String, ending: String? = nil
   ) {
     (self.name, self.subject, self.severity) = (name, subject, severity)
     (self.startedAt, self.endedAt, self.reason) = (startedAt, endedAt, reason)
+    self.ending = ending
   }
+
+  /// What there is to say of it now: why it lasts, or why it is over.
+  public var explanation: String { ending ?? reason }
 }
 
 /// Turns what rules see at each look into alerts that begin once and end once. A plain value: no clock, no network.
@@ -87,7 +96,8 @@ public struct AlertBoard: Sendable {
   public mutating func restore(_ earlier: [Alert], at time: Double) {
     history += earlier.map { alert in
       var alert = alert
-      alert.endedAt = alert.endedAt ?? time
+      guard alert.endedAt == nil else { return alert }
+      (alert.endedAt, alert.ending) = (time, "the health process that saw it has ended")
       return alert
     }
     history.sort { $0.startedAt > $1.startedAt }
@@ -120,7 +130,7 @@ public struct AlertBoard: Sendable {
       active[index].isSilenced = silences[signal.name] != nil
       guard let since = state.goodSince, time - since >= signal.holdSeconds else { return nil }
       var ended = active.remove(at: index)
-      ended.endedAt = time
+      (ended.endedAt, ended.ending) = (time, signal.ending)
       history.insert(ended, at: 0)
       if history.count > Self.historyLimit { history.removeLast() }
       return ended

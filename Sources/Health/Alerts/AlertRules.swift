@@ -15,7 +15,9 @@ public enum AlertRules {
     var signals = [
       AlertSignal(
         name: "RetrainModel", severity: .critical, isRaised: verdict.action == .retrain,
-        isCleared: verdict.action != .retrain, reason: verdict.evidence.first ?? ""),
+        isCleared: verdict.action != .retrain, reason: verdict.evidence.first ?? "",
+        ending: "the verdict is \"\(verdict.action.rawValue)\""
+          + (state.accuracyText.map { ": \($0)" } ?? "")),
       // Fourteen times the budget in both windows spends two hundredths of a month's in an hour (Beyer 2018, chapter 5).
       AlertSignal(
         name: "LatencyBudgetBurn", severity: .critical,
@@ -23,11 +25,16 @@ public enum AlertRules {
         reason: String(
           format:
             "requests are slow or fail: the budget burns %.1f times too fast over an hour, %.1f over five minutes",
+          burn.long, burn.short),
+        ending: String(
+          format:
+            "the budget burns %.1f times as fast as it may over an hour, %.1f over five minutes",
           burn.long, burn.short)),
       AlertSignal(
         name: "EventsDropped", severity: .warning, isRaised: dropped > 0, isCleared: dropped == 0,
         holdSeconds: 60,
-        reason: "the health process does not keep up: \(Int(dropped)) events dropped in a minute"),
+        reason: "the health process does not keep up: \(Int(dropped)) events dropped in a minute",
+        ending: "no event was dropped in the latest minute"),
       AlertSignal(
         name: "WorkersMissing", severity: .critical, isRaised: workers.ready < workers.wanted,
         holdSeconds: 10, reason: "\(workers.ready) of \(workers.wanted) workers serve"),
@@ -46,8 +53,8 @@ public enum AlertRules {
       AlertSignal(
         name: name, severity: .warning, isRaised: !names.isEmpty,
         reason:
-          "\(subject) differs from the reference beyond chance: \(names.joined(separator: ", ")) \(evidence)"
-      )
+          "\(subject) differs from the reference beyond chance: \(names.joined(separator: ", ")) \(evidence)",
+        ending: "\(subject) is like the reference as far as can be told \(evidence)")
     }
     let names = state.drifted.keys.sorted()
     return [

@@ -55,7 +55,16 @@ public final class EventSender: Sendable {
   private let channel: EventChannel
   private let counters: SharedCounters
   private let first: Int
-  private let pending = Mutex<(bytes: [UInt8], count: UInt64)>(([], 0))
+  private let pending = Mutex(Pending())
+
+  private struct Pending: Sendable {
+    var predictions: (bytes: [UInt8], count: UInt64) = ([], 0)
+    /// Kept until they are sent: each has been answered as counted, and the count is the health process'.
+    var labels: [UInt8] = []
+  }
+
+  /// Bytes of labels that wait at most: some 95,000 while the health process stands still.
+  private static let labelLimit = 4 << 20
 
   /// The counter of records sent.
   public static let sentIndex = 0
@@ -74,22 +83,44 @@ public final class EventSender: Sendable {
   /// Takes one record; sends when enough have gathered.
   public func send(_ event: HealthEvent) {
     pending.withLock { pending in
-      event.append(to: &pending.bytes)
-      pending.count += 1
-      if pending.bytes.count >= EventChannel.datagramLimit - 4096 { flush(&pending) }
+      if case .label = event {
+        event.append(to: &pending.labels)
+        if pending.labels.count % Self.labelBytes < HealthEvent.labelLength { flush(&pending) }
+      } else {
+        event.append(to: &pending.predictions.bytes)
+        pending.predictions.count += 1
+        if pending.predictions.bytes.count >= EventChannel.datagramLimit - 4096 { flush(&pending) }
+      }
     }
   }
 
   /// Sends what has gathered. Called a few times a second, so that a quiet pool is seen as well.
-  public func flush() {
-    pending.withLock { if $0.count > 0 { flush(&$0) } }
+  public func flush() { pending.withLock { flush(&$0) } }
+
+  /// Bytes of labels in one datagram.
+  private static let labelBytes =
+    EventChannel.datagramLimit / HealthEvent.labelLength * HealthEvent.labelLength
+
+  private func flush(_ pending: inout Pending) {
+    // Predictions first, so that labels find theirs.
+    if pending.predictions.count > 0 {
+      let index = send(pending.predictions.bytes) ? Self.sentIndex : Self.droppedIndex
+      counters.add(pending.predictions.count, at: first + index)
+      pending.predictions.bytes.removeAll(keepingCapacity: true)
+      pending.predictions.count = 0
+    }
+    while !pending.labels.isEmpty {
+      let part = Array(pending.labels.prefix(Self.labelBytes))
+      let isSent = send(part)
+      guard isSent || pending.labels.count > Self.labelLimit else { return }
+      counters.add(
+        UInt64(part.count / HealthEvent.labelLength),
+        at: first + (isSent ? Self.sentIndex : Self.droppedIndex))
+      pending.labels.removeFirst(part.count)
+    }
   }
 
-  private func flush(_ pending: inout (bytes: [UInt8], count: UInt64)) {
-    let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
-    let sent = Glibc.send(channel.sending, pending.bytes, pending.bytes.count, flags)
-    counters.add(pending.count, at: first + (sent >= 0 ? Self.sentIndex : Self.droppedIndex))
-    pending.bytes.removeAll(keepingCapacity: true)
-    pending.count = 0
+  private func send(_ bytes: [UInt8]) -> Bool {
+    Glibc.send(channel.sending, bytes, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)) >= 0
   }
 }

@@ -1,16 +1,13 @@
 import Foundation
 
-/// Watches whether the model is as often right as it was, label by label.
+/// Watches whether the model is as often right as it was, label by label: against the reference, and, by the classical
+/// detectors, against the recent past.
 public struct ConceptMonitor: Sendable {
   /// What was found in the stream of errors.
   public struct State: Sendable, Equatable, Codable {
     /// Labels seen.
     public var count = 0
-    /// log evidence that errors are more frequent than on the reference, and what it must reach.
-    public var logEvidence = 0.0
-    /// The threshold of `logEvidence`.
-    public var logThreshold = 0.0
-    /// Whether the anytime-valid test has rejected the reference's error rates, and not taken it back.
+    /// Whether errors are more frequent than on the reference, beyond chance.
     public var isWorse = false
     /// Labels at which ADWIN last saw the rate rise; nil if never.
     public var adaptiveWindowAt: Int?
@@ -18,7 +15,7 @@ public struct ConceptMonitor: Sendable {
     public var pageHinkleyAt: Int?
     /// Labels at which DDM last saw it rise.
     public var driftDetectionMethodAt: Int?
-    /// How many of the three classical detectors saw a change in the latest `memory` labels.
+    /// How many of the three classical detectors saw a rise over the recent past in the latest `memory` labels.
     public var agreeing = 0
   }
 
@@ -27,57 +24,32 @@ public struct ConceptMonitor: Sendable {
 
   /// What was found.
   public private(set) var state = State()
-  private var evidence: AnytimeDetector?
-  private let classCount: Int
-  private let referenceErrorRate: Double
-  private var recent: [Bool] = []
+  /// Against the reference; nil where it has no labels.
+  private(set) var test: ErrorRateTest?
   private var adaptive = AdaptiveWindow()
   private var pageHinkley = PageHinkley()
   private var method = DriftDetectionMethod()
 
-  /// - Parameter labelled: the reference's error rates; without them only the classical detectors speak.
+  /// - Parameters:
+  ///   - labelled: the reference's error rates; without them only the classical detectors speak.
+  ///   - options: of them the level and the labels that it is meant for.
   public init(
     labelled: ReferenceProfile.Labelled?, classCount: Int,
     options: AnytimeDetector.Options = AnytimeDetector.Options()
   ) {
-    self.classCount = classCount
-    referenceErrorRate = labelled.map { 1 - $0.accuracy } ?? 0
+    test = labelled.map {
+      ErrorRateTest(
+        labelled: $0, classCount: classCount, level: options.level, window: options.window)
+    }
     // Its threshold of 50 is for values of any size; errors are 0 or 1.
     pageHinkley.threshold = 10
     pageHinkley.direction = .up
-    guard let labelled else { return }
-    var options = options
-    options.stride = 100
-    options.window = 500
-    options.horizon = 1000
-    options.lookEvery = 5
-    let right = Double(labelled.count) * labelled.accuracy
-    var streams = [
-      AnytimeDetector.Stream(
-        name: "errors", reference: [right, Double(labelled.count) - right].map { $0.rounded() },
-        weight: 0.5)
-    ]
-    if classCount <= 64 {
-      streams += (0..<classCount).map { index in
-        let errors = labelled.classErrors[index]
-        return AnytimeDetector.Stream(
-          name: "errors of class \(index)",
-          reference: [labelled.classCounts[index] - errors, errors],
-          weight: 0.5 / Double(classCount))
-      }
-    } else {
-      streams[0] = AnytimeDetector.Stream(
-        name: "errors", reference: streams[0].reference, weight: 1)
-    }
-    evidence = AnytimeDetector(streams: streams, options: options)
   }
 
   /// Takes in one labelled prediction.
   public mutating func add(label: Int, predicted: Int) {
     let isError = label != predicted
     state.count += 1
-    recent.append(isError)
-    if recent.count > 200 { recent.removeFirst(100) }
     let before = adaptive.mean
     if adaptive.add(isError ? 1 : 0), adaptive.mean > before {
       state.adaptiveWindowAt = state.count
@@ -88,24 +60,8 @@ public struct ConceptMonitor: Sendable {
       [state.adaptiveWindowAt, state.pageHinkleyAt, state.driftDetectionMethodAt].count {
         $0.map { state.count - $0 < Self.memory } ?? false
       }
-    addEvidence(label, isError)
-  }
-
-  private mutating func addEvidence(_ label: Int, _ isError: Bool) {
-    guard var detector = evidence else { return }
-    // Not in the tuple's place: a copy would share storage and be made anew each time.
-    evidence = nil
-    var bins = [Int](repeating: -1, count: detector.streams.count)
-    bins[0] = isError ? 1 : 0
-    if detector.streams.count > label + 1 { bins[label + 1] = bins[0] }
-    if let finding = detector.add(bins) {
-      state.logEvidence = finding.logEvidence
-      state.logThreshold = finding.logThreshold
-    }
-    // The test has two sides; a model that has become better is no reason for concern.
-    let rate = Double(recent.count { $0 }) / Double(max(1, recent.count))
-    state.isWorse = detector.isDrifted && rate > referenceErrorRate
-    evidence = detector
+    test?.add(label: label, isError: isError)
+    state.isWorse = test?.finding != nil
   }
 }
 
@@ -113,8 +69,7 @@ extension ConceptMonitor {
   /// What it has come to, without what it was made with.
   struct Saved: Codable {
     var state: State
-    var evidence: AnytimeDetector.Saved?
-    var recent: [Bool]
+    var test: ErrorRateTest.Saved?
     var adaptive: AdaptiveWindow
     var pageHinkley: PageHinkley
     var method: DriftDetectionMethod
@@ -123,14 +78,13 @@ extension ConceptMonitor {
   /// What it has come to.
   var saved: Saved {
     Saved(
-      state: state, evidence: evidence?.saved, recent: recent, adaptive: adaptive,
-      pageHinkley: pageHinkley, method: method)
+      state: state, test: test?.saved, adaptive: adaptive, pageHinkley: pageHinkley, method: method)
   }
 
   /// Goes on from there.
   mutating func resume(_ saved: Saved) {
-    (state, recent, adaptive) = (saved.state, saved.recent, saved.adaptive)
+    (state, adaptive) = (saved.state, saved.adaptive)
     (pageHinkley, method) = (saved.pageHinkley, saved.method)
-    if let evidence = saved.evidence { self.evidence?.resume(evidence) }
+    if let test = saved.test { self.test?.resume(test) }
   }
 }

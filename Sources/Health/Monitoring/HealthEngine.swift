@@ -195,7 +195,7 @@ public final class HealthEngine: Sendable {
         "alert \(alert.name)\(subject) begins: \(alert.reason). See /monitor on the admin listener.",
         metadata: ["severity": "\(alert.severity.rawValue)"])
     } else {
-      log.notice("alert \(alert.name)\(subject) is over: \(alert.reason)")
+      log.notice("alert \(alert.name)\(subject) is over: \(alert.explanation)")
     }
     for notifier in notifiers { notifier.notify(alert) }
   }
@@ -220,6 +220,11 @@ public final class HealthEngine: Sendable {
 
   private static func dropped(_ state: HealthState) -> Double {
     state.minutes.suffix(2).reduce(0) { max($0, $1.dropped) }
+  }
+
+  /// The state, and how many alerts last.
+  var current: (state: HealthState, activeAlerts: Int) {
+    guarded.withLock { ($0.state, $0.board.active.count) }
   }
 
   // MARK: - For retraining
@@ -269,71 +274,11 @@ public final class HealthEngine: Sendable {
       "name": JSONValue(alert.name), "subject": JSONValue(alert.subject),
       "severity": JSONValue(alert.severity.rawValue), "since": text(alert.startedAt),
       "until": text(alert.endedAt), "reason": JSONValue(alert.reason),
+      "ending": alert.ending.map { JSONValue($0) } ?? .null,
       "silenced": JSONValue(alert.isSilenced),
     ]
   }
 
-  /// Figures for Prometheus, in its text format 0.0.4.
-  public func metrics(at time: Double) -> String {
-    let (state, board) = guarded.withLock { ($0.state, $0.board) }
-    var text = ""
-    func family(_ name: String, _ kind: String, _ help: String, _ samples: [(String, Double)]) {
-      guard !samples.isEmpty else { return }
-      text += "# HELP martlet_\(name) \(help)\n# TYPE martlet_\(name) \(kind)\n"
-      for (labels, value) in samples { text += "martlet_\(name)\(labels) \(value)\n" }
-    }
-    let action = state.verdict.action
-    family(
-      "verdict", "gauge", "1 for what is to be done with the model.",
-      Verdict.Action.allCases.map { ("{action=\"\($0.rawValue)\"}", $0 == action ? 1 : 0) })
-    if let finding = state.finding {
-      family(
-        "drift_log_evidence", "gauge", "log of the wealth of the best bet against the reference.",
-        [("", finding.logEvidence)])
-      family(
-        "drift_log_threshold", "gauge", "What the log evidence must reach to be an alarm.",
-        [("", finding.logThreshold)])
-    }
-    family(
-      "drifted", "gauge", "1 for what differs from the reference beyond chance.",
-      (state.analysis?.comparisons ?? []).map {
-        (
-          "{feature=\"\($0.name.replacingOccurrences(of: "\"", with: ""))\"}",
-          state.drifted[$0.name] == nil ? 0 : 1
-        )
-      })
-    let (failures, count) = state.quality
-    family(
-      "quality_rate", "gauge", "Share of the window's texts that fail a check.",
-      QualityCheck.allCases.map {
-        ("{check=\"\($0.name)\"}", count > 0 ? failures[$0.rawValue] / count : 0)
-      })
-    if let estimate = state.estimatedAccuracy {
-      family(
-        "estimated_accuracy", "gauge", "Accuracy of the window as calibrated confidences have it.",
-        [("", estimate.value)])
-    }
-    if let performance = state.performance {
-      family(
-        "accuracy", "gauge", "Share of the latest labelled predictions that was right.",
-        [("", performance.accuracy)])
-      family(
-        "accuracy_bound", "gauge", "Bounds of the accuracy, 95 %.",
-        [
-          ("{side=\"lower\"}", performance.accuracyInterval.lower),
-          ("{side=\"upper\"}", performance.accuracyInterval.upper),
-        ])
-      family(
-        "accuracy_labels", "gauge", "Labelled predictions that the accuracy is of.",
-        [("", Double(performance.count))])
-    }
-    let burn = Self.burn(state, at: time)
-    family(
-      "latency_budget_burn", "gauge", "How many times too fast slow and failed requests come.",
-      [("{window=\"1h\"}", burn.long), ("{window=\"5m\"}", burn.short)])
-    family("alerts_active", "gauge", "Alerts that last.", [("", Double(board.active.count))])
-    return text
-  }
 }
 
 /// The pool's counters and gauges at one moment.

@@ -109,14 +109,19 @@ extension HealthState {
       "estimated_accuracy": optional(estimatedAccuracy?.value),
       "estimated_interval": pair(estimatedAccuracy?.interval),
       "concept": [
-        "worse": JSONValue(state.isWorse), "log_evidence": JSONValue(state.logEvidence),
-        "log_threshold": JSONValue(state.logThreshold), "labels": JSONValue(state.count),
+        "worse": JSONValue(state.isWorse), "labels": JSONValue(state.count),
+        "finding": concept.test?.finding.map(json) ?? .null,
         "adwin_at": state.adaptiveWindowAt.map { JSONValue($0) } ?? .null,
         "page_hinkley_at": state.pageHinkleyAt.map { JSONValue($0) } ?? .null,
         "ddm_at": state.driftDetectionMethodAt.map { JSONValue($0) } ?? .null,
       ],
     ]
-    guard let performance else { return .object(object) }
+    guard let performance else {
+      // Not defined without labels, which is not 0.
+      for name in ["accuracy", "macro_f1"] { object[name] = .null }
+      object["labels"] = 0
+      return .object(object)
+    }
     object["labels"] = JSONValue(performance.count)
     object["accuracy"] = JSONValue(performance.accuracy)
     object["accuracy_interval"] = pair(performance.accuracyInterval)
@@ -129,6 +134,17 @@ extension HealthState {
     object["calibration_error"] = optional(performance.calibrationError)
     object["calibration_error_interval"] = pair(performance.calibrationErrorInterval)
     return .object(object)
+  }
+
+  private func json(_ finding: ErrorRateTest.Finding) -> JSONValue {
+    func json(_ count: ErrorRateTest.Count) -> JSONValue {
+      ["wrong": JSONValue(count.errors), "labels": JSONValue(count.labels)]
+    }
+    return [
+      "class": finding.label.map { JSONValue(labels[$0]) } ?? .null,
+      "at_label": JSONValue(finding.position), "found": json(finding.found),
+      "reference": json(finding.reference), "since": json(finding.since),
+    ]
   }
 
   private func series(from: Double, to: Double, points: Int) -> JSONValue {

@@ -2,6 +2,8 @@
 public struct LabelCounts: Sendable, Equatable, Codable {
   /// Of predictions that had none.
   public var counted = 0
+  /// Of those, the ones whose first label was what the model had said.
+  public var right = 0
   /// The same label as before.
   public var repeated = 0
   /// Another label than before.
@@ -13,6 +15,11 @@ public struct LabelCounts: Sendable, Equatable, Codable {
 
   /// None.
   public init() {}
+
+  mutating func count(isRight: Bool) {
+    counted += 1
+    if isRight { right += 1 }
+  }
 }
 
 /// A model besides the default one: what its labels say. Its drift is not watched.
@@ -131,7 +138,7 @@ extension HealthState {
     let row = LabelledPrediction(
       label: label.label, predicted: predicted, probabilities: probabilities,
       key: label.requestHash)
-    change(label.model) { $0.counted += 1 }
+    change(label.model) { $0.count(isRight: isRight) }
     if label.model == 0 {
       count(row, at: Double(label.time) / 1e6)
     } else {
@@ -167,7 +174,7 @@ extension HealthState {
     predictions.remember(
       stored.key, predicted: stored.predicted, probabilities: stored.probabilities, label: label,
       generation: stored.generation)
-    change(stored.model) { $0.counted += 1 }
+    change(stored.model) { $0.count(isRight: stored.predicted == label) }
     let row = LabelledPrediction(
       label: label, predicted: stored.predicted, probabilities: stored.probabilities,
       key: stored.key)

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 extension HealthState {
   private struct Saved: Codable {
@@ -90,7 +91,9 @@ extension HealthState {
     for row in saved.labelled { restore(row, model: 0, into: &own) }
     tracker = own
     for (tag, other) in others {
-      guard let earlier = saved.others[other.name], earlier.labels == other.labels else { continue }
+      guard let earlier = saved.others[other.name],
+        ExactString.areEqual(earlier.labels, other.labels)
+      else { continue }
       var tracker = other.tracker
       for row in earlier.labelled { restore(row, model: tag, into: &tracker) }
       others[tag]?.tracker = tracker

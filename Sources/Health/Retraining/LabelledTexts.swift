@@ -1,3 +1,5 @@
+import JSON
+
 /// The latest texts with their true labels, for the default model to learn from; only with `--keep-text`.
 ///
 /// Everything is bounded by bytes: texts that wait for their label, and those that have one. The oldest go first.
@@ -8,6 +10,9 @@ public struct LabelledTexts: Sendable {
     public var label: Int
     /// The text, cut to what an event holds.
     public var text: String
+
+    /// A text with its true class.
+    public init(label: Int, text: String) { (self.label, self.text) = (label, text) }
   }
 
   /// Bytes of texts that wait for a label.
@@ -94,27 +99,37 @@ private struct ByteQueue<Item: Sendable>: Sendable {
 }
 
 extension LabelledTexts {
-  /// The rows as `label<TAB>text` lines; line breaks and tabs within a text become spaces.
+  /// The rows as `label<TAB>text` lines; line breaks and tabs within a text become spaces. Rows of a label that has one are left
+  /// out, because such a line could not be read back.
   public func tsv(labels: [String]) -> String {
+    let isWritable = labels.map { !$0.isEmpty && !$0.unicodeScalars.contains(where: Self.ends) }
     var result = ""
-    for row in rows where labels.indices.contains(row.label) {
+    for row in rows where labels.indices.contains(row.label) && isWritable[row.label] {
       result += labels[row.label] + "\t"
       result += String(
-        String.UnicodeScalarView(
-          row.text.unicodeScalars.map {
-            "\t\n\r\u{0B}\u{0C}\u{85}\u{2028}\u{2029}\0".unicodeScalars.contains($0) ? " " : $0
-          }))
+        String.UnicodeScalarView(row.text.unicodeScalars.map { Self.ends($0) ? " " : $0 }))
       result += "\n"
     }
     return result
   }
 
-  /// Takes in what `tsv` wrote; lines that are none, or of another label, are skipped.
+  /// Whether readers of lines and columns take it for the end of one.
+  private static func ends(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x00, 0x09...0x0D, 0x85, 0x2028, 0x2029: true
+    default: false
+    }
+  }
+
+  /// Takes in what `tsv` wrote; lines that are none, or of another label, are left out.
   public mutating func add(tsv: String, labels: [String]) {
-    for line in tsv.split(separator: "\n") {
-      let parts = line.split(separator: "\t", maxSplits: 1)
-      guard parts.count == 2, let label = labels.firstIndex(of: String(parts[0])) else { continue }
-      add(Row(label: label, text: String(parts[1])))
+    let places = ExactString.places(in: labels)
+    for line in tsv.utf8.split(separator: UInt8(ascii: "\n")) {
+      guard let tab = line.firstIndex(of: UInt8(ascii: "\t")) else { continue }
+      let label = places[ExactString(String(decoding: line[..<tab], as: UTF8.self))]
+      let text = line[line.index(after: tab)...]
+      guard let label, !text.isEmpty else { continue }
+      add(Row(label: label, text: String(decoding: text, as: UTF8.self)))
     }
   }
 }

@@ -236,13 +236,11 @@ public final class RetrainHook: Sendable {
   /// The object in `/monitor.json`.
   public var json: JSONValue { run.map { .object($0.json) } ?? .null }
 
-  /// Figures for Prometheus, in its text format 0.0.4.
-  public var metrics: String {
-    var text = ""
+  /// Adds figures of the runs to `/metrics`.
+  public func addMetrics(to page: inout PrometheusText) {
     func gauge(_ name: String, _ help: String, _ value: Double?) {
       guard let value else { return }
-      text += "# HELP martlet_retrain_\(name) \(help)\n# TYPE martlet_retrain_\(name) gauge\n"
-      text += "martlet_retrain_\(name) \(value)\n"
+      page.add("retrain_\(name)", .gauge, help, .number(value))
     }
     let run = run
     gauge("running", "1 while the hook of --on-retrain runs.", run?.outcome == .running ? 1 : 0)
@@ -254,6 +252,5 @@ public final class RetrainHook: Sendable {
     gauge(
       "last_duration_seconds", "How long the hook's last run took.",
       run.flatMap { run in run.endedAt.map { $0 - run.startedAt } })
-    return text
   }
 }

@@ -60,42 +60,4 @@ extension Statistics {
     }
     return gaps.reduce(0) { $0 + abs($1) } / Double(confidences.count)
   }
-
-  /// Brier's (1950) score over all classes: the mean squared distance of the probabilities from the truth; 0 to 2.
-  public static func brierScore(probabilities: [[Double]], labels: [Int]) -> Double {
-    precondition(probabilities.count == labels.count)
-    guard !labels.isEmpty else { return 0 }
-    var sum = 0.0
-    for (row, label) in zip(probabilities, labels) {
-      for (index, value) in row.enumerated() {
-        let difference = value - (index == label ? 1 : 0)
-        sum += difference * difference
-      }
-    }
-    return sum / Double(labels.count)
-  }
-
-  /// Mean negative log-likelihood of the true labels in nats; a probability below 2.2e-16 counts as that.
-  public static func logLoss(probabilities: [[Double]], labels: [Int]) -> Double {
-    precondition(probabilities.count == labels.count)
-    guard !labels.isEmpty else { return 0 }
-    let sum = zip(probabilities, labels).reduce(0.0) { sum, pair in
-      sum - log(max(pair.0[pair.1], Double.ulpOfOne))
-    }
-    return sum / Double(labels.count)
-  }
-
-  /// The mean of each class's F1 from a confusion matrix (rows: true class, columns: predicted). A class never seen nor
-  /// predicted counts as 0.
-  public static func macroF1(confusion: [[Double]]) -> Double {
-    guard !confusion.isEmpty else { return 0 }
-    var sum = 0.0
-    for index in confusion.indices {
-      let hits = confusion[index][index]
-      let seen = confusion[index].reduce(0, +)
-      let predicted = confusion.reduce(0) { $0 + $1[index] }
-      if seen + predicted > 0 { sum += 2 * hits / (seen + predicted) }
-    }
-    return sum / Double(confusion.count)
-  }
 }

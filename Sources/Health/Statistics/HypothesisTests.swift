@@ -104,19 +104,29 @@ extension Statistics {
     return front * fraction
   }
 
-  /// The value that χ² stays under with the given probability, by bisection of `upperGamma`.
-  public static func chiSquaredQuantile(
-    _ probability: Double, degreesOfFreedom: Double
+  /// Fisher's (1935) exact test, one-sided: the chance of as many successes as found, or more, of both rows' successes, where the
+  /// first row's are no more frequent than the second's (the upper tail of the hypergeometric distribution). 1 where they are
+  /// not more frequent to begin with.
+  public static func fisherGreater(
+    _ successes: Int, of count: Int, than otherSuccesses: Int, of otherCount: Int
   ) -> Double {
-    guard probability > 0 else { return 0 }
-    let tail = 1 - min(probability, 1 - 1e-15)
-    var low = 0.0
-    var high = degreesOfFreedom + 10
-    while upperGamma(degreesOfFreedom / 2, high / 2) > tail { high *= 2 }
-    for _ in 0..<100 {
-      let middle = (low + high) / 2
-      if upperGamma(degreesOfFreedom / 2, middle / 2) > tail { low = middle } else { high = middle }
+    precondition(
+      (0...count).contains(successes) && (0...otherCount).contains(otherSuccesses),
+      "successes are some of the trials")
+    guard
+      Double(successes) * Double(otherCount) > Double(otherSuccesses) * Double(count)
+    else { return 1 }
+    func logChoose(_ n: Int, _ k: Int) -> Double {
+      lgamma(Double(n + 1)) - lgamma(Double(k + 1)) - lgamma(Double(n - k + 1))
     }
-    return (low + high) / 2
+    let all = successes + otherSuccesses
+    let whole = logChoose(count + otherCount, all)
+    var sum = 0.0
+    for value in successes...min(count, all) {
+      let term = exp(logChoose(count, value) + logChoose(otherCount, all - value) - whole)
+      sum += term
+      if term < sum * 1e-14 { break }
+    }
+    return min(1, sum)
   }
 }

@@ -24,18 +24,6 @@ public enum Statistics {
     }
   }
 
-  /// What the index exceeds with probability `level` by chance alone when nothing has drifted. For small differences
-  /// PSI·nm/(n+m) is χ² with (bins − 1) degrees of freedom (Yurdakul 2018), bins empty on both sides not counted.
-  public static func stabilityIndexNoise(
-    reference: [Double], current: [Double], level: Double
-  ) -> Double {
-    let n = reference.reduce(0, +)
-    let m = current.reduce(0, +)
-    let bins = zip(reference, current).count { $0.0 + $0.1 > 0 }
-    guard n > 0, m > 0, bins > 1 else { return 0 }
-    return chiSquaredQuantile(1 - level, degreesOfFreedom: Double(bins - 1)) * (1 / n + 1 / m)
-  }
-
   /// Jensen–Shannon distance in nats (Endres and Schindelin 2003): the root of the mean divergence of both from their mean.
   public static func jensenShannonDistance(reference: [Double], current: [Double]) -> Double {
     precondition(reference.count == current.count, "both sides need the same bins")

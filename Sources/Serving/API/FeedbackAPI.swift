@@ -10,7 +10,7 @@ struct FeedbackAPI: Sendable {
     var name: String
     var isDefault: Bool
     var labels: [String]
-    var indices: [String: Int]
+    var places: [ExactString: Int]
   }
 
   /// Labels in one request at most.
@@ -30,11 +30,10 @@ struct FeedbackAPI: Sendable {
       guard description.hasProbabilities else { return nil }
       return Model(
         name: description.name, isDefault: index == 0, labels: description.labels,
-        indices: Dictionary(
-          description.labels.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-      )
+        places: ExactString.places(in: description.labels))
     }
-    example = #"{"request_id": "…", "label": "\#(models.first?.labels.first ?? "…")"}"#
+    let label = JSONValue(models.first?.labels.first ?? "…").serialized()
+    example = #"{"request_id": "…", "label": \#(label)}"#
   }
 
   var endpoints: [Endpoint] {
@@ -133,7 +132,8 @@ struct FeedbackAPI: Sendable {
     if let name { try checkModel(name, pointer: "\(body.pointer)/model") }
     let asked = models.filter { name == nil || $0.name == name }
     let candidates = asked.map {
-      FeedbackItem.Candidate(model: $0.isDefault ? nil : $0.name, label: $0.indices[label])
+      FeedbackItem.Candidate(
+        model: $0.isDefault ? nil : $0.name, label: $0.places[ExactString(label)])
     }
     if candidates.allSatisfy({ $0.label == nil }) {
       throw unknownLabel(asked.flatMap(\.labels), pointer: "\(body.pointer)/label")
@@ -142,8 +142,7 @@ struct FeedbackAPI: Sendable {
   }
 
   private func unknownLabel(_ labels: [String], pointer: String) -> Problem {
-    var seen = Set<String>()
-    let known = labels.filter { seen.insert($0).inserted }.prefix(20).joined(separator: ", ")
+    let known = ExactString.unique(labels).prefix(20).joined(separator: ", ")
     return Problem(
       status: .unprocessableContent, detail: "The model has no such label.",
       mend: "Use one of: \(known).", pointer: pointer)
@@ -252,8 +251,7 @@ struct FeedbackAPI: Sendable {
 extension FeedbackAPI {
   private var operation: Operation {
     let label = models.first?.labels.first ?? ""
-    var seen = Set<String>()
-    let labels = models.flatMap(\.labels).filter { seen.insert($0).inserted }
+    let labels = ExactString.unique(models.flatMap(\.labels))
     // At most 256 bytes; a character may have four.
     let id: JSONValue = ["type": "string", "minLength": 1, "maxLength": 64]
     let item = Schema.object(

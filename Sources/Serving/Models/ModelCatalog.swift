@@ -1,4 +1,5 @@
 import HTTP
+import JSON
 import Transformer
 
 /// The models of a worker by name, and which of a name's versions answers a request.
@@ -64,7 +65,9 @@ public struct ModelCatalog: Sendable {
     _ other: ServedVersion, against primary: ServedVersion
   ) throws(ServingError) {
     let (a, b) = (primary.description, other.description)
-    if a.task != b.task || a.labels != b.labels || a.embeddingDimension != b.embeddingDimension {
+    if a.task != b.task || !ExactString.areEqual(a.labels, b.labels)
+      || a.embeddingDimension != b.embeddingDimension
+    {
       throw .badModel(
         text: "\(a.name)", reason: "its \(other.role.name) has another task, or other labels",
         mend: "Serve a model with another contract under a name of its own: NAME2=DIR.")

@@ -1,6 +1,7 @@
+import Health
 import Prefork
 
-/// The part of `/metrics` that tells versions apart, in Prometheus' text format 0.0.4.
+/// The part of `/metrics` that tells versions apart.
 struct VersionMetrics: Sendable {
   let counters: VersionCounters
   let registry: VersionRegistry
@@ -10,51 +11,37 @@ struct VersionMetrics: Sendable {
     5_000_000,
   ]
 
-  var text: String {
-    let rows = registry.entries.enumerated().map { (labels($1), counters.totals($0)) }
-    var text = ""
-    func family(
-      _ name: String, _ help: String, _ values: [(String, UInt64)]
+  func add(to page: inout PrometheusText) {
+    let rows = registry.entries.enumerated().map { (entry: $1, totals: counters.totals($0)) }
+    func add(
+      _ name: String, _ help: String,
+      _ rows: [(entry: VersionRegistry.Entry, totals: VersionCounters.Totals)],
+      _ value: KeyPath<VersionCounters.Totals, UInt64>
     ) {
-      text += "# HELP martlet_\(name) \(help)\n# TYPE martlet_\(name) counter\n"
-      for (labels, value) in values { text += "martlet_\(name){\(labels)} \(value)\n" }
+      page.add(
+        name, .counter, help,
+        rows.map { PrometheusText.Sample(labels($0.entry), .integer($0.totals[keyPath: value])) })
     }
-    family(
-      "model_requests_total", "Requests by model and version.", rows.map { ($0, $1.requests) })
-    family("model_texts_total", "Texts predicted for.", rows.map { ($0, $1.texts) })
-    family(
-      "model_failures_total", "Requests for which the model failed or whose time passed.",
-      rows.map { ($0, $1.failures) })
-    let shadows = zip(registry.entries, rows).filter { $0.0.role == "shadow" }.map(\.1)
-    if !shadows.isEmpty {
-      family(
-        "shadow_compared_total",
-        "Texts of which a shadow's answer was compared with the primary's.",
-        shadows.map { ($0, $1.compared) })
-      family(
-        "shadow_agreed_total", "Texts that a shadow answered like the primary.",
-        shadows.map { ($0, $1.agreed) })
-      family(
-        "shadow_dropped_total", "Texts that a shadow was not asked about, for want of time.",
-        shadows.map { ($0, $1.dropped) })
-    }
-    let name = "martlet_model_request_duration_seconds"
-    text += "# HELP \(name) Time from a request's first byte to its prediction.\n"
-    text += "# TYPE \(name) histogram\n"
-    for (labels, totals) in rows {
-      for microseconds in Self.bounds {
-        let count = totals.latency.count(atMost: UInt64(microseconds) * 1000)
-        text += "\(name)_bucket{\(labels),le=\"\(Double(microseconds) / 1e6)\"} \(count)\n"
-      }
-      text += "\(name)_bucket{\(labels),le=\"+Inf\"} \(totals.latency.count)\n"
-      text += "\(name)_sum{\(labels)} \(Double(totals.latency.sum) / 1e9)\n"
-      text += "\(name)_count{\(labels)} \(totals.latency.count)\n"
-    }
-    return text
+    add("model_requests_total", "Requests by model and version.", rows, \.requests)
+    add("model_texts_total", "Texts predicted for.", rows, \.texts)
+    add(
+      "model_failures_total", "Requests for which the model failed or whose time passed.", rows,
+      \.failures)
+    let shadows = rows.filter { $0.entry.role == "shadow" }
+    add(
+      "shadow_compared_total",
+      "Texts of which a shadow's answer was compared with the primary's.", shadows, \.compared)
+    add("shadow_agreed_total", "Texts that a shadow answered like the primary.", shadows, \.agreed)
+    add(
+      "shadow_dropped_total", "Texts that a shadow was not asked about, for want of time.",
+      shadows, \.dropped)
+    page.add(
+      "model_request_duration_seconds", .histogram,
+      "Time from a request's first byte to its prediction.",
+      rows.flatMap { $0.totals.latency.samples(labels($0.entry), microseconds: Self.bounds) })
   }
 
-  /// Neither names nor versions have characters that would have to be escaped.
-  private func labels(_ entry: VersionRegistry.Entry) -> String {
-    "model=\"\(entry.model)\",version=\"\(entry.version)\",role=\"\(entry.role)\""
+  private func labels(_ entry: VersionRegistry.Entry) -> [(name: String, value: String)] {
+    [("model", entry.model), ("version", entry.version), ("role", entry.role)]
   }
 }

@@ -124,7 +124,7 @@ struct WebhookNotifier: AlertNotifier {
       "severity": JSONValue(alert.severity.rawValue),
       "status": JSONValue(alert.endedAt == nil ? "firing" : "resolved"),
       "since": text(alert.startedAt), "until": alert.endedAt.map(text) ?? .null,
-      "reason": JSONValue(alert.reason),
+      "reason": JSONValue(alert.explanation),
     ]
   }
 }
@@ -156,7 +156,7 @@ struct AlertmanagerNotifier: AlertNotifier {
     // Without an end Alertmanager forgets an alert after five minutes; a day outlives what we do not repeat.
     return [
       [
-        "labels": .object(labels), "annotations": ["summary": JSONValue(alert.reason)],
+        "labels": .object(labels), "annotations": ["summary": JSONValue(alert.explanation)],
         "startsAt": text(alert.startedAt), "endsAt": text(alert.endedAt ?? alert.startedAt + 86400),
       ]
     ]

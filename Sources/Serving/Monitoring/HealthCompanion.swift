@@ -171,25 +171,24 @@ final class HealthCompanion: @unchecked Sendable {
 
   // MARK: - Pages
 
-  /// Tells a hook that promotes a model whose health process it asks: the old one's answers until the new one's runs.
-  private var startMetrics: String {
-    """
-    # HELP martlet_health_start_timestamp_seconds When the health process that answers began, after the start or a reload.
-    # TYPE martlet_health_start_timestamp_seconds gauge
-    martlet_health_start_timestamp_seconds \(startedAt)
-
-    """
+  private func metrics() -> Response {
+    var text = PrometheusText()
+    page.add(to: &text)
+    // Tells a hook that promotes a model whose health process it asks: the old one's answers until the new one's runs.
+    text.add(
+      "health_start_timestamp_seconds", .gauge,
+      "When the health process that answers began, after the start or a reload.",
+      .number(startedAt))
+    engine.addMetrics(to: &text, at: Self.now)
+    retraining?.addMetrics(to: &text)
+    var response = Response.text(.ok, text.text)
+    response.contentType = "text/plain; version=0.0.4; charset=utf-8"
+    return response
   }
 
   var pages: [String: AdminServer.Page] {
     [
-      "/metrics": { [page, engine, retraining, startMetrics] _ in
-        var response = Response.text(
-          .ok, page.text + startMetrics + engine.metrics(at: Self.now) + (retraining?.metrics ?? "")
-        )
-        response.contentType = "text/plain; version=0.0.4; charset=utf-8"
-        return response
-      },
+      "/metrics": { [self] _ in metrics() },
       "/monitor": { [self] request in
         // A browser asks for HTML by name; curl and scripts take anything.
         if request.field("accept")?.contains("text/html") ?? false {

@@ -1,4 +1,5 @@
 import HTTP
+import Health
 import JSON
 import Prefork
 
@@ -121,28 +122,29 @@ public struct LatencyCounters: Sendable {
     )
   }
 
-  /// Summaries for Prometheus, in its text format 0.0.4.
-  var metrics: String {
-    var text = ""
-    func summary(
-      _ name: String, _ help: String, _ label: String, _ items: [(String, HistogramSnapshot)]
-    ) {
-      text += "# HELP martlet_\(name) \(help)\n# TYPE martlet_\(name) summary\n"
-      for (value, snapshot) in items where snapshot.count > 0 {
-        for quantile in Self.quantiles {
-          let seconds = Double(snapshot.quantile(quantile) ?? 0) / 1e9
-          text += "martlet_\(name){\(label)=\"\(value)\",quantile=\"\(quantile)\"} \(seconds)\n"
-        }
-        text += "martlet_\(name)_sum{\(label)=\"\(value)\"} \(Double(snapshot.sum) / 1e9)\n"
-        text += "martlet_\(name)_count{\(label)=\"\(value)\"} \(snapshot.count)\n"
+  /// Adds summaries by route and by stage to `/metrics`.
+  func add(to page: inout PrometheusText) {
+    func samples(
+      _ label: String, _ items: [(String, HistogramSnapshot)]
+    ) -> [PrometheusText.Sample] {
+      items.filter { $0.1.count > 0 }.flatMap { value, snapshot in
+        Self.quantiles.map { quantile in
+          PrometheusText.Sample(
+            [(label, value), ("quantile", "\(quantile)")],
+            .number(Double(snapshot.quantile(quantile) ?? 0) / 1e9))
+        } + [
+          PrometheusText.Sample(
+            [(label, value)], .number(Double(snapshot.sum) / 1e9), suffix: "_sum"),
+          PrometheusText.Sample(
+            [(label, value)], .integer(UInt64(snapshot.count)), suffix: "_count"),
+        ]
       }
     }
-    summary(
-      "route_duration_seconds", "Time from first byte to answer, by route.", "route",
-      Route.allCases.map { ($0.name, snapshot($0)) })
-    summary(
-      "stage_duration_seconds", "Parts of a prediction's time.", "stage",
-      Stage.allCases.map { ($0.name, snapshot($0)) })
-    return text
+    page.add(
+      "route_duration_seconds", .summary, "Time from first byte to answer, by route.",
+      samples("route", Route.allCases.map { ($0.name, snapshot($0)) }))
+    page.add(
+      "stage_duration_seconds", .summary, "Parts of a prediction's time.",
+      samples("stage", Stage.allCases.map { ($0.name, snapshot($0)) }))
   }
 }
