@@ -131,7 +131,7 @@ package final class PostgresDatabase: HistoryDatabase {
     var minutes: [ExactString: [String?]] = [:]
     for row in batch.minutes {
       minutes[ExactString("\(row.host) \(row.start)")] = [
-        Self.text(row.host), "\(row.start)", row.counts,
+        row.host.storable, "\(row.start)", row.counts,
       ]
     }
     try insert(
@@ -145,7 +145,7 @@ package final class PostgresDatabase: HistoryDatabase {
           + "time = excluded.time, state = excluded.state "
           + "WHERE excluded.time >= martlet.snapshot.time",
         [
-          Self.text(row.host), "\(Int64(bitPattern: row.snapshot.generation))",
+          row.host.storable, "\(Int64(bitPattern: row.snapshot.generation))",
           "\(row.snapshot.time)", Self.hex(row.snapshot.bytes),
         ])
     }
@@ -161,10 +161,10 @@ package final class PostgresDatabase: HistoryDatabase {
         + "severity = excluded.severity, reason = excluded.reason, silenced = excluded.silenced, "
         + "ending = excluded.ending",
       [
-        Self.text(row.host), Self.text(row.alert.name), Self.text(row.alert.subject),
+        row.host.storable, row.alert.name.storable, row.alert.subject.storable,
         "\(row.alert.startedAt)", row.alert.endedAt.map { "\($0)" },
-        row.alert.severity.rawValue, Self.text(row.alert.reason), "\(row.alert.isSilenced)",
-        row.alert.ending.map(Self.text),
+        row.alert.severity.rawValue, row.alert.reason.storable, "\(row.alert.isSilenced)",
+        row.alert.ending?.storable,
       ])
   }
 
@@ -199,15 +199,12 @@ package final class PostgresDatabase: HistoryDatabase {
 
   private static func values(_ row: StoredPrediction) -> [String?] {
     [
-      "\(Int64(bitPattern: row.key))", text(row.host), "\(row.time)", "\(row.model)",
-      "\(Int64(bitPattern: row.generation))", text(row.requestID), "\(row.predicted)",
-      hex(FloatBytes.bytes(row.probabilities)), "\(row.latency)", text(row.text),
+      "\(Int64(bitPattern: row.key))", row.host.storable, "\(row.time)", "\(row.model)",
+      "\(Int64(bitPattern: row.generation))", row.requestID.storable, "\(row.predicted)",
+      hex(FloatBytes.bytes(row.probabilities)), "\(row.latency)", row.text.storable,
       row.label.map { "\($0)" }, row.labelledAt.map { "\($0)" },
     ]
   }
-
-  /// PostgreSQL's text has no NUL.
-  private static func text(_ text: String) -> String { text.replacing("\0", with: "\u{FFFD}") }
 
   private static func hex(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)
@@ -250,20 +247,20 @@ package final class PostgresDatabase: HistoryDatabase {
   ) throws(HistoryError) -> [HistoryBatch.MinuteRow] {
     try opened().run(
       "SELECT host, start, counts FROM martlet.minute WHERE host = $1 AND start >= $2 ORDER BY start",
-      [host, "\(start)"]
+      [host.storable, "\(start)"]
     ).map(Self.minute)
   }
 
   package func alerts(host: String, limit: Int) throws(HistoryError) -> [Alert] {
     try opened().run(
       "SELECT \(Self.alertColumns) FROM martlet.alert WHERE host = $1 ORDER BY started_at DESC LIMIT $2",
-      [host, "\(limit)"]
+      [host.storable, "\(limit)"]
     ).map { Self.alert($0).alert }
   }
 
   package func snapshot(host: String) throws(HistoryError) -> StateSnapshot? {
     try opened().run(
-      "SELECT host, generation, time, state FROM martlet.snapshot WHERE host = $1", [host]
+      "SELECT host, generation, time, state FROM martlet.snapshot WHERE host = $1", [host.storable]
     ).first.map { Self.snapshot($0).snapshot }
   }
 
@@ -272,7 +269,7 @@ package final class PostgresDatabase: HistoryDatabase {
   ) throws(HistoryError) -> [StoredPrediction] {
     try opened().run(
       "SELECT \(Self.predictionColumns) FROM martlet.prediction WHERE host = $1 AND labelled_at > $2 "
-        + "ORDER BY labelled_at DESC LIMIT $3", [host, "\(time)", "\(limit)"]
+        + "ORDER BY labelled_at DESC LIMIT $3", [host.storable, "\(time)", "\(limit)"]
     ).reversed().map(Self.prediction)
   }
 

@@ -38,6 +38,7 @@ package final class SQLiteDatabase: HistoryDatabase {
           atPath: folder, withIntermediateDirectories: true,
           attributes: [.posixPermissions: 0o750])
       }
+      makePrivate()
       let queue = try DatabaseQueue(path: path, configuration: configuration)
       if try queue.read(Self.migrator.hasBeenSuperseded) { throw HistoryError.newerVersion(path) }
       try Self.migrator.migrate(queue)
@@ -46,6 +47,21 @@ package final class SQLiteDatabase: HistoryDatabase {
     } catch {
       throw translated(error)
     }
+  }
+
+  /// Makes the file if it is not there, for its owner alone: it may hold texts, and SQLite's files beside it take its mode. A
+  /// file that is there loses what others may do; what its group may is the administrator's to say.
+  private func makePrivate() {
+    let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    if descriptor >= 0 {
+      _ = Glibc.close(descriptor)
+      return
+    }
+    var status = stat()
+    guard errno == EEXIST, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      status.st_mode & 0o007 != 0
+    else { return }
+    for suffix in ["", "-wal", "-shm"] { chmod(path + suffix, status.st_mode & 0o770) }
   }
 
   package func close() {
@@ -162,7 +178,7 @@ package final class SQLiteDatabase: HistoryDatabase {
         let minute = try db.cachedStatement(
           sql: "INSERT OR REPLACE INTO minute (host, start, counts) VALUES (?, ?, ?)")
         for row in batch.minutes {
-          try minute.execute(arguments: [row.host, row.start, row.counts])
+          try minute.execute(arguments: [row.host.storable, row.start, row.counts.storable])
         }
         let alert = try db.cachedStatement(
           sql: """
@@ -172,8 +188,9 @@ package final class SQLiteDatabase: HistoryDatabase {
             """)
         for row in batch.alerts {
           try alert.execute(arguments: [
-            row.host, row.alert.name, row.alert.subject, row.alert.startedAt, row.alert.endedAt,
-            row.alert.severity.rawValue, row.alert.reason, row.alert.isSilenced, row.alert.ending,
+            row.host.storable, row.alert.name.storable, row.alert.subject.storable,
+            row.alert.startedAt, row.alert.endedAt, row.alert.severity.rawValue,
+            row.alert.reason.storable, row.alert.isSilenced, row.alert.ending?.storable,
           ])
         }
         let snapshot = try db.cachedStatement(
@@ -181,7 +198,7 @@ package final class SQLiteDatabase: HistoryDatabase {
             "INSERT OR REPLACE INTO snapshot (host, generation, time, state) VALUES (?, ?, ?, ?)")
         for row in batch.snapshots {
           try snapshot.execute(arguments: [
-            row.host, Int64(bitPattern: row.snapshot.generation), row.snapshot.time,
+            row.host.storable, Int64(bitPattern: row.snapshot.generation), row.snapshot.time,
             Data(row.snapshot.bytes),
           ])
         }
@@ -207,9 +224,9 @@ package final class SQLiteDatabase: HistoryDatabase {
         """)
     for row in predictions {
       try statement.execute(arguments: [
-        Int64(bitPattern: row.key), row.host, row.time, Int64(row.model),
-        Int64(bitPattern: row.generation), row.requestID, row.predicted,
-        Data(FloatBytes.bytes(row.probabilities)), Int64(row.latency), row.text, row.label,
+        Int64(bitPattern: row.key), row.host.storable, row.time, Int64(row.model),
+        Int64(bitPattern: row.generation), row.requestID.storable, row.predicted,
+        Data(FloatBytes.bytes(row.probabilities)), Int64(row.latency), row.text.storable, row.label,
         row.labelledAt,
       ])
     }
@@ -263,7 +280,7 @@ package final class SQLiteDatabase: HistoryDatabase {
       try queue.read { db in
         try Row.fetchAll(
           db, sql: "SELECT * FROM minute WHERE host = ? AND start >= ? ORDER BY start",
-          arguments: [host, start]
+          arguments: [host.storable, start]
         ).map(Self.minute)
       }
     }
@@ -274,7 +291,7 @@ package final class SQLiteDatabase: HistoryDatabase {
       try queue.read { db in
         try Row.fetchAll(
           db, sql: "SELECT * FROM alert WHERE host = ? ORDER BY started_at DESC LIMIT ?",
-          arguments: [host, limit]
+          arguments: [host.storable, limit]
         ).map { Self.alert($0).alert }
       }
     }
@@ -283,8 +300,10 @@ package final class SQLiteDatabase: HistoryDatabase {
   package func snapshot(host: String) throws(HistoryError) -> StateSnapshot? {
     try run { queue in
       try queue.read { db in
-        try Row.fetchOne(db, sql: "SELECT * FROM snapshot WHERE host = ?", arguments: [host])
-          .map { Self.snapshot($0).snapshot }
+        try Row.fetchOne(
+          db, sql: "SELECT * FROM snapshot WHERE host = ?", arguments: [host.storable]
+        )
+        .map { Self.snapshot($0).snapshot }
       }
     }
   }
@@ -298,7 +317,7 @@ package final class SQLiteDatabase: HistoryDatabase {
           db,
           sql:
             "SELECT * FROM prediction WHERE host = ? AND labelled_at > ? ORDER BY labelled_at DESC LIMIT ?",
-          arguments: [host, time, limit]
+          arguments: [host.storable, time, limit]
         ).reversed().map(Self.prediction)
       }
     }

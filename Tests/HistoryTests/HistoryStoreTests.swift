@@ -316,6 +316,68 @@ struct HistoryStoreTests {
     #expect(store.predictions([key])?[key]?.label == nil)
   }
 
+  @Test("NUL in any text that somebody can send is kept as U+FFFD, and what is behind it as well")
+  func nul() throws {
+    let folder = try Folder()
+    let store = Rows.sqlite(folder.store) {
+      $0.keepsText = true
+      $0.host = "h\0st"
+    }
+    var record = Rows.record(1)
+    (record.text, record.requestID) = ("a\0b\0\u{301}", "r\0-1")
+    store.append([record], generations: [:])
+    let alert = Alert(
+      name: "N\0", subject: "s\0t", severity: .warning, startedAt: 5, endedAt: 6, reason: "r\0s",
+      ending: "e\0d")
+    store.append(
+      minutes: [Rows.minute(60)], alerts: [alert],
+      snapshot: StateSnapshot(generation: 1, time: 1, bytes: [0, 1, 0]))
+    let found = try #require(store.predictions([record.requestHash])?[record.requestHash])
+    #expect(Array(found.text.utf8) == Array("a\u{FFFD}b\u{FFFD}\u{301}".utf8))
+    #expect(found.requestID == "r\u{FFFD}-1" && found.host == "h\u{FFFD}st")
+    let earlier = try #require(store.earlier(since: 0, classCount: 2, generation: 1))
+    #expect(earlier.minutes.count == 1 && earlier.snapshot?.bytes == [0, 1, 0])
+    let kept = try #require(earlier.alerts.first)
+    #expect(kept.name == "N\u{FFFD}" && kept.subject == "s\u{FFFD}t")
+    #expect(kept.reason == "r\u{FFFD}s" && kept.ending == "e\u{FFFD}d")
+    store.close()
+  }
+
+  @Test(
+    "the store, what SQLite keeps beside it, copies and what is set aside are its owner's alone")
+  func modes() throws {
+    let folder = try Folder()
+    func modes() throws -> [String: Int] {
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      return try Dictionary(
+        uniqueKeysWithValues: names.map { name in
+          let attributes = try FileManager.default.attributesOfItem(
+            atPath: "\(folder.path)/\(name)")
+          return (name, (attributes[.posixPermissions] as? Int ?? 0) & 0o777)
+        })
+    }
+    let store = Rows.sqlite(folder.store)
+    fill(store)
+    store.wait()
+    let open = try modes()
+    #expect(open.count == 3 && open.values.allSatisfy { $0 == 0o600 }, "\(open)")
+    _ = try HistoryMigration.copy(from: folder.store, to: folder.path + "/copy.sqlite")
+    store.close()
+    #expect(try modes()["copy.sqlite"] == 0o600)
+    // One that an older program made for everybody; what its group may is left.
+    #expect(chmod(folder.store, 0o644) == 0)
+    let again = Rows.sqlite(folder.store)
+    fill(again)
+    again.close()
+    #expect(try modes()["health.sqlite"] == 0o640)
+    try Data(repeating: 0x41, count: 9000).write(to: URL(fileURLWithPath: folder.store))
+    let damaged = Rows.sqlite(folder.store)
+    fill(damaged)
+    damaged.close()
+    let aside = try modes()
+    #expect(aside.values.allSatisfy { $0 & 0o007 == 0 }, "\(aside)")
+  }
+
   @Test("a setting that names no store is refused with what would")
   func settings() throws {
     #expect(try HistoryStore.named("none") == nil)
