@@ -33,6 +33,13 @@ package struct HistoryBatch: Sendable {
   package var alerts: [AlertRow] = []
   package var snapshots: [SnapshotRow] = []
 
+  /// The latest time of a row that is dated by the host's own clock, in seconds since 1970; 0 where there is none.
+  var newest: Double {
+    let times =
+      [predictions.map(\.time).max(), snapshots.map(\.snapshot.time).max()].compactMap(\.self)
+    return max(Double(times.max() ?? 0) / 1e6, Double(minutes.map(\.start).max() ?? 0))
+  }
+
   package var isEmpty: Bool { count == 0 }
   package var count: Int {
     predictions.count + labels.count + minutes.count + alerts.count + snapshots.count

@@ -57,7 +57,7 @@ public final class HistoryStore: HistoryWriter, @unchecked Sendable {
   private var isOpen = false
   private var retryAt = 0.0
   private var delay = 1.0
-  private var prunedAt = 0.0
+  private var prunedAt = -Double.infinity
   private var isGivenUp = false
 
   package init(
@@ -249,7 +249,7 @@ public final class HistoryStore: HistoryWriter, @unchecked Sendable {
     guard !batch.isEmpty else { return }
     let written: Void? = attempt { () throws(HistoryError) in
       try database.write(batch)
-      try pruneIfDue()
+      try pruneIfDue(batch)
     }
     if written == nil { putBack(batch) }
   }
@@ -271,18 +271,22 @@ public final class HistoryStore: HistoryWriter, @unchecked Sendable {
     }
   }
 
-  private func pruneIfDue() throws(HistoryError) {
-    let now = Date().timeIntervalSince1970
-    guard abs(now - prunedAt) >= 60 else { return }
+  /// Seconds by a clock that nobody sets.
+  private static var uptime: Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
+
+  private func pruneIfDue(_ batch: HistoryBatch) throws(HistoryError) {
+    let now = Self.uptime
+    guard now - prunedAt >= 60, batch.newest > 0 else { return }
     prunedAt = now
-    try database.prune(before: now - options.days * 86_400, bytes: options.bytes)
+    // Neither a wall clock that was set ahead nor rows that were dated so may make the others old.
+    let newest = min(Date().timeIntervalSince1970, batch.newest)
+    try database.prune(before: newest - options.days * 86_400, bytes: options.bytes)
   }
 
   /// Does something with the open database; nil where that fails or it is too early to try again.
   private func attempt<Result>(_ body: () throws(HistoryError) -> Result) -> Result? {
-    let now = Date().timeIntervalSince1970
-    // A clock that jumped back must not keep the store closed.
-    guard !isGivenUp, now >= retryAt || retryAt - now > 120 else { return nil }
+    let now = Self.uptime
+    guard !isGivenUp, now >= retryAt else { return nil }
     for _ in 0..<2 {
       do throws(HistoryError) {
         if !isOpen {

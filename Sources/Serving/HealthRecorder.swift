@@ -14,6 +14,8 @@ struct HealthRecorder: ServingRecorder {
   var trigrams: TrigramSet?
   /// Which weights and classes each model has.
   var generations = ModelGenerations()
+  /// What events are dated by.
+  let clock: HealthClock
   /// Whether events carry the text (`--keep-text`).
   var keepsText = false
 
@@ -73,7 +75,7 @@ struct HealthRecorder: ServingRecorder {
   {
     let model = Self.model(prediction)
     var record = PredictionRecord()
-    record.time = Self.now
+    record.time = clock.microseconds
     record.requestHash = FeedbackKey.of(requestID: prediction.requestID, model: model)
     record.requestID = prediction.requestID
     record.latency = UInt32(clamping: prediction.duration / 1000)
@@ -92,7 +94,7 @@ struct HealthRecorder: ServingRecorder {
       key: key, labelIndex: label, generation: generations[model])
     guard let events else { return outcome }
     var late = LateLabel(
-      time: Self.now, requestHash: key, label: label, predicted: predicted,
+      time: clock.microseconds, requestHash: key, label: label, predicted: predicted,
       model: FeedbackKey.tag(model: model), generation: generation)
     switch outcome {
     case .counted: break
@@ -101,12 +103,6 @@ struct HealthRecorder: ServingRecorder {
     }
     events.send(.label(late))
     return outcome
-  }
-
-  private static var now: Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
   }
 }
 

@@ -40,7 +40,7 @@ extension ServeProgram {
     let companion = HealthCompanion(
       page: page, labels: labels, others: service.otherClassifiers, reference: service.reference,
       settings: service.settings.monitoring, channel: channel, labelChannel: labelChannel,
-      retrainVariables: retrainVariables(context, service))
+      clock: clock, retrainVariables: retrainVariables(context, service))
     let server: AdminServer
     do {
       server = try AdminServer(

@@ -53,7 +53,7 @@ extension ServeProgram {
       versions: counters.versions.recorder(slot: slot.index),
       latencies: counters.latencies.recorder(slot.index),
       events: monitoring.isOn ? sender : nil, trigrams: service.reference?.trigrams,
-      generations: generations, keepsText: monitoring.health.keepsText)
+      generations: generations, clock: clock, keepsText: monitoring.health.keepsText)
     for generation in generations.all { recorder.health.announce(generation: generation) }
     hooks.recorder = recorder
     let desk = FeedbackDesk(

@@ -36,6 +36,8 @@ public final class ServeProgram: PoolProgram {
 
   let counters: Counters
   let scoreboard: Scoreboard
+  /// The pool's, so that one health process goes on where the one before it ended.
+  let clock = HealthClock()
   /// Between workers and health process; made once, so that events outlive the death of either side. Nil where the kernel
   /// has no sockets left: serving goes on without.
   let channel: EventChannel?

@@ -146,7 +146,7 @@ import Testing
       var page = PrometheusText()
       hook.addMetrics(to: &page)
       #expect(page.text.contains("martlet_retrain_last_exit_status 3.0\n"))
-      #expect(hook.json["exit_status"]?.intValue == 3)
+      #expect(hook.json()["exit_status"]?.intValue == 3)
       // Once in the time of rest.
       hook.tick(Self.look, at: 1020)
       #expect(hook.run?.number == 1)

@@ -70,6 +70,14 @@ public struct Alert: Sendable, Equatable {
 
   /// What there is to say of it now: why it lasts, or why it is over.
   public var explanation: String { ending ?? reason }
+
+  /// The alert with its times as the wall clock has them.
+  func shown(shift: Double) -> Alert {
+    Alert(
+      name: name, subject: subject, severity: severity, startedAt: startedAt + shift,
+      endedAt: endedAt.map { $0 + shift }, reason: reason, ending: ending
+    ).silenced(isSilenced)
+  }
 }
 
 /// Turns what rules see at each look into alerts that begin once and end once. A plain value: no clock, no network.

@@ -1,7 +1,7 @@
 extension HealthEngine {
   /// Adds what the health process knows to `/metrics`.
   public func addMetrics(to page: inout PrometheusText, at time: Double) {
-    let (state, activeAlerts) = current
+    let (state, activeAlerts, lead) = current
     let verdict = state.verdict
     page.add(
       "verdict", .gauge, "1 for what is to be done with the model.",
@@ -17,7 +17,7 @@ extension HealthEngine {
           ["check": $0.name], .number(count > 0 ? failures[$0.rawValue] / count : 0))
       })
     addAccuracy(state, &page)
-    let burn = Self.burn(state, at: time)
+    let burn = Self.burn(state, at: time + lead)
     page.add(
       "latency_budget_burn", .gauge, "How many times too fast slow and failed requests come.",
       [

@@ -15,6 +15,8 @@ public final class HealthEngine: Sendable {
     /// The second of the latest event that the store was given, and how many of that second it has.
     var stored = (second: Int64.min, count: 0)
     var snapshotAt = 0.0
+    /// Seconds that the store's history is ahead of the clock: the wall clock was set back before the pool began.
+    var lead = 0.0
     /// Nil where texts are not kept.
     var texts: LabelledTexts?
 
@@ -53,7 +55,8 @@ public final class HealthEngine: Sendable {
     (self.store, self.notifiers, self.log) = (store, notifiers, log)
   }
 
-  /// Puts in the history that the store has. May take seconds.
+  /// Puts in the history that the store has. May take seconds. Times go on from where the store's end, so that no minute is
+  /// written over another one; a store that is more than a week ahead was written by a clock that was wrong, and is left behind.
   /// - Returns: whether there is nothing more to wait for.
   @discardableResult
   public func restore(at time: Double) -> Bool {
@@ -65,10 +68,18 @@ public final class HealthEngine: Sendable {
     guard
       let earlier = store.earlier(since: start, classCount: classCount, generation: generation)
     else { return false }
-    guarded.withLock {
-      $0.state.restore(earlier)
-      $0.board.restore(earlier.alerts, at: time)
-      $0.snapshotAt = time
+    guarded.withLock { guarded in
+      let first = guarded.state.minutes.first?.start ?? Int64(time / 60) * 60
+      // The minute that both began in goes on.
+      let ahead = (earlier.minutes.last?.start ?? first) - first
+      let lead = ahead > 0 ? ahead + 60 : 0
+      if lead > 0, lead <= Int64(HealthState.memoryMinutes) * 60 {
+        guarded.lead = Double(lead)
+        guarded.state.moveMinutes(by: lead)
+      }
+      guarded.state.restore(earlier)
+      guarded.board.restore(earlier.alerts, at: time + guarded.lead)
+      guarded.snapshotAt = time
     }
     return true
   }
@@ -80,15 +91,18 @@ public final class HealthEngine: Sendable {
     var (records, counted, late) = ([PredictionRecord](), [StoredLabel](), [LateLabel]())
     let generations = guarded.withLock { guarded in
       var reader = EventReader(bytes)
+      let lead = Int64(guarded.lead * 1e6)
       while let kind = reader.next(into: &guarded.record) {
         switch kind {
         case .prediction:
+          guarded.record.time &+= lead
           let isKept = store.map { guarded.isKept(limit: $0.predictionsPerSecond) } ?? false
           if isKept || guarded.texts != nil { reader.readStrings(into: &guarded.record) }
           if reader.hasText { guarded.texts?.add(.prediction(guarded.record)) }
           guarded.state.add(guarded.record)
           if isKept { records.append(guarded.record) }
-        case .label(let label):
+        case .label(var label):
+          label.time &+= lead
           guarded.texts?.add(.label(label))
           if store != nil, !guarded.state.remembers(label.requestHash) {
             late.append(label)
@@ -123,7 +137,8 @@ public final class HealthEngine: Sendable {
     let stored = wanted.isEmpty ? [:] : store.map { $0.predictions(wanted.map(\.key)) } ?? [:]
     var counted: [StoredLabel] = []
     let answers = guarded.withLock { guarded in
-      inquiry.labels.map { candidates -> FeedbackAnswer in
+      let now = Int64((time + guarded.lead) * 1e6)
+      return inquiry.labels.map { candidates -> FeedbackAnswer in
         let place = candidates.firstIndex {
           guarded.state.remembers($0.key) || stored?[$0.key] != nil
         }
@@ -133,7 +148,7 @@ public final class HealthEngine: Sendable {
             // Counted among those of unknown requests.
             guarded.state.add(
               LateLabel(
-                time: Int64(time * 1e6), requestHash: first.key, label: first.label ?? 0,
+                time: now, requestHash: first.key, label: first.label ?? 0,
                 model: first.model))
           }
           return FeedbackAnswer(outcome: .unknownRequest)
@@ -142,7 +157,7 @@ public final class HealthEngine: Sendable {
           return FeedbackAnswer(outcome: .unknownLabel, candidate: place)
         }
         let late = LateLabel(
-          time: Int64(time * 1e6), requestHash: candidates[place].key, label: label,
+          time: now, requestHash: candidates[place].key, label: label,
           model: candidates[place].model)
         let outcome = guarded.state.add(late) { stored?[$0] }
         if outcome.isNews {
@@ -157,8 +172,12 @@ public final class HealthEngine: Sendable {
   }
 
   /// Looks once: finishes minutes, compares, raises and ends alerts.
-  public func tick(_ reading: PoolReading, at time: Double) {
+  /// - Parameter shift: what is added to times that are told, so that they are the wall clock's.
+  public func tick(_ reading: PoolReading, at time: Double, shift: Double = 0) {
+    var told = 0.0
     let (changes, minutes, isDue) = guarded.withLock { guarded -> ([Alert], [Minute], Bool) in
+      let time = time + guarded.lead
+      told = shift - guarded.lead
       let delta = reading.since(guarded.reading)
       guarded.reading = reading
       guarded.state.add(delta, at: time)
@@ -173,19 +192,22 @@ public final class HealthEngine: Sendable {
     }
     store?.append(
       minutes: minutes, alerts: changes, snapshot: isDue ? snapshot(at: time) : nil)
-    for alert in changes where !alert.isSilenced { tell(alert) }
+    for alert in changes where !alert.isSilenced { tell(alert.shown(shift: told)) }
   }
 
   /// Writes what is not yet in the store, for an orderly end.
   public func finish(at time: Double) {
-    let minutes = guarded.withLock { $0.state.takeFinishedMinutes(at: time, all: true) }
+    let minutes = guarded.withLock {
+      $0.state.takeFinishedMinutes(at: time + $0.lead, all: true)
+    }
     store?.append(minutes: minutes, alerts: [], snapshot: snapshot(at: time))
     store?.close()
   }
 
   /// Made of a copy, so that nobody waits for it.
   private func snapshot(at time: Double) -> StateSnapshot? {
-    guarded.withLock { $0.state }.snapshot(at: time)
+    let (state, lead) = guarded.withLock { ($0.state, $0.lead) }
+    return state.snapshot(at: time + lead)
   }
 
   private func tell(_ alert: Alert) {
@@ -222,9 +244,9 @@ public final class HealthEngine: Sendable {
     state.minutes.suffix(2).reduce(0) { max($0, $1.dropped) }
   }
 
-  /// The state, and how many alerts last.
-  var current: (state: HealthState, activeAlerts: Int) {
-    guarded.withLock { ($0.state, $0.board.active.count) }
+  /// The state, how many alerts last, and how far its times are ahead of the clock.
+  var current: (state: HealthState, activeAlerts: Int, lead: Double) {
+    guarded.withLock { ($0.state, $0.board.active.count, $0.lead) }
   }
 
   // MARK: - For retraining
@@ -244,13 +266,17 @@ public final class HealthEngine: Sendable {
 
   /// Silences a rule.
   public func silence(_ name: String, until time: Double) {
-    guarded.withLock { $0.board.silence(name, until: time) }
+    guarded.withLock { $0.board.silence(name, until: time + $0.lead) }
   }
 
   /// The object of `/monitor.json`.
-  public func json(at time: Double, seconds: Double = 3600) -> JSONObject {
-    let (state, board, malformed) = guarded.withLock { ($0.state, $0.board, $0.malformed) }
-    var object = state.json(at: time, seconds: seconds)
+  /// - Parameter shift: what is added to times, so that they are the wall clock's.
+  public func json(at time: Double, seconds: Double = 3600, shift: Double = 0) -> JSONObject {
+    let (state, board, malformed, lead) = guarded.withLock {
+      ($0.state, $0.board, $0.malformed, $0.lead)
+    }
+    let (time, shift) = (time + lead, shift - lead)
+    var object = state.json(at: time, seconds: seconds, shift: shift)
     let burn = Self.burn(state, at: time)
     object["burn"] = [
       "hour": JSONValue(burn.long), "five_minutes": JSONValue(burn.short),
@@ -258,8 +284,8 @@ public final class HealthEngine: Sendable {
       "target": JSONValue(state.options.latencyTarget),
     ]
     object["alerts"] = [
-      "active": .array(board.active.map(Self.json)),
-      "history": .array(board.history.prefix(50).map(Self.json)),
+      "active": .array(board.active.map { Self.json($0.shown(shift: shift)) }),
+      "history": .array(board.history.prefix(50).map { Self.json($0.shown(shift: shift)) }),
     ]
     object["malformed_datagrams"] = JSONValue(malformed)
     object["store"] = store.map { JSONValue($0.state) } ?? "memory only"

@@ -6,16 +6,19 @@ extension HealthState {
   /// - Parameters:
   ///   - seconds: how far back the series reach.
   ///   - points: how many points a series has at most.
-  public func json(at time: Double, seconds: Double = 3600, points: Int = 120) -> JSONObject {
+  ///   - shift: what is added to times, so that they are the wall clock's.
+  public func json(
+    at time: Double, seconds: Double = 3600, points: Int = 120, shift: Double = 0
+  ) -> JSONObject {
     var object: JSONObject = [
-      "time": JSONValue(Self.text(time)), "texts": JSONValue(texts),
+      "time": JSONValue(Self.text(time + shift)), "texts": JSONValue(texts),
       "texts_of_other_weights": JSONValue(textsOfOtherWeights),
       "window": JSONValue(min(recent.count, options.windowSize)),
       "verdict": [
         "action": JSONValue(verdict.action.rawValue),
         "evidence": .array(verdict.evidence.map { JSONValue($0) }),
       ],
-      "drift": driftJSON, "features": .array((analysis?.comparisons ?? []).map(json)),
+      "drift": driftJSON(shift), "features": .array((analysis?.comparisons ?? []).map(json)),
       "quality": .array(QualityCheck.allCases.map(json)), "performance": performanceJSON,
       "labels": [
         "counted": JSONValue(labelOutcomes.counted), "repeated": JSONValue(labelOutcomes.repeated),
@@ -25,7 +28,7 @@ extension HealthState {
       ],
       "other_models": .array(others.values.sorted { $0.name < $1.name }.map(json)),
     ]
-    object["series"] = series(from: time - seconds, to: time, points: points)
+    object["series"] = series(from: time - seconds, to: time, points: points, shift)
     return object
   }
 
@@ -48,14 +51,14 @@ extension HealthState {
     Date(timeIntervalSince1970: time).formatted(.iso8601)
   }
 
-  private var driftJSON: JSONValue {
+  private func driftJSON(_ shift: Double) -> JSONValue {
     func test(_ result: TestResult?) -> JSONValue {
       guard let result else { return .null }
       return ["statistic": JSONValue(result.statistic), "p": JSONValue(result.pValue)]
     }
     var since = JSONObject()
     for (name, time) in drifted.sorted(by: { $0.key < $1.key }) {
-      since[name] = JSONValue(Self.text(time))
+      since[name] = JSONValue(Self.text(time + shift))
     }
     return [
       "since": .object(since),
@@ -147,7 +150,9 @@ extension HealthState {
     ]
   }
 
-  private func series(from: Double, to: Double, points: Int) -> JSONValue {
+  private func series(
+    from: Double, to: Double, points: Int, _ shift: Double
+  ) -> JSONValue {
     let step = max(60, ((to - from) / Double(points) / 60).rounded(.up) * 60)
     var buckets: [Int64: Minute] = [:]
     for minute in minutes where Double(minute.start) >= from - step && Double(minute.start) <= to {
@@ -160,7 +165,7 @@ extension HealthState {
     }
     func share(_ part: Double, _ whole: Double) -> Double? { whole > 0 ? part / whole : nil }
     return [
-      "step": JSONValue(step), "time": .array(rows.map { JSONValue(Int($0.start)) }),
+      "step": JSONValue(step), "time": .array(rows.map { JSONValue(Int($0.start) + Int(shift)) }),
       "texts": list { $0.texts / step },
       "p50_ms": list { $0.latencyQuantile(0.5) }, "p99_ms": list { $0.latencyQuantile(0.99) },
       "confidence": list { share($0.confidenceSum, $0.texts) },

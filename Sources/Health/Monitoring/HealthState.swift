@@ -80,9 +80,17 @@ public struct HealthState: Sendable {
       labelled: reference?.labelled, classCount: labels.count, options: options.detector)
   }
 
+  /// Moves this process' own minutes ahead by whole minutes, so that they follow those of the store.
+  mutating func moveMinutes(by seconds: Int64) {
+    for index in minutes.indices { minutes[index].start += seconds }
+    for index in finishedMinutes.indices { finishedMinutes[index].start += seconds }
+    if firstOwnMinute != .max { firstOwnMinute += seconds }
+  }
+
   /// Puts history from the store before what has been seen.
   public mutating func restore(_ earlier: [Minute]) {
     let first = minutes.first?.start ?? .max
+    if let same = earlier.first(where: { $0.start == first }) { minutes[0].add(same) }
     minutes = earlier.filter { $0.start < first }.suffix(Self.memoryMinutes) + minutes
   }
 
@@ -130,7 +138,11 @@ public struct HealthState: Sendable {
   /// order is kept; one that jumps ahead leaves a gap.
   mutating func minute(at time: Double) -> Int {
     let start = Int64(time / 60) * 60
-    if let last = minutes.last, start <= last.start { return minutes.count - 1 }
+    if let last = minutes.last, start <= last.start {
+      // The store's latest minute, which goes on: it is written again with what this process adds.
+      firstOwnMinute = min(firstOwnMinute, last.start)
+      return minutes.count - 1
+    }
     if let last = minutes.last, last.start >= firstOwnMinute { finishedMinutes.append(last) }
     if minutes.isEmpty || firstOwnMinute == .max { firstOwnMinute = min(firstOwnMinute, start) }
     minutes.append(Minute(start: start, classCount: labels.count))

@@ -234,15 +234,19 @@ public final class RetrainHook: Sendable {
   // MARK: - What is shown
 
   /// The object in `/monitor.json`.
-  public var json: JSONValue { run.map { .object($0.json) } ?? .null }
+  /// - Parameter shift: what is added to times, so that they are the wall clock's.
+  public func json(shift: Double = 0) -> JSONValue {
+    run.map { .object($0.shown(shift: shift).json) } ?? .null
+  }
 
   /// Adds figures of the runs to `/metrics`.
-  public func addMetrics(to page: inout PrometheusText) {
+  /// - Parameter shift: what is added to times, so that they are the wall clock's.
+  public func addMetrics(to page: inout PrometheusText, shift: Double = 0) {
     func gauge(_ name: String, _ help: String, _ value: Double?) {
       guard let value else { return }
       page.add("retrain_\(name)", .gauge, help, .number(value))
     }
-    let run = run
+    let run = run?.shown(shift: shift)
     gauge("running", "1 while the hook of --on-retrain runs.", run?.outcome == .running ? 1 : 0)
     gauge("runs", "Times that the hook has run.", Double(run?.number ?? 0))
     gauge("last_start_timestamp_seconds", "When the hook last began.", run?.startedAt)

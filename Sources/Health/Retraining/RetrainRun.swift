@@ -49,6 +49,14 @@ public struct RetrainRun: Sendable, Equatable {
     ]
   }
 
+  /// The run with its times as the wall clock has them.
+  func shown(shift: Double) -> RetrainRun {
+    var run = self
+    run.startedAt += shift
+    run.endedAt = endedAt.map { $0 + shift }
+    return run
+  }
+
   /// What stands in the file: as shown, and what it takes to find the process again.
   var stored: JSONObject {
     var object = json

@@ -24,17 +24,19 @@ final class HealthCompanion: @unchecked Sendable {
   private var buffer = [UInt8](repeating: 0, count: 64 << 10)
   private var looks = 0
   private var memory = 0.0
-  private let startedAt = HealthCompanion.now
+  private let clock: HealthClock
+  private let startedAt = Date().timeIntervalSince1970
 
   init(
     page: MetricsPage, labels: [String], others: [(name: String, labels: [String])],
     reference: ReferenceProfile?, settings: MonitoringSettings, channel: EventChannel?,
-    labelChannel: LabelChannel?, retrainVariables: [String: String] = [:]
+    labelChannel: LabelChannel?, clock: HealthClock, retrainVariables: [String: String] = [:]
   ) {
     self.page = page
     self.channel = channel
     self.labelChannel = labelChannel
     self.labels = labels
+    self.clock = clock
     let log = Logger(label: "martlet.health")
     retraining = settings.retraining.map {
       RetrainHook(
@@ -52,13 +54,11 @@ final class HealthCompanion: @unchecked Sendable {
       others: others, store: settings.makeHistory?(), notifiers: notifiers, log: log)
   }
 
-  private static var now: Double { Date().timeIntervalSince1970 }
-
   func start() {
     // Events wait in the kernel until history is in its place, but not for a store that does not come.
     let restored = DispatchSemaphore(value: 0)
-    storeQueue.async { [engine] in
-      let isDone = engine.restore(at: Self.now)
+    storeQueue.async { [engine, clock] in
+      let isDone = engine.restore(at: clock.now)
       restored.signal()
       if !isDone { self.restoreLater() }
     }
@@ -78,7 +78,7 @@ final class HealthCompanion: @unchecked Sendable {
     timer.schedule(deadline: .now() + 1, repeating: 1)
     timer.setEventHandler { [weak self] in
       guard let self else { return }
-      engine.tick(reading, at: Self.now)
+      engine.tick(reading, at: clock.now, shift: clock.shift)
       settle()
       retrain()
     }
@@ -106,7 +106,7 @@ final class HealthCompanion: @unchecked Sendable {
   /// A store that could not be read at the start is asked again.
   private func restoreLater() {
     storeQueue.asyncAfter(deadline: .now() + 10) { [weak self] in
-      guard let self, !engine.restore(at: Self.now) else { return }
+      guard let self, !engine.restore(at: clock.now) else { return }
       restoreLater()
     }
   }
@@ -118,10 +118,10 @@ final class HealthCompanion: @unchecked Sendable {
       let socket = labelChannel.companion(slot)
       let source = DispatchSource.makeReadSource(
         fileDescriptor: socket.descriptor, queue: storeQueue)
-      source.setEventHandler { [engine] in
+      source.setEventHandler { [engine, clock] in
         while let bytes = socket.receive() {
           guard let inquiry = LabelInquiry(bytes) else { continue }
-          _ = socket.send(engine.answer(inquiry, at: Self.now).bytes)
+          _ = socket.send(engine.answer(inquiry, at: clock.now).bytes)
         }
       }
       source.activate()
@@ -134,9 +134,11 @@ final class HealthCompanion: @unchecked Sendable {
     let texts = engine.labelledTexts
     let look = RetrainHook.Look(
       verdict: engine.verdict, labels: texts?.total,
-      evidence: { [engine] in .object(engine.json(at: Self.now)) },
+      evidence: { [engine, clock] in
+        .object(engine.json(at: clock.now, shift: clock.shift))
+      },
       fresh: { [labels] in texts?.tsv(labels: labels) ?? "" })
-    retraining.tick(look, at: Self.now)
+    retraining.tick(look, at: clock.now)
   }
 
   func finish() {
@@ -147,12 +149,12 @@ final class HealthCompanion: @unchecked Sendable {
         retraining.keep(texts.tsv(labels: labels))
       }
     }
-    storeQueue.sync { engine.finish(at: Self.now) }
+    storeQueue.sync { engine.finish(at: clock.now) }
   }
 
   private var reading: PoolReading {
     var reading = PoolReading()
-    reading.time = Self.now
+    reading.time = clock.now
     reading.statuses = page.counters.statusClasses.dropFirst().map { Double($0) }
     reading.dropped = page.eventCounts.dropped
     // Memory changes slowly, and reading it holds up the workers.
@@ -179,8 +181,8 @@ final class HealthCompanion: @unchecked Sendable {
       "health_start_timestamp_seconds", .gauge,
       "When the health process that answers began, after the start or a reload.",
       .number(startedAt))
-    engine.addMetrics(to: &text, at: Self.now)
-    retraining?.addMetrics(to: &text)
+    engine.addMetrics(to: &text, at: clock.now)
+    retraining?.addMetrics(to: &text, shift: clock.shift)
     var response = Response.text(.ok, text.text)
     response.contentType = "text/plain; version=0.0.4; charset=utf-8"
     return response
@@ -205,11 +207,12 @@ final class HealthCompanion: @unchecked Sendable {
 
   private func json(_ request: Request) -> Response {
     let seconds = request.queryParameter("range").flatMap { Double($0) } ?? 3600
-    var object = engine.json(at: Self.now, seconds: min(max(seconds, 300), 604_800))
+    var object = engine.json(
+      at: clock.now, seconds: min(max(seconds, 300), 604_800), shift: clock.shift)
     object["pool"] = page.monitor
     object["workers"] = workers
     object["machine"] = machine
-    object["retraining"] = retraining?.json ?? .null
+    object["retraining"] = retraining?.json(shift: clock.shift) ?? .null
     var response = Response.json(.ok, JSONValue.object(object).serializedBytes(pretty: true))
     response.fields.append(("Cache-Control", "no-store"))
     return response
@@ -261,7 +264,7 @@ final class HealthCompanion: @unchecked Sendable {
         mend: "Ask for /monitor/silence?alert=InputDrift&minutes=60."
       ).response(requestID: request.id)
     }
-    engine.silence(name, until: Self.now + minutes * 60)
+    engine.silence(name, until: clock.now + minutes * 60)
     return .text(.ok, "\(name) is silent for \(Int(minutes)) minutes\n")
   }
 }
