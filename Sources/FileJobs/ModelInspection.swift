@@ -50,10 +50,8 @@ public struct ModelInspection: Sendable {
   /// Floating-point operations of the encoder for one text: 2 for each weight and token, and 4·n·d
   /// for each token and layer in attention.
   public func operations(tokens: Int) -> Double {
-    let c = configuration.encoder
-    let (d, f) = (Double(c.hiddenSize), Double(c.feedForwardSize))
-    let linear = 2 * (4 * d * d + 2 * d * f)
-    return Double(c.layerCount) * Double(tokens) * (linear + 4 * Double(tokens) * d)
+    let (products, attention) = configuration.shape.multiplyAdds(tokens: tokens)
+    return 2 * (products + attention)
   }
 
   /// Milliseconds on one core at `assumedShare` of the peak.
@@ -74,11 +72,11 @@ public struct ModelInspection: Sendable {
     let c = configuration
     return [
       "model": .string(c.directory), "architecture": .string(c.architecture),
-      "family": .string(c.encoder.family.rawValue), "task": .string(c.task.rawValue),
-      "labels": .array(c.labels.map { .string($0) }), "layers": JSONValue(c.encoder.layerCount),
-      "width": JSONValue(c.encoder.hiddenSize), "heads": JSONValue(c.encoder.headCount),
-      "feed_forward": JSONValue(c.encoder.feedForwardSize),
-      "vocabulary": JSONValue(c.encoder.vocabularySize),
+      "family": .string(c.shape.modelType), "task": .string(c.task.rawValue),
+      "labels": .array(c.labels.map { .string($0) }), "layers": JSONValue(c.shape.layerCount),
+      "width": JSONValue(c.shape.hiddenSize), "heads": JSONValue(c.shape.headCount),
+      "feed_forward": JSONValue(c.shape.feedForwardSize),
+      "vocabulary": JSONValue(c.shape.vocabularySize),
       "maximum_tokens": JSONValue(c.maximumTokens),
       "embedding_dimension": JSONValue(c.embeddingDimension),
       "pooling": .array((c.embedding?.poolings ?? []).map { .string($0.rawValue) }),
@@ -99,7 +97,7 @@ public struct ModelInspection: Sendable {
   public var text: String {
     let c = configuration
     var rows = [
-      ("architecture", "\(c.architecture) (\(c.encoder.family.rawValue))"),
+      ("architecture", "\(c.architecture) (\(c.shape.modelType))"),
       ("task", c.task.rawValue + (c.scoreActivation == .sigmoid ? ", sigmoid" : "")),
     ]
     if !c.labels.isEmpty {
@@ -111,7 +109,7 @@ public struct ModelInspection: Sendable {
       let normal = embedding.steps.contains(.normalize) ? ", normalised" : ""
       rows.append(("embedding", "\(c.embeddingDimension) numbers, \(kinds) pooling\(normal)"))
     }
-    let e = c.encoder
+    let e = c.shape
     rows += [
       (
         "shape",

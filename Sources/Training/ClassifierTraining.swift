@@ -14,7 +14,7 @@ public struct ClassifierTraining {
   /// Learned from the training texts, or the other model's.
   public let tokenizer: Tokenizer
   /// The shape.
-  public let configuration: EncoderConfiguration
+  public let shape: ModelShape
   /// The directory whose weights are the start; nil for a model from nothing.
   public let base: String?
   /// Training rows that hold nothing but unknown tokens.
@@ -31,19 +31,16 @@ public struct ClassifierTraining {
     var learning = VocabularyLearningOptions(size: size.vocabulary)
     learning.lowercase = true
     let tokenizer = try Tokenizer.learn(corpus: training.rows.map(\.text), options: learning)
-    var configuration = EncoderConfiguration(
-      family: size.normalization == .pre ? .robertaPreLayerNorm : .distilbert,
+    let padding = Int(tokenizer.specialTokens.padding ?? 0)
+    let shape = ModelShape(
       vocabularySize: tokenizer.vocabularySize, hiddenSize: size.width, layerCount: size.layers,
       headCount: size.heads, feedForwardSize: size.feedForward, maximumTokens: size.maximumTokens,
-      labels: labels, normalization: size.normalization,
-      positionalEncoding: size.positionalEncoding, dropout: size.dropout)
-    configuration.paddingID = Int(tokenizer.specialTokens.padding ?? 0)
-    if size.normalization == .pre {
-      configuration.positionOffset = configuration.paddingID + 1
-      configuration.tokenTypeCount = 1
-    }
+      labels: labels, placement: size.placement, positionalEncoding: size.positionalEncoding,
+      positionOffset: size.placement == .pre ? padding + 1 : 0,
+      tokenTypeCount: size.placement == .pre ? 1 : 0, paddingID: padding,
+      dropout: DropoutShape(size.dropout))
     try self.init(
-      rows: training, validation, labels, tokenizer, configuration, pretrained: nil,
+      rows: training, validation, labels, tokenizer, shape, pretrained: nil,
       maximumTokens: size.maximumTokens)
   }
 
@@ -62,18 +59,18 @@ public struct ClassifierTraining {
     let pretrained = try PretrainedEncoder(
       directory: directory, labels: labels, dropout: dropout, freshHead: freshHead)
     try self.init(
-      rows: training, validation, labels, pretrained.tokenizer, pretrained.configuration,
+      rows: training, validation, labels, pretrained.tokenizer, pretrained.shape,
       pretrained: pretrained,
       maximumTokens: min(maximumTokens, pretrained.maximumTokens))
   }
 
   private init(
     rows training: LabeledDataset, _ validation: LabeledDataset, _ labels: [String],
-    _ tokenizer: Tokenizer, _ configuration: EncoderConfiguration, pretrained: PretrainedEncoder?,
+    _ tokenizer: Tokenizer, _ shape: ModelShape, pretrained: PretrainedEncoder?,
     maximumTokens: Int
   ) throws {
     (self.training, self.validation, self.labels) = (training, validation, labels)
-    (self.tokenizer, self.configuration, self.pretrained) = (tokenizer, configuration, pretrained)
+    (self.tokenizer, self.shape, self.pretrained) = (tokenizer, shape, pretrained)
     base = pretrained?.directory
     examples = (
       try Self.examples(training, labels, tokenizer, maximumTokens),
@@ -98,9 +95,9 @@ public struct ClassifierTraining {
   }
 
   /// The weights that training starts from.
-  public func startingParameters(seed: UInt64) -> EncoderParameters {
+  public func startingParameters(seed: UInt64) -> ModelParameters {
     if let pretrained { return pretrained.parameters(seed: seed) }
-    let parameters = EncoderParameters(configuration)
+    let parameters = ModelParameters(shape)
     parameters.initialize(seed: seed)
     return parameters
   }
@@ -109,7 +106,7 @@ public struct ClassifierTraining {
   ///
   /// - Throws: `TrainingError.badOption`.
   public func trainer(
-    options: TrainingOptions, kernels: Kernels, parameters: EncoderParameters? = nil
+    options: TrainingOptions, kernels: Kernels, parameters: ModelParameters? = nil
   ) throws -> Trainer {
     let special = tokenizer.specialTokens
     let kept = Set([special.classification, special.separator].compactMap { $0 })
@@ -170,11 +167,11 @@ public struct ClassifierTraining {
     let rows = examples.validation
     let spacing = ScoredRows.spacing(of: rows.count, classes: labels.count)
     func encoder() -> Encoder {
-      Encoder(Encoder.Weights(result.parameters, kernels: kernels), kernels: kernels)
+      Encoder(PackedWeights(result.parameters, kernels: kernels), kernels: kernels)
     }
     let scored = ScoredRows(
       encoder(), examples: stride(from: 0, to: rows.count, by: spacing).map { rows[$0] })
-    guard let bias = result.parameters.classifierBias,
+    guard let bias = result.parameters[.head, .classifier, .bias],
       let preference = OutOfScopePreference(scored, label: label, cost: cost)
     else { return }
     bias[0, label] += preference.bias

@@ -17,7 +17,7 @@ public struct ModelSize: Sendable, Equatable {
   /// Dropout in training.
   public var dropout: Float = 0.2
   /// Where layer norms stand.
-  public var normalization = EncoderConfiguration.Normalization.post
+  public var placement = BlockShape.Placement.post
   /// How order enters.
   public var positionalEncoding = PositionalEncoding.sinusoidal
 

@@ -7,12 +7,12 @@ import Transformer
 struct PretrainedEncoder {
   let directory: String
   let tokenizer: Tokenizer
-  let configuration: EncoderConfiguration
+  let shape: ModelShape
   /// Longest input that the model bears, in tokens.
   let maximumTokens: Int
   /// Whether the model's own head stays, because it has the same labels.
   let keepsHead: Bool
-  private let encoder: EncoderParameters
+  private let encoder: ModelParameters
   private let pooler: (weight: Matrix, bias: Matrix)?
   private let encoderDirectory: String
 
@@ -20,20 +20,20 @@ struct PretrainedEncoder {
     let description = try ModelDirectory.describe(directory)
     encoderDirectory = description.encoderDirectory
     let checkpoint = try Checkpoint(directory: encoderDirectory)
-    var shape = description.encoder
+    var shape = description.shape
     keepsHead =
       !freshHead && description.task == .classification
       && LabelIndex.areEqual(description.labels, labels)
-    if !keepsHead { shape.labels = [] }
+    if !keepsHead { shape.head = nil }
     encoder = try ModelDirectory.read(shape, checkpoint)
     guard encoder.quantization == nil else { throw TrainingError.quantizedBase(path: directory) }
     // The table may have turned out to be learned.
-    shape = encoder.configuration
-    shape.labels = labels
+    shape = encoder.shape
+    shape.head = shape.head(for: labels)
     if let dropout {
-      (shape.dropout, shape.attentionDropout, shape.classifierDropout) = (dropout, dropout, dropout)
+      shape.dropout = DropoutShape(dropout)
     }
-    configuration = shape
+    self.shape = shape
     maximumTokens = description.maximumTokens
     tokenizer = try Tokenizer.load(directory: encoderDirectory)
     self.directory = directory
@@ -50,51 +50,35 @@ struct PretrainedEncoder {
   /// A model of sentence-transformers never used its pooler, so the hidden state goes through as it is:
   /// in the range of a hidden state, tanh hardly bends it.
   private static func firstLayer(
-    _ checkpoint: Checkpoint, _ shape: EncoderConfiguration, directory: String
+    _ checkpoint: Checkpoint, _ shape: ModelShape, directory: String
   ) throws -> (Matrix, Matrix)? {
     let width = shape.hiddenSize
-    if shape.headActivation == .tanh,
+    if shape.head?.activation == .tanh,
       FileManager.default.fileExists(atPath: directory + "/modules.json")
     {
       let weight = Matrix(rows: width, columns: width)
       for index in 0..<width { weight[index, index] = 1 }
       return (weight, Matrix(rows: 1, columns: width))
     }
-    return try pooler(checkpoint, shape)
-  }
-
-  /// BERT's pooler comes with the encoder and is the head's first layer.
-  private static func pooler(
-    _ checkpoint: Checkpoint, _ shape: EncoderConfiguration
-  ) throws -> (Matrix, Matrix)? {
-    guard shape.family == .bert else { return nil }
-    for prefix in ["", "bert."] where checkpoint["\(prefix)pooler.dense.weight"] != nil {
-      let weight = Matrix(rows: shape.hiddenSize, columns: shape.hiddenSize)
-      let bias = Matrix(rows: 1, columns: shape.hiddenSize)
-      try checkpoint.read("\(prefix)pooler.dense.weight", into: weight)
-      try checkpoint.read("\(prefix)pooler.dense.bias", into: bias)
-      return (weight, bias)
-    }
-    return nil
+    return try ModelDirectory.pooler(shape, checkpoint)
   }
 
   /// The encoder's weights with a head: the model's own, or a new one with deviation 0.02, as
   /// `transformers` starts it.
-  func parameters(seed: UInt64) -> EncoderParameters {
-    let parameters = EncoderParameters(configuration)
-    let stored = Dictionary(uniqueKeysWithValues: encoder.entries.map { ($0.name, $0) })
+  func parameters(seed: UInt64) -> ModelParameters {
+    let parameters = ModelParameters(shape)
     var generator = SeededGenerator(seed: seed)
-    for entry in parameters.entries {
-      let target = parameters.matrix(entry)
-      if let source = stored[entry.name] {
-        target.copy(from: encoder.matrix(source))
-      } else if entry.name == "head.pool.weight", let pooler {
+    for tensor in parameters.tensors {
+      let target = parameters.matrix(tensor)
+      if let source = encoder[tensor.key] {
+        target.copy(from: source)
+      } else if tensor.key == ParameterKey(.head, .pool, .weight), let pooler {
         target.copy(from: pooler.weight)
-      } else if entry.name == "head.pool.bias", let pooler {
+      } else if tensor.key == ParameterKey(.head, .pool, .bias), let pooler {
         target.copy(from: pooler.bias)
-      } else if entry.decays {
+      } else if tensor.decays {
         parameters.buffer.set(
-          entry.range.map { _ in Float(generator.normal() * 0.02) }, at: entry.offset)
+          tensor.range.map { _ in Float(generator.normal() * 0.02) }, at: tensor.offset)
       }
     }
     return parameters

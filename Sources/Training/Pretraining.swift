@@ -29,14 +29,14 @@ public struct Pretraining {
   ///   - special: ids that are never hidden.
   /// - Throws: `TrainingError.noFiniteLoss` where no step of an epoch had a finite loss.
   public func run(
-    _ parameters: EncoderParameters, examples: [TrainingExample], maskID: Int32,
+    _ parameters: ModelParameters, examples: [TrainingExample], maskID: Int32,
     special: Set<Int32>, kernels: Kernels, report: (Int, Double) -> Void
   ) throws(TrainingError) {
-    let gradients = EncoderParameters(parameters.configuration)
+    let gradients = ModelParameters(parameters.shape)
     let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
     let optimizer = Optimizer(parameters, options: OptimizerOptions(), kernels: kernels)
-    let updates = parameters.entries.map {
-      EntryUpdate(rateScale: $0.name.hasPrefix("head.") ? 0 : 1, decays: $0.decays)
+    let updates = parameters.tensors.map {
+      TensorUpdate(rateScale: $0.key.place == .head ? 0 : 1, decays: $0.decays)
     }
     var generator = SeededGenerator(seed: seed ^ 0x4D4C_4D00)
     let sampler = BatchSampler(lengths: examples.map(\.ids.count), batchSize: batchSize)
@@ -105,7 +105,7 @@ private struct TiedHead {
   private let backward: PackedMatrix
   private let scale: Float
 
-  init(_ parameters: EncoderParameters, _ gradients: EncoderParameters, _ kernels: Kernels) {
+  init(_ parameters: ModelParameters, _ gradients: ModelParameters, _ kernels: Kernels) {
     words = parameters.words
     self.gradients = gradients.words
     self.kernels = kernels

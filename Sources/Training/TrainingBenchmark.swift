@@ -18,23 +18,19 @@ public struct TrainingBenchmark {
     }
   }
 
-  private let configuration: EncoderConfiguration
+  private let shape: ModelShape
   private let lengths: [[Int]]
   private let kernels: Kernels
 
   /// Steps over batches whose rows have these lengths, for a model of this shape.
-  public init(_ configuration: EncoderConfiguration, lengths: [[Int]], kernels: Kernels) {
-    (self.configuration, self.lengths, self.kernels) = (configuration, lengths, kernels)
+  public init(_ shape: ModelShape, lengths: [[Int]], kernels: Kernels) {
+    (self.shape, self.lengths, self.kernels) = (shape, lengths, kernels)
   }
 
   /// Multiply-adds of the linear layers in a step over `tokens` rows of which `sequences` are first
   /// ones, forward and backward: three products of the forward pass's size.
   public func operations(tokens: Int, sequences: Int) -> Double {
-    let c = configuration
-    let (d, f) = (Double(c.hiddenSize), Double(c.feedForwardSize))
-    let full = Double(c.layerCount - 1) * (4 * d * d + 2 * d * f) + 3 * d * d
-    let last = d * d + 2 * d * f
-    return 3 * (Double(tokens) * full + Double(sequences) * last)
+    3 * shape.productMultiplyAdds(tokens: tokens, kept: sequences)
   }
 
   /// Takes one step of AdamW for each batch, after `warmup` unmeasured ones.
@@ -46,13 +42,13 @@ public struct TrainingBenchmark {
       rows.map { length in
         TrainingExample(
           ids: (0..<length).map { _ in
-            Int32(generator.next() % UInt64(configuration.vocabularySize))
-          }, label: Int(generator.next() % UInt64(configuration.labels.count)))
+            Int32(generator.next() % UInt64(shape.vocabularySize))
+          }, label: Int(generator.next() % UInt64(shape.labels.count)))
       }
     }
     var options = TrainingOptions()
     (options.watchesLoss, options.wordDropout, options.subwordDropout) = (false, 0, 0)
-    let parameters = EncoderParameters(configuration)
+    let parameters = ModelParameters(shape)
     parameters.initialize(seed: seed)
     let trainer = try Trainer(
       parameters: parameters, options: options, kernels: kernels, maskID: 0,

@@ -20,7 +20,7 @@ public struct TrainingReport {
     _ job: ClassifierTraining, options: TrainingOptions, result: TrainingResult, kernels: Kernels
   ) {
     let encoder = Encoder(
-      Encoder.Weights(result.parameters, kernels: kernels), kernels: kernels)
+      PackedWeights(result.parameters, kernels: kernels), kernels: kernels)
     let examples = job.tokenised.validation
     let spacing = ScoredRows.spacing(of: examples.count, classes: job.labels.count)
     rows = Array(stride(from: 0, to: examples.count, by: spacing))

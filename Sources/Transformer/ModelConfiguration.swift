@@ -8,9 +8,9 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var architecture: String
   /// What the model says.
   public var task: ModelTask
-  /// The encoder's shape. Its own labels are those of a head on the whole text; it has none for
+  /// The model's shape. Its own labels are those of a head on the whole text; it has none for
   /// token classification and embeddings.
-  public var encoder: EncoderConfiguration
+  public var shape: ModelShape
   /// Names of the outputs, in order; empty for embeddings.
   public var labels: [String]
   /// What a regression head ends in.
@@ -27,7 +27,7 @@ public struct ModelConfiguration: Sendable, Equatable {
 
   /// Numbers in one embedding; 0 for other tasks.
   public var embeddingDimension: Int {
-    embedding?.dimension(hiddenSize: encoder.hiddenSize) ?? 0
+    embedding?.dimension(hiddenSize: shape.hiddenSize) ?? 0
   }
 
   /// The same encoder as an embedding model with this pooling, whatever its head.
@@ -35,7 +35,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     var copy = self
     if pooling != nil || embedding != nil { (copy.task, copy.labels) = (.embedding, []) }
     if let pooling {
-      copy.encoder.labels = []
+      copy.shape.head = nil
       copy.embedding = EmbeddingConfiguration(
         poolings: [pooling], steps: embedding?.steps.filter { $0 == .normalize } ?? [],
         prompt: embedding?.prompt ?? "", lowercases: embedding?.lowercases ?? false)

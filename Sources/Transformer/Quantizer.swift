@@ -32,19 +32,19 @@ public enum Quantizer {
   ///
   /// - Parameter peaks: largest |x| by weight and input, from `TextModel.activationPeaks`.
   static func smoothing(
-    _ parameters: EncoderParameters, peaks: [String: [Float]], strength: Float
-  ) -> [String: [Float]] {
-    var factors: [String: [Float]] = [:]
-    for entry in parameters.entries {
-      guard entry.isLayerWeight, let inputs = peaks[entry.name] else { continue }
-      let weight = parameters.matrix(entry)
+    _ parameters: ModelParameters, peaks: [ParameterKey: [Float]], strength: Float
+  ) -> [ParameterKey: [Float]] {
+    var factors: [ParameterKey: [Float]] = [:]
+    for spec in parameters.tensors {
+      guard spec.isQuantizable, let inputs = peaks[spec.key] else { continue }
+      let weight = parameters.matrix(spec)
       var tops = [Float](repeating: 0, count: weight.columns)
       for row in 0..<weight.rows {
         for (column, value) in weight.row(row).enumerated() {
           tops[column] = max(tops[column], abs(value))
         }
       }
-      factors[entry.name] = zip(inputs, tops).map { input, top in
+      factors[spec.key] = zip(inputs, tops).map { input, top in
         guard input > 0, top > 0 else { return 1 }
         return min(max(pow(input, strength) / pow(top, 1 - strength), 1e-3), 1e3)
       }
@@ -55,33 +55,33 @@ public enum Quantizer {
   /// Replaces the layers' weights by integers times scales, rounded for the inputs that the
   /// calibration's texts bring (`WeightRounding`).
   static func quantize(
-    _ parameters: EncoderParameters, _ calibration: QuantizationCalibration?
-  ) -> EncoderParameters.Quantization {
-    var result = EncoderParameters.Quantization()
+    _ parameters: ModelParameters, _ calibration: QuantizationCalibration?
+  ) -> ModelParameters.Quantization {
+    var result = ModelParameters.Quantization()
     guard let calibration, !calibration.texts.isEmpty else { return result }
     if calibration.strength > 0 {
       result.smoothing = smoothing(
         parameters, peaks: calibration.model.activationPeaks(calibration.texts),
         strength: calibration.strength)
     }
-    let entries = parameters.entries.filter(\.isLayerWeight)
+    let specs = parameters.tensors.filter(\.isQuantizable)
     var done = 0
-    while done < entries.count {
+    while done < specs.count {
       // As many weights at a time as their moments leave room for.
-      var (names, floats): (Set<String>, Int) = ([], 0)
-      for entry in entries[done...] {
-        floats += entry.columns * entry.columns
-        if !names.isEmpty && floats > momentFloats { break }
-        names.insert(entry.name)
+      var (keys, floats): (Set<ParameterKey>, Int) = ([], 0)
+      for spec in specs[done...] {
+        floats += spec.columns * spec.columns
+        if !keys.isEmpty && floats > momentFloats { break }
+        keys.insert(spec.key)
       }
-      let moments = calibration.model.inputMoments(calibration.texts, of: names)
-      for entry in entries[done..<done + names.count] {
-        if let moment = moments[entry.name] {
-          result.scales[entry.name] = round(
-            parameters.matrix(entry), moment, factors: result.smoothing[entry.name])
+      let moments = calibration.model.inputMoments(calibration.texts, of: keys)
+      for spec in specs[done..<done + keys.count] {
+        if let moment = moments[spec.key] {
+          result.scales[spec.key] = round(
+            parameters.matrix(spec), moment, factors: result.smoothing[spec.key])
         }
         done += 1
-        calibration.progress(Double(done) / Double(entries.count))
+        calibration.progress(Double(done) / Double(specs.count))
       }
     }
     return result
@@ -114,7 +114,7 @@ public enum Quantizer {
   ) throws {
     let configuration = try ModelDirectory.describe(source)
     let checkpoint = try Checkpoint(directory: configuration.encoderDirectory)
-    var parameters = try ModelDirectory.read(configuration.encoder, checkpoint)
+    var parameters = try ModelDirectory.read(configuration.shape, checkpoint)
     guard parameters.quantization == nil else { throw ModelError.alreadyQuantized(path: source) }
     parameters.quantization = quantize(parameters, calibration)
     let partial = target + ".partial"
@@ -127,14 +127,14 @@ public enum Quantizer {
       try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
       var extra: [(name: String, matrix: Matrix)] = []
       if configuration.task == .tokenClassification {
-        let (labels, width) = (configuration.labels.count, configuration.encoder.hiddenSize)
+        let (labels, width) = (configuration.labels.count, configuration.shape.hiddenSize)
         extra = [
           ("classifier.weight", Matrix(rows: labels, columns: width)),
           ("classifier.bias", Matrix(rows: 1, columns: labels)),
         ]
         for (name, matrix) in extra { try checkpoint.read(name, into: matrix) }
       }
-      try ModelDirectory.encode(parameters, extra: extra).write(
+      try ParameterWriter(parameters, path: folder).bytes(extra: extra).write(
         to: URL(fileURLWithPath: folder + "/model.safetensors"))
       if manager.fileExists(atPath: target) { try manager.removeItem(atPath: target) }
       try manager.moveItem(atPath: partial, toPath: target)

@@ -63,16 +63,16 @@ public final class TextClassifier {
 
   /// A classifier of parts already in memory; errors call it `directory`.
   public init(
-    name: String, directory: String, parameters: EncoderParameters, tokenizer: Tokenizer,
+    name: String, directory: String, parameters: ModelParameters, tokenizer: Tokenizer,
     kernels: Kernels
   ) throws {
-    let encoder = parameters.configuration
-    guard !encoder.labels.isEmpty else { throw ModelError.noHead(path: directory) }
+    let shape = parameters.shape
+    guard !shape.labels.isEmpty else { throw ModelError.noHead(path: directory) }
     let configuration = ModelConfiguration(
       directory: directory, encoderDirectory: directory,
-      architecture: HuggingFaceTask.classPrefix(encoder.family) + "ForSequenceClassification",
-      task: .classification, encoder: encoder, labels: encoder.labels, scoreActivation: .identity,
-      embedding: nil, maximumTokens: encoder.maximumTokens, notes: [])
+      architecture: Architecture.className(shape.modelType, "ForSequenceClassification"),
+      task: .classification, shape: shape, labels: shape.labels, scoreActivation: .identity,
+      embedding: nil, maximumTokens: shape.maximumTokens, notes: [])
     model = try TextModel(
       classifier: configuration, parameters: parameters, tokenizer: tokenizer, kernels: kernels)
   }

@@ -23,14 +23,14 @@ public final class TextModel {
   /// Whether predictions of classes carry a sketch of their embedding.
   public var makesSketches = false {
     didSet {
-      let width = makesSketches ? configuration.encoder.hiddenSize : 0
+      let width = makesSketches ? configuration.shape.hiddenSize : 0
       sketch = width > 0 ? EmbeddingSketch(width: width) : nil
     }
   }
   private var sketch: EmbeddingSketch?
   /// Nanoseconds that the latest `predict` took to cut its texts into tokens.
   public private(set) var tokenizationNanoseconds: Int64 = 0
-  private let weights: Encoder.Weights
+  private let weights: PackedWeights
   private let kernels: Kernels
   private let head: Head
   private let encoder: Encoder
@@ -71,18 +71,18 @@ public final class TextModel {
     kernels: Kernels
   ) throws {
     let cache = WeightCache(
-      configuration.encoder, checkpoint, directory: configuration.encoderDirectory,
+      configuration.shape, checkpoint, directory: configuration.encoderDirectory,
       kernels: kernels)
     let weights =
       try cache?.weights()
-      ?? Encoder.Weights(
-        releasing: ModelDirectory.read(configuration.encoder, checkpoint), kernels: kernels)
+      ?? PackedWeights(
+        releasing: ModelDirectory.read(configuration.shape, checkpoint), kernels: kernels)
     let head: Head
     switch configuration.task {
     case .classification, .multiLabelClassification, .regression: head = .encoders
     case .tokenClassification:
       let labels = configuration.labels.count
-      let weight = Matrix(rows: labels, columns: configuration.encoder.hiddenSize)
+      let weight = Matrix(rows: labels, columns: configuration.shape.hiddenSize)
       let bias = Matrix(rows: 1, columns: labels)
       try checkpoint.read("classifier.weight", into: weight)
       try checkpoint.read("classifier.bias", into: bias)
@@ -91,7 +91,7 @@ public final class TextModel {
       head = .embedding(
         try EmbeddingHead(
           configuration.embedding ?? EmbeddingConfiguration(poolings: [.mean]),
-          hiddenSize: configuration.encoder.hiddenSize, kernels: kernels))
+          hiddenSize: configuration.shape.hiddenSize, kernels: kernels))
     }
     try self.init(
       configuration, weights: weights, head: head,
@@ -100,22 +100,22 @@ public final class TextModel {
 
   /// A classifier of parts already in memory.
   convenience init(
-    classifier configuration: ModelConfiguration, parameters: EncoderParameters,
+    classifier configuration: ModelConfiguration, parameters: ModelParameters,
     tokenizer: Tokenizer, kernels: Kernels
   ) throws {
     try self.init(
-      configuration, weights: Encoder.Weights(parameters, kernels: kernels), head: .encoders,
+      configuration, weights: PackedWeights(parameters, kernels: kernels), head: .encoders,
       tokenizer: tokenizer, kernels: kernels)
   }
 
   private init(
-    _ configuration: ModelConfiguration, weights: Encoder.Weights, head: Head,
+    _ configuration: ModelConfiguration, weights: PackedWeights, head: Head,
     tokenizer: Tokenizer, kernels: Kernels
   ) throws {
-    guard tokenizer.vocabularySize <= configuration.encoder.vocabularySize else {
+    guard tokenizer.vocabularySize <= configuration.shape.vocabularySize else {
       throw ModelError.vocabularyMismatch(
         path: configuration.directory, tokens: tokenizer.vocabularySize,
-        rows: configuration.encoder.vocabularySize)
+        rows: configuration.shape.vocabularySize)
     }
     self.configuration = configuration
     self.tokenizer = tokenizer
@@ -135,18 +135,17 @@ public final class TextModel {
   /// Another model with the same weights and a workspace of its own, for another thread.
   public func sibling() -> TextModel { TextModel(sharing: self) }
 
-  /// The largest magnitude of each input of each layer's products over `texts`, by the weight's name
-  /// in `EncoderParameters`.
-  func activationPeaks(_ texts: [String]) -> [String: [Float]] {
-    var peaks: [String: [Float]] = [:]
-    encoder.observer = { name, input in
-      var top = peaks[name] ?? [Float](repeating: 0, count: input.columns)
+  /// The largest magnitude of each input of each layer's products over `texts`, by weight.
+  func activationPeaks(_ texts: [String]) -> [ParameterKey: [Float]] {
+    var peaks: [ParameterKey: [Float]] = [:]
+    encoder.observer = { key, input in
+      var top = peaks[key] ?? [Float](repeating: 0, count: input.columns)
       for row in 0..<input.rows {
         for (column, value) in input.row(row).enumerated() {
           top[column] = max(top[column], abs(value))
         }
       }
-      peaks[name] = top
+      peaks[key] = top
     }
     for text in texts {
       _ = encoder.hiddenStates(TokenBatch([encode(TextInput(text)).ids]))
@@ -155,20 +154,20 @@ public final class TextModel {
     return peaks
   }
 
-  /// Σ xᵀx over the inputs x of the layers' products that `names` lists, for all tokens of `texts`.
-  func inputMoments(_ texts: [String], of names: Set<String>) -> [String: Matrix] {
-    var moments: [String: Matrix] = [:]
+  /// Σ xᵀx over the inputs x of the layers' products that `keys` lists, for all tokens of `texts`.
+  func inputMoments(_ texts: [String], of keys: Set<ParameterKey>) -> [ParameterKey: Matrix] {
+    var moments: [ParameterKey: Matrix] = [:]
     var scratch: [Int: PackedMatrix] = [:]
     let (kernels, longest) = (kernels, maximumTokens)
-    encoder.observer = { name, input in
-      guard names.contains(name) else { return }
+    encoder.observer = { key, input in
+      guard keys.contains(key) else { return }
       let width = input.columns
-      let sum = moments[name] ?? Matrix(rows: width, columns: width)
+      let sum = moments[key] ?? Matrix(rows: width, columns: width)
       let room =
         scratch[width] ?? PackedMatrix(depth: longest, columns: width, kernels: kernels)
       kernels.linearWeightGradient(
         outputGradient: input, input: input, weightGradient: sum, scratch: room)
-      (moments[name], scratch[width]) = (sum, room)
+      (moments[key], scratch[width]) = (sum, room)
     }
     for text in texts {
       _ = encoder.hiddenStates(TokenBatch([encode(TextInput(text)).ids]))

@@ -42,10 +42,10 @@ struct BenchTraining: ParsableCommand {
     try size.validate()
     let batches = try batches()
     let longest = batches.flatMap(\.self).max() ?? 1
-    let configuration = EncoderConfiguration(
+    let shape = ModelShape(
       vocabularySize: vocabulary, hiddenSize: width, layerCount: layers, headCount: heads,
       feedForwardSize: feedForward, maximumTokens: max(8, longest), labels: ["a", "b"])
-    let benchmark = TrainingBenchmark(configuration, lengths: batches, kernels: kernels)
+    let benchmark = TrainingBenchmark(shape, lengths: batches, kernels: kernels)
     let timing = try benchmark.run(seed: seed)
     let total = timing.seconds.reduce(0, +)
     let measured = batches.suffix(timing.seconds.count)

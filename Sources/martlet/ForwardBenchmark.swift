@@ -10,16 +10,16 @@ import Transformer
 struct ForwardBenchmark {
   private let encoder: Encoder
   private let kernels: Kernels
-  private let configuration: EncoderConfiguration
+  private let shape: ModelShape
   private let isQuantized: Bool
 
   /// Reads and packs the model in `directory`.
   init(directory: String, threads: Int) throws {
     kernels = try Kernels.best(threads: threads)
     let parameters = try ModelDirectory.read(directory)
-    configuration = parameters.configuration
+    shape = parameters.shape
     isQuantized = parameters.quantization != nil
-    encoder = Encoder(Encoder.Weights(parameters, kernels: kernels), kernels: kernels)
+    encoder = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
   }
 
   /// `rows` rows of `tokens` ids drawn from `seed`; the same for the same arguments.
@@ -27,7 +27,7 @@ struct ForwardBenchmark {
     var generator = SeededGenerator(seed: seed &+ UInt64(tokens) << 32 &+ UInt64(rows))
     let made = (0..<rows).map { _ in
       (0..<tokens).map { _ in
-        Int32.random(in: 0..<Int32(configuration.vocabularySize), using: &generator)
+        Int32.random(in: 0..<Int32(shape.vocabularySize), using: &generator)
       }
     }
     return try checked(made)
@@ -35,8 +35,8 @@ struct ForwardBenchmark {
 
   /// Rows from a file of lines that each hold a JSON array of ids; `-` for standard input.
   func rows(path: String) throws -> [[Int32]] {
-    let range = 0...configuration.vocabularySize - 1
-    return try IntegerRows.read(path, in: range, longest: configuration.maximumTokens)
+    let range = 0...shape.vocabularySize - 1
+    return try IntegerRows.read(path, in: range, longest: shape.maximumTokens)
       .map { $0.map(Int32.init) }
   }
 
@@ -52,13 +52,13 @@ struct ForwardBenchmark {
   private func checked(_ rows: [[Int32]]) throws -> [[Int32]] {
     guard !rows.isEmpty else { throw ValidationError("There are no token ids to run.") }
     for row in rows {
-      guard row.count <= configuration.maximumTokens else {
+      guard row.count <= shape.maximumTokens else {
         throw ValidationError(
-          "A row has \(row.count) tokens; this model takes \(configuration.maximumTokens).")
+          "A row has \(row.count) tokens; this model takes \(shape.maximumTokens).")
       }
-      guard row.allSatisfy({ $0 >= 0 && Int($0) < configuration.vocabularySize }) else {
+      guard row.allSatisfy({ $0 >= 0 && Int($0) < shape.vocabularySize }) else {
         throw ValidationError(
-          "A token id is outside this model's vocabulary of \(configuration.vocabularySize).")
+          "A token id is outside this model's vocabulary of \(shape.vocabularySize).")
       }
     }
     return rows
@@ -92,9 +92,8 @@ struct ForwardBenchmark {
   /// Floating-point operations of one row, a multiply-add counted as two: the linear layers and the
   /// two products of attention; norms, softmax and activations are left out.
   private func operations(_ tokens: Int) -> Double {
-    let (n, d) = (Double(tokens), Double(configuration.hiddenSize))
-    let linear = 4 * d * d + 2 * d * Double(configuration.feedForwardSize)
-    return Double(configuration.layerCount) * 2 * n * (linear + 2 * n * d)
+    let (products, attention) = shape.multiplyAdds(tokens: tokens)
+    return 2 * (products + attention)
   }
 
   /// Answers lines until standard input ends, so that a script can time engines in alternation.

@@ -50,7 +50,7 @@ struct Train: ParsableCommand {
     try training.adapt(&options, to: job)
     try Console.report(TrainingJob.summary(job))
     for warning in TrainingJob.warnings(job) { Self.say(warning) }
-    let architecture = TrainingJob.describe(job.configuration)
+    let architecture = TrainingJob.describe(job.shape)
     try Console.report(
       "\(architecture); kernels \(kernels.name), \(training.cores) threads, seed \(options.seed)")
     if training.learningRate == "auto" {
@@ -253,11 +253,11 @@ enum TrainingJob {
     return warnings
   }
 
-  static func describe(_ c: EncoderConfiguration) -> String {
-    let count = EncoderParameters(c).entries.reduce(0) { $0 + $1.range.count }
+  static func describe(_ shape: ModelShape) -> String {
+    let placement = shape.encoder.blocks.first?.placement ?? .post
     return
-      "\(c.layerCount)-layer Transformer encoder, width \(c.hiddenSize), \(c.headCount) heads, "
-      + "\(c.positionalEncoding.rawValue) positions, \(c.normalization.rawValue)-norm, "
-      + "\(count) parameters"
+      "\(shape.layerCount)-layer Transformer encoder, width \(shape.hiddenSize), \(shape.headCount) heads, "
+      + "\(shape.positionalEncoding.rawValue) positions, \(placement.rawValue)-norm, "
+      + "\(shape.parameterCount) parameters"
   }
 }

@@ -40,7 +40,7 @@ struct ModelFlags: ParsableArguments {
     (size.heads, size.maximumTokens) = (heads, maxTokens)
     size.feedForward = feedForward ?? 2 * width
     size.dropout = dropout ?? size.dropout
-    size.normalization = try Choice.of("--normalization", normalization)
+    size.placement = try Choice.of("--normalization", normalization)
     size.positionalEncoding = try Choice.of("--positions", positions)
     try size.validate()
     return size
@@ -183,7 +183,7 @@ struct TrainingFlags: ParsableArguments {
   /// Fits what was left open to the rows and the encoder of `job`.
   func adapt(_ options: inout TrainingOptions, to job: ClassifierTraining) throws {
     try options.adapt(
-      width: job.configuration.hiddenSize, rows: job.training.rows.count,
+      width: job.shape.hiddenSize, rows: job.training.rows.count,
       isFineTuning: job.base != nil, choosesRate: try rate() == nil, choosesEpochs: epochs == nil,
       choosesBatch: batch == nil)
     try options.validate()

@@ -16,22 +16,20 @@ private func dataset(_ labels: [String], count: Int = 40) -> LabeledDataset {
     })
 }
 
-/// A small model of `family` in a folder of its own.
+/// A small model of the family `modelType` in a folder of its own.
 private func model(
-  _ family: EncoderConfiguration.Family, labels: [String]
+  _ modelType: String, labels: [String]
 ) throws -> String {
   let folder = NSTemporaryDirectory() + "martlet-base-\(UUID().uuidString)"
   let tokenizer = try Tokenizer.learn(corpus: dataset(["a"]).rows.map(\.text))
-  var shape = EncoderConfiguration(
-    family: family, vocabularySize: tokenizer.vocabularySize, hiddenSize: 16, layerCount: 2,
+  let isRoBERTa = modelType != "distilbert" && modelType != "bert"
+  let shape = ModelShape(
+    modelType: modelType, vocabularySize: tokenizer.vocabularySize, hiddenSize: 16, layerCount: 2,
     headCount: 2, feedForwardSize: 32, maximumTokens: 24, labels: labels,
-    normalization: family == .robertaPreLayerNorm ? .pre : .post,
-    positionalEncoding: .learned)
-  if family != .distilbert { shape.tokenTypeCount = family == .bert ? 2 : 1 }
-  if family != .distilbert && family != .bert {
-    (shape.paddingID, shape.positionOffset) = (1, 2)
-  }
-  let parameters = EncoderParameters(shape)
+    placement: modelType == "roberta-prelayernorm" ? .pre : .post, positionalEncoding: .learned,
+    positionOffset: isRoBERTa ? 2 : 0, tokenTypeCount: modelType == "distilbert" ? 0 : 1,
+    paddingID: isRoBERTa ? 1 : 0)
+  let parameters = ModelParameters(shape)
   parameters.initialize(seed: 9)
   try ModelDirectory.write(parameters, to: folder)
   try tokenizer.write(to: folder)
@@ -42,9 +40,9 @@ private func model(
 struct FineTuningTests {
   @Test(
     "Every family learns a new head, keeps its encoder's bits at the start, and loads again",
-    arguments: EncoderConfiguration.Family.allCases)
-  func families(family: EncoderConfiguration.Family) throws {
-    let base = try model(family, labels: ["x", "y", "z"])
+    arguments: Architecture.modelTypes)
+  func families(modelType: String) throws {
+    let base = try model(modelType, labels: ["x", "y", "z"])
     let target = base + "-tuned"
     defer {
       try? FileManager.default.removeItem(atPath: base)
@@ -55,14 +53,14 @@ struct FineTuningTests {
       maximumTokens: 256, dropout: nil)
     let stored = try ModelDirectory.read(base)
     let start = job.startingParameters(seed: 1)
-    for entry in start.entries where !entry.name.hasPrefix("head.") {
-      let old = try #require(stored.entries.first { $0.name == entry.name })
-      #expect(start.matrix(entry).values == stored.matrix(old).values, "\(entry.name)")
+    for tensor in start.tensors where tensor.key.place != .head {
+      let old = try #require(stored[tensor.key])
+      #expect(start.matrix(tensor).values == old.values, "\(tensor.key)")
     }
-    #expect(start.classifierWeight?.rows == 2)
+    #expect(start[.head, .classifier, .weight]?.rows == 2)
     // BERT's pooler belongs to its encoder; the others' first layer is new.
-    let kept = start.poolWeight?.values == stored.poolWeight?.values
-    #expect(kept == (family == .bert))
+    let kept = start[.head, .pool, .weight]?.values == stored[.head, .pool, .weight]?.values
+    #expect(kept == (modelType == "bert"))
     var options = TrainingOptions.fineTuning
     (options.epochs, options.learningRate, options.batchSize) = (12, 3e-3, 8)
     let result = try job.run(options: options, kernels: Kernels.best()) { _ in }
@@ -77,15 +75,15 @@ struct FineTuningTests {
 
   @Test("A head with the same labels stays, unless a new one is asked for")
   func sameLabels() throws {
-    let base = try model(.bert, labels: ["a", "b"])
+    let base = try model("bert", labels: ["a", "b"])
     defer { try? FileManager.default.removeItem(atPath: base) }
     func start(fresh: Bool) throws -> [Float] {
       try ClassifierTraining(
         training: dataset(["a", "b"]), validation: dataset(["a", "b"]), from: base,
         maximumTokens: 16, dropout: nil, freshHead: fresh
-      ).startingParameters(seed: 1).classifierWeight?.values ?? []
+      ).startingParameters(seed: 1)[.head, .classifier, .weight]?.values ?? []
     }
-    let stored = try ModelDirectory.read(base).classifierWeight?.values
+    let stored = try ModelDirectory.read(base)[.head, .classifier, .weight]?.values
     #expect(try start(fresh: false) == stored)
     #expect(try start(fresh: true) != stored)
   }
@@ -94,7 +92,7 @@ struct FineTuningTests {
     "A new head is first fitted to the encoder as it is, with the same bits at any number of threads"
   )
   func warmHead() throws {
-    let base = try model(.bert, labels: [])
+    let base = try model("bert", labels: [])
     defer { try? FileManager.default.removeItem(atPath: base) }
     let job = try ClassifierTraining(
       training: dataset(["a", "b"]), validation: dataset(["a", "b"], count: 10), from: base,
@@ -110,14 +108,18 @@ struct FineTuningTests {
     #expect(warm.validation.accuracy == 1)
     #expect(try run(false).validation.loss > 0.6)
     let two = try run(true, threads: 2)
-    #expect(warm.parameters.classifierWeight?.values == two.parameters.classifierWeight?.values)
-    #expect(warm.parameters.classifierBias?.values == two.parameters.classifierBias?.values)
+    #expect(
+      warm.parameters[.head, .classifier, .weight]?.values
+        == two.parameters[.head, .classifier, .weight]?.values)
+    #expect(
+      warm.parameters[.head, .classifier, .bias]?.values
+        == two.parameters[.head, .classifier, .bias]?.values)
   }
 
   @Test(
     "The pooler of a sentence-transformers model, which that never used, gives way to the identity")
   func unusedPooler() throws {
-    let base = try model(.bert, labels: [])
+    let base = try model("bert", labels: [])
     defer { try? FileManager.default.removeItem(atPath: base) }
     let modules = """
       [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -131,7 +133,7 @@ struct FineTuningTests {
     let job = try ClassifierTraining(
       training: dataset(["a", "b"]), validation: dataset(["a", "b"]), from: base,
       maximumTokens: 16, dropout: nil)
-    let weight = try #require(job.startingParameters(seed: 1).poolWeight)
+    let weight = try #require(job.startingParameters(seed: 1)[.head, .pool, .weight])
     #expect(
       (0..<16).allSatisfy { row in (0..<16).allSatisfy { weight[row, $0] == (row == $0 ? 1 : 0) } })
   }
@@ -173,7 +175,7 @@ struct FineTuningTests {
         return size
       }())
     let special = job.tokenizer.specialTokens
-    func run() throws -> (EncoderParameters, [Double]) {
+    func run() throws -> (ModelParameters, [Double]) {
       let parameters = job.startingParameters(seed: 1)
       var losses: [Double] = []
       try Pretraining(epochs: 12, seed: 1).run(
@@ -187,7 +189,7 @@ struct FineTuningTests {
     #expect(losses.count == 12)
     #expect((losses.last ?? 9) < 0.85 * (losses.first ?? 0), "\(losses)")
     let start = job.startingParameters(seed: 1)
-    #expect(one.poolWeight?.values == start.poolWeight?.values)
+    #expect(one[.head, .pool, .weight]?.values == start[.head, .pool, .weight]?.values)
     #expect(one.words.values != start.words.values)
     let (two, _) = try run()
     #expect(one.buffer.values(0..<one.buffer.count) == two.buffer.values(0..<two.buffer.count))

@@ -6,10 +6,10 @@ import Transformer
 
 /// Trains weights that `spoil` has changed; the last of 12 tokens stands in validation rows alone.
 private func train(
-  watches: Bool, rate: Double = 1e-3, epochs: Int = 3, spoil: (EncoderParameters) -> Void
+  watches: Bool, rate: Double = 1e-3, epochs: Int = 3, spoil: (ModelParameters) -> Void
 ) throws -> TrainingResult {
-  let parameters = EncoderParameters(
-    EncoderConfiguration(
+  let parameters = ModelParameters(
+    ModelShape(
       vocabularySize: 12, hiddenSize: 8, layerCount: 1, headCount: 1, feedForwardSize: 8,
       maximumTokens: 8, labels: ["a", "b"]))
   parameters.initialize(seed: 1)
@@ -26,11 +26,10 @@ private func train(
   return try trainer.train(rows(7), validation: rows(11)) { _ in }
 }
 
-private func fill(_ parameters: EncoderParameters, _ value: Float, token: Int? = nil) {
-  let width = parameters.configuration.hiddenSize
-  for entry in parameters.entries where entry.name == "embeddings.words" {
-    let range = token.map { $0 * width..<($0 + 1) * width } ?? 0..<entry.range.count
-    parameters.buffer.set(range.map { _ in value }, at: entry.offset + range.lowerBound)
+private func fill(_ parameters: ModelParameters, _ value: Float, token: Int? = nil) {
+  let words = parameters.words
+  for row in token.map({ $0..<$0 + 1 }) ?? 0..<words.rows {
+    for column in 0..<words.columns { words[row, column] = value }
   }
 }
 

@@ -12,8 +12,8 @@ private func rates(
   var options = TrainingOptions()
   (options.watchesLoss, options.patience, options.wordDropout) = (false, 0, 0)
   set(&options)
-  let parameters = EncoderParameters(
-    EncoderConfiguration(
+  let parameters = ModelParameters(
+    ModelShape(
       vocabularySize: 12, hiddenSize: 8, layerCount: 1, headCount: 1, feedForwardSize: 8,
       maximumTokens: 8, labels: ["a", "b"]))
   parameters.initialize(seed: 1)

@@ -17,11 +17,10 @@ private func rows(_ count: Int, seed: UInt64) -> [TrainingExample] {
 private func train(
   _ options: TrainingOptions, threads: Int, checkpoints: CheckpointStore? = nil
 ) throws -> TrainingResult {
-  var configuration = EncoderConfiguration(
-    vocabularySize: 30, hiddenSize: 32, layerCount: 2, headCount: 2, feedForwardSize: 64,
-    maximumTokens: 16, labels: ["a", "b"])
-  configuration.dropout = 0.1
-  let parameters = EncoderParameters(configuration)
+  let parameters = ModelParameters(
+    ModelShape(
+      vocabularySize: 30, hiddenSize: 32, layerCount: 2, headCount: 2, feedForwardSize: 64,
+      maximumTokens: 16, labels: ["a", "b"]))
   parameters.initialize(seed: options.seed)
   let trainer = try Trainer(
     parameters: parameters, options: options, kernels: Kernels.best(threads: threads), maskID: 1,
@@ -166,61 +165,60 @@ struct TrainerTests {
 
   @Test("Frozen tensors keep their bits, the others learn")
   func freezing() throws {
-    func changed(_ set: (inout TrainingOptions) -> Void) throws -> Set<String> {
+    func changed(_ set: (inout TrainingOptions) -> Void) throws -> Set<ParameterKey> {
       var options = TrainingOptions()
       (options.epochs, options.patience) = (2, 0)
       set(&options)
       let result = try train(options, threads: 1)
-      let start = EncoderParameters(result.parameters.configuration)
+      let start = ModelParameters(result.parameters.shape)
       start.initialize(seed: options.seed)
       return Set(
-        start.entries.filter {
+        start.tensors.filter {
           start.buffer.values($0.range) != result.parameters.buffer.values($0.range)
-        }.map { $0.name.split(separator: ".").prefix(2).joined(separator: ".") })
+        }.map(\.key))
     }
     let all = try changed { _ in }
-    #expect(all.contains("embeddings.words") && all.contains("layers.0"))
-    #expect(try changed { $0.freezesEmbeddings = true } == all.filter { !$0.hasPrefix("embed") })
+    let places = Set(all.map(\.place))
+    #expect(places == [.embeddings, .block(0), .block(1), .head])
     #expect(
-      try changed { $0.frozenLayers = 1 } == ["layers.1", "head.pool", "head.classifier"])
+      try changed { $0.freezesEmbeddings = true } == all.filter { $0.place != .embeddings })
+    let top = all.filter { $0.place == .block(1) || $0.place == .head }
+    #expect(try changed { $0.frozenLayers = 1 } == top)
     #expect(
       try changed {
         $0.headEpochs = 1; $0.stopAfterEpochs = 1
-      } == ["head.pool", "head.classifier"])
-    #expect(
-      try changed { $0.unfreezeEpochs = 5 } == ["layers.1", "head.pool", "head.classifier"])
+      } == all.filter { $0.place == .head })
+    #expect(try changed { $0.unfreezeEpochs = 5 } == top)
   }
 
   @Test("Lower layers learn at a lower rate under layer-wise decay")
   func layerDecay() throws {
-    func change(_ decay: Double, _ name: String) throws -> Double {
+    func change(_ decay: Double, _ key: ParameterKey) throws -> Double {
       var options = TrainingOptions()
       (options.epochs, options.layerDecay, options.weightDecay) = (1, decay, 0)
       let result = try train(options, threads: 1).parameters
-      let start = EncoderParameters(result.configuration)
+      let start = ModelParameters(result.shape)
       start.initialize(seed: options.seed)
-      let entry = try #require(start.entries.first { $0.name == name })
-      return zip(start.buffer.values(entry.range), result.buffer.values(entry.range))
+      return zip(try #require(start[key]).values, try #require(result[key]).values)
         .reduce(0) { $0 + Double(abs($1.0 - $1.1)) }
     }
-    let name = "layers.0.attention.output.weight"
-    #expect(try change(0.1, name) < 0.05 * change(1, name))
-    let head = "head.classifier.weight"
+    let low = ParameterKey(.block(0), .attentionOutput, .weight)
+    #expect(try change(0.1, low) < 0.05 * change(1, low))
+    let head = ParameterKey(.head, .classifier, .weight)
     #expect(try change(0.1, head) > 0.5 * change(1, head))
   }
 
   @Test("Parts that are accumulated make the gradient of the whole batch")
   func accumulation() throws {
-    var configuration = EncoderConfiguration(
+    let shape = ModelShape(
       vocabularySize: 30, hiddenSize: 16, layerCount: 1, headCount: 2, feedForwardSize: 32,
-      maximumTokens: 16, labels: ["a", "b"])
-    configuration.dropout = 0
-    let parameters = EncoderParameters(configuration)
+      maximumTokens: 16, labels: ["a", "b"], dropout: DropoutShape(0))
+    let parameters = ModelParameters(shape)
     parameters.initialize(seed: 3)
     let kernels = try Kernels.best()
     let examples = rows(9, seed: 4)
     func gradient(_ parts: [Range<Int>]) -> [Float] {
-      let gradients = EncoderParameters(configuration)
+      let gradients = ModelParameters(shape)
       let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
       for part in parts {
         let batch = examples[part]

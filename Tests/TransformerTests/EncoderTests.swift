@@ -7,24 +7,23 @@ import Transformer
 
 /// A small model with seeded weights, and a batch for it.
 private func smallModel(
-  normalization: EncoderConfiguration.Normalization = .post,
+  placement: BlockShape.Placement = .post,
   positions: PositionalEncoding = .sinusoidal, tokenTypes: Int = 0
-) -> EncoderParameters {
-  var configuration = EncoderConfiguration(
-    family: normalization == .pre ? .robertaPreLayerNorm : tokenTypes > 0 ? .bert : .distilbert,
-    vocabularySize: 50, hiddenSize: 24, layerCount: 2, headCount: 3, feedForwardSize: 40,
-    maximumTokens: 32, labels: ["a", "b", "c"], normalization: normalization,
-    positionalEncoding: positions, dropout: 0)
-  configuration.tokenTypeCount = tokenTypes
-  configuration.positionOffset = normalization == .pre ? 1 : 0
-  let parameters = EncoderParameters(configuration)
+) -> ModelParameters {
+  let shape = ModelShape(
+    modelType: tokenTypes > 0 && placement == .post ? "bert" : nil, vocabularySize: 50,
+    hiddenSize: 24, layerCount: 2, headCount: 3, feedForwardSize: 40,
+    maximumTokens: 32, labels: ["a", "b", "c"], placement: placement,
+    positionalEncoding: positions, positionOffset: placement == .pre ? 1 : 0,
+    tokenTypeCount: tokenTypes, dropout: DropoutShape(0))
+  let parameters = ModelParameters(shape)
   var state: UInt64 = 42
   for index in 0..<parameters.buffer.count {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     parameters.buffer[index] = Float(state >> 40) / Float(1 << 24) - 0.5
   }
-  for entry in parameters.entries where entry.name.hasSuffix("norm.gain") {
-    for index in entry.range { parameters.buffer[index] += 1 }
+  for tensor in parameters.tensors where tensor.key.role == .gain {
+    for index in tensor.range { parameters.buffer[index] += 1 }
   }
   return parameters
 }
@@ -39,9 +38,9 @@ struct EncoderTests {
   func tapeEqualsEncoder(normalization: String, positions: PositionalEncoding) throws {
     let kernels = try Kernels.best()
     let parameters = smallModel(
-      normalization: normalization == "pre" ? .pre : .post, positions: positions)
+      placement: normalization == "pre" ? .pre : .post, positions: positions)
     let tape = EncoderTape(
-      parameters: parameters, gradients: EncoderParameters(parameters.configuration),
+      parameters: parameters, gradients: ModelParameters(parameters.shape),
       kernels: kernels)
     let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
     let trained = tape.forward(batch, dropoutSeed: nil).values
@@ -75,9 +74,9 @@ struct EncoderTests {
   ) throws {
     let kernels = try Kernels.best(threads: 2)
     let parameters = smallModel(
-      normalization: normalization == "pre" ? .pre : .post, positions: positions,
+      placement: normalization == "pre" ? .pre : .post, positions: positions,
       tokenTypes: tokenTypes)
-    let gradients = EncoderParameters(parameters.configuration)
+    let gradients = ModelParameters(parameters.shape)
     let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
     let labels = [0, 2, 1]
     func loss() -> Double {
@@ -90,21 +89,21 @@ struct EncoderTests {
     _ = CrossEntropy.loss(logits: logits, labels: labels, gradient: logits)
     tape.backward(logits)
     let start = parameters.buffer.values(0..<parameters.buffer.count)
-    for entry in parameters.entries {
+    for tensor in parameters.tensors {
       // Along the gradient itself the slope is the gradient's squared length.
-      let slope = gradients.buffer.values(entry.range).reduce(0.0) { $0 + Double($1) * Double($1) }
+      let slope = gradients.buffer.values(tensor.range).reduce(0.0) { $0 + Double($1) * Double($1) }
       guard slope > 1e-10 else { continue }
       let step = 0.01 / slope.squareRoot()
       func moved(_ sign: Double) -> Double {
-        for index in entry.range {
+        for index in tensor.range {
           parameters.buffer[index] =
             start[index] + Float(sign * step * Double(gradients.buffer[index]))
         }
-        defer { for index in entry.range { parameters.buffer[index] = start[index] } }
+        defer { for index in tensor.range { parameters.buffer[index] = start[index] } }
         return loss()
       }
       let measured = (moved(1) - moved(-1)) / (2 * step)
-      #expect(abs(measured - slope) < 0.03 * slope + 2e-5, "\(entry.name): \(measured) \(slope)")
+      #expect(abs(measured - slope) < 0.03 * slope + 2e-5, "\(tensor.key): \(measured) \(slope)")
     }
   }
 
@@ -188,16 +187,15 @@ struct ModelDirectoryTests {
     PositionalEncoding.allCases)
   func roundTrip(kind: String, positions: PositionalEncoding) throws {
     let parameters = smallModel(
-      normalization: kind == "pre" ? .pre : .post, positions: positions,
+      placement: kind == "pre" ? .pre : .post, positions: positions,
       tokenTypes: kind == "post" ? 0 : 2)
     let directory = NSTemporaryDirectory() + "martlet-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: directory) }
     try ModelDirectory.write(parameters, to: directory)
     let again = try ModelDirectory.read(directory)
-    #expect(again.configuration.labels == ["a", "b", "c"])
-    #expect(again.configuration.positionalEncoding == parameters.configuration.positionalEncoding)
-    for (a, b) in zip(parameters.entries, again.entries) {
-      #expect(parameters.matrix(a).values == again.matrix(b).values, "\(a.name)")
+    #expect(again.shape == parameters.shape)
+    for (a, b) in zip(parameters.tensors, again.tensors) {
+      #expect(parameters.matrix(a).values == again.matrix(b).values, "\(a.key)")
     }
   }
 
@@ -218,7 +216,7 @@ struct ModelDirectoryTests {
       for row in rows {
         let text = try #require(row["text"]?.stringValue)
         let encoding = tokenizer.encode(
-          text, maximumLength: parameters.configuration.maximumTokens)
+          text, maximumLength: parameters.shape.maximumTokens)
         #expect(encoding.ids.map(Int.init) == row["ids"]?.arrayValue?.compactMap(\.intValue))
         let want = row["logits"]?.arrayValue?.compactMap(\.doubleValue) ?? []
         for (a, b) in zip(encoder.logits(TokenBatch([encoding.ids])).row(0), want) {

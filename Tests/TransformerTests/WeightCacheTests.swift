@@ -7,13 +7,12 @@ import Transformer
 struct WeightCacheTests {
   /// A small encoder of pseudo-random weights, written to a folder of its own.
   private static func model(seed: UInt32, at directory: String) throws {
-    var shape = EncoderConfiguration(
-      vocabularySize: 50, hiddenSize: 32, layerCount: 2, headCount: 4, feedForwardSize: 64,
-      maximumTokens: 16, labels: ["no", "yes"])
-    shape.family = .bert
-    shape.positionalEncoding = .learned
-    shape.tokenTypeCount = 2
-    let parameters = EncoderParameters(shape)
+    let shape = ModelShape(
+      modelType: "bert", vocabularySize: 50, hiddenSize: 32, layerCount: 2, headCount: 4,
+      feedForwardSize: 64,
+      maximumTokens: 16, labels: ["no", "yes"], positionalEncoding: .learned,
+      tokenTypeCount: 2)
+    let parameters = ModelParameters(shape)
     var state = seed
     for index in 0..<parameters.buffer.count {
       state = state &* 1_664_525 &+ 1_013_904_223
@@ -32,16 +31,16 @@ struct WeightCacheTests {
     let kernels = try Kernels.best()
     return try #require(
       WeightCache(
-        ModelDirectory.describe(directory).encoder, Checkpoint(directory: directory),
+        ModelDirectory.describe(directory).shape, Checkpoint(directory: directory),
         directory: directory, kernels: kernels, environment: environment, leastParameters: 0))
   }
 
-  private static func logits(_ weights: Encoder.Weights) throws -> [Float] {
+  private static func logits(_ weights: PackedWeights) throws -> [Float] {
     Encoder(weights, kernels: try Kernels.best()).logits(TokenBatch([[1, 2, 3], [4, 5]])).values
   }
 
   private static func direct(_ directory: String) throws -> [Float] {
-    try logits(Encoder.Weights(ModelDirectory.read(directory), kernels: Kernels.best()))
+    try logits(PackedWeights(ModelDirectory.read(directory), kernels: Kernels.best()))
   }
 
   private static func files(_ directory: String) -> [String] {
@@ -58,7 +57,7 @@ struct WeightCacheTests {
     let first = try Self.cache(directory).weights()
     #expect(Self.files(directory).count == 1)
     let second = try Self.cache(directory).weights()
-    #expect(!first.parameters.hasLayerWeights && !second.parameters.hasLayerWeights)
+    #expect(!first.parameters.hasBlockWeights && !second.parameters.hasBlockWeights)
     #expect(try Self.logits(first) == wanted)
     #expect(try Self.logits(second) == wanted)
   }

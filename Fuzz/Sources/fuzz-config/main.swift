@@ -7,18 +7,19 @@ exit(
   fuzz(hostileJSON) { bytes in
     let read = bounded(by: 4, of: bytes.count) {
       (try? JSONValue(parsing: bytes, limits: JSONLimits(fileBytes: bytes.count))).flatMap {
-        try? HuggingFaceConfiguration.read($0, path: "fuzz")
+        try? ModelConfigurationFile.read($0, path: "fuzz")
       }
     }
-    guard let configuration = read else { return }
-    precondition(configuration.maximumTokens > 0 && configuration.headCount > 0)
-    precondition(configuration.hiddenSize % configuration.headCount == 0)
-    precondition(configuration.positionCount > 0 && configuration.tokenTypeCount >= 0)
+    guard let shape = read else { return }
+    precondition(shape.maximumTokens > 0 && shape.headCount > 0)
+    precondition(shape.hiddenSize % shape.headCount == 0)
+    precondition(shape.embeddings.positionCount > 0 && shape.embeddings.tokenTypeCount >= 0)
     // What was read must read the same again when it is written.
-    if configuration.positionalEncoding != .none {
-      let again = try? HuggingFaceConfiguration.read(
-        HuggingFaceConfiguration.encode(configuration), path: "fuzz")
-      precondition(again?.hiddenSize == configuration.hiddenSize)
-      precondition(again?.maximumTokens == configuration.maximumTokens)
+    if shape.positionalEncoding != .none {
+      let again = ModelConfigurationFile.encode(shape).flatMap {
+        try? ModelConfigurationFile.read($0, path: "fuzz")
+      }
+      precondition(again?.hiddenSize == shape.hiddenSize)
+      precondition(again?.maximumTokens == shape.maximumTokens)
     }
   })

@@ -2,7 +2,7 @@ import Tensor
 import Transformer
 
 /// What one tensor's step is multiplied by.
-struct EntryUpdate: Equatable {
+struct TensorUpdate: Equatable {
   /// Multiplies the rate; 0 leaves the tensor as it is.
   var rateScale = 1.0
   /// Whether weight decay applies.
@@ -12,14 +12,14 @@ struct EntryUpdate: Equatable {
 /// Holds an optimiser's state for all tensors and takes its steps.
 final class Optimizer {
   let options: OptimizerOptions
-  private let parameters: EncoderParameters
+  private let parameters: ModelParameters
   private let kernels: Kernels
   /// Buffers of the parameters' size.
   private let states: [FloatBuffer]
   /// One buffer a tensor, for Adafactor.
   private let tensorStates: [FloatBuffer]
 
-  init(_ parameters: EncoderParameters, options: OptimizerOptions, kernels: Kernels) {
+  init(_ parameters: ModelParameters, options: OptimizerOptions, kernels: Kernels) {
     self.parameters = parameters
     self.options = options
     self.kernels = kernels
@@ -28,7 +28,7 @@ final class Optimizer {
     tensorStates =
       rule != nil
       ? []
-      : parameters.entries.map {
+      : parameters.tensors.map {
         FloatBuffer(count: Kernels.adafactorState(rows: $0.rows, columns: $0.columns))
       }
   }
@@ -38,10 +38,10 @@ final class Optimizer {
 
   /// Changes the parameters by `gradients` times `gradientScale`, each tensor as `updates` says.
   func step(
-    gradients: EncoderParameters, learningRate: Double, weightDecay: Double, number: Int,
-    gradientScale: Double, updates: [EntryUpdate]
+    gradients: ModelParameters, learningRate: Double, weightDecay: Double, number: Int,
+    gradientScale: Double, updates: [TensorUpdate]
   ) {
-    for (index, entry) in parameters.entries.enumerated() where updates[index].rateScale > 0 {
+    for (index, tensor) in parameters.tensors.enumerated() where updates[index].rateScale > 0 {
       let step = UpdateStep(
         learningRate: Float(learningRate * updates[index].rateScale),
         weightDecay: updates[index].decays ? Float(weightDecay) : 0, number: number,
@@ -49,10 +49,10 @@ final class Optimizer {
       if let rule = options.rule {
         kernels.update(
           rule, weights: parameters.buffer, gradient: gradients.buffer, states: states,
-          range: entry.range, step: step)
+          range: tensor.range, step: step)
       } else {
         kernels.adafactor(
-          weights: parameters.matrix(entry), gradient: gradients.matrix(entry),
+          weights: parameters.matrix(tensor), gradient: gradients.matrix(tensor),
           state: tensorStates[index], step: step)
       }
     }

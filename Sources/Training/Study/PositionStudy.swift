@@ -56,14 +56,12 @@ public struct PositionStudy: Sendable {
   }
 
   /// The shape of a model for `task`.
-  func configuration(_ encoding: PositionalEncoding, _ task: OrderTask) -> EncoderConfiguration {
+  func shape(_ encoding: PositionalEncoding, _ task: OrderTask) -> ModelShape {
     let longest = (trainedLengths + longerLengths).max() ?? 16
-    var configuration = EncoderConfiguration(
+    return ModelShape(
       vocabularySize: OrderTask.vocabularySize, hiddenSize: width, layerCount: layers,
       headCount: 4, feedForwardSize: 2 * width, maximumTokens: longest + 2, labels: task.labels,
-      positionalEncoding: encoding, dropout: 0)
-    configuration.layerNormEpsilon = 1e-6
-    return configuration
+      positionalEncoding: encoding, epsilon: 1e-6, dropout: DropoutShape(0))
   }
 
   /// Trains one encoding on one task and measures it at every length.
@@ -86,7 +84,7 @@ public struct PositionStudy: Sendable {
     (options.wordDropout, options.subwordDropout, options.seed) = (0, 0, seed)
     (options.embeddingRateScale, options.learningRate) = (1, 2e-3)
     options.watchesLoss = false
-    let parameters = EncoderParameters(configuration(encoding, task))
+    let parameters = ModelParameters(shape(encoding, task))
     parameters.initialize(seed: seed)
     let trainer = try Trainer(
       parameters: parameters, options: options, kernels: kernels, maskID: 0,
@@ -94,7 +92,7 @@ public struct PositionStudy: Sendable {
     trainer.target = 0.999
     let result = try trainer.train(training, validation: validation) { _ in }
     let encoder = Encoder(
-      Encoder.Weights(result.parameters, kernels: kernels), kernels: kernels)
+      PackedWeights(result.parameters, kernels: kernels), kernels: kernels)
     return (trainedLengths + longerLengths).map { length in
       let examples = task.examples(count: testRows, length: length, using: &generator)
       let report = Evaluation.report(encoder, labels: task.labels, examples: examples)

@@ -104,7 +104,7 @@ enum RunFingerprint {
   private static let version = 2
 
   static func of(
-    _ options: TrainingOptions, _ configuration: EncoderConfiguration,
+    _ options: TrainingOptions, _ shape: ModelShape,
     _ training: [TrainingExample], _ validation: [TrainingExample]
   ) -> String {
     var options = options
@@ -115,7 +115,7 @@ enum RunFingerprint {
       // FNV-1a by words.
       hash = (hash ^ value) &* 0x0000_0100_0000_01B3
     }
-    for byte in "\(version) \(options) \(configuration)".utf8 { add(UInt64(byte)) }
+    for byte in "\(version) \(options) \(shape)".utf8 { add(UInt64(byte)) }
     for example in training + validation {
       add(UInt64(bitPattern: Int64(example.label)))
       for id in example.ids { add(UInt64(bitPattern: Int64(id))) }

@@ -10,16 +10,17 @@ struct FreezePlan {
   private let top: Int
   private let options: TrainingOptions
 
-  init(_ parameters: EncoderParameters, options: TrainingOptions) {
-    let top = parameters.configuration.layerCount + 1
-    depths = parameters.entries.map { entry in
-      if entry.name.hasPrefix("embeddings.") { return 0 }
-      let parts = entry.name.split(separator: ".")
-      if parts[0] == "layers", let layer = Int(parts[1]) { return layer + 1 }
-      return top
+  init(_ parameters: ModelParameters, options: TrainingOptions) {
+    let top = parameters.shape.layerCount + 1
+    depths = parameters.tensors.map { tensor in
+      switch tensor.key.place {
+      case .embeddings: 0
+      case .block(let index): index + 1
+      case .final, .head: top
+      }
     }
-    tables = parameters.entries.map { $0.name.hasPrefix("embeddings.") && $0.decays }
-    decays = parameters.entries.map(\.decays)
+    tables = parameters.tensors.map { $0.key.role == .table }
+    decays = parameters.tensors.map(\.decays)
     self.top = top
     self.options = options
   }
@@ -39,13 +40,13 @@ struct FreezePlan {
   }
 
   /// What each tensor's step is multiplied by in `epoch`.
-  func updates(epoch: Int) -> [EntryUpdate] {
+  func updates(epoch: Int) -> [TensorUpdate] {
     let lowest = lowestDepth(epoch: epoch)
     return depths.indices.map { index in
-      guard depths[index] >= lowest else { return EntryUpdate(rateScale: 0, decays: false) }
+      guard depths[index] >= lowest else { return TensorUpdate(rateScale: 0, decays: false) }
       var scale = pow(options.layerDecay, Double(top - depths[index]))
       if tables[index] { scale *= options.embeddingRateScale }
-      return EntryUpdate(rateScale: scale, decays: decays[index])
+      return TensorUpdate(rateScale: scale, decays: decays[index])
     }
   }
 }

@@ -23,8 +23,9 @@ struct HeadWarmStart {
   init(seed: UInt64) { self.seed = seed }
 
   /// Changes the classifier of `parameters`; the same bits for any number of threads.
-  func run(_ parameters: EncoderParameters, examples: [TrainingExample], kernels: Kernels) {
-    guard let weight = parameters.classifierWeight, let bias = parameters.classifierBias,
+  func run(_ parameters: ModelParameters, examples: [TrainingExample], kernels: Kernels) {
+    guard let weight = parameters[.head, .classifier, .weight],
+      let bias = parameters[.head, .classifier, .bias],
       !examples.isEmpty
     else { return }
     var generator = SeededGenerator(seed: seed ^ 0x4845_4144)
@@ -47,11 +48,11 @@ struct HeadWarmStart {
 
   /// What the head's last layer reads of each row, and the rows' labels, in the same order.
   private static func features(
-    _ parameters: EncoderParameters, _ examples: [TrainingExample], _ kernels: Kernels
+    _ parameters: ModelParameters, _ examples: [TrainingExample], _ kernels: Kernels
   ) -> (values: Matrix, labels: [Int]) {
-    let encoder = Encoder(Encoder.Weights(parameters, kernels: kernels), kernels: kernels)
+    let encoder = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
     let sorted = examples.sorted { $0.ids.count < $1.ids.count }
-    let values = Matrix(rows: sorted.count, columns: parameters.configuration.hiddenSize)
+    let values = Matrix(rows: sorted.count, columns: parameters.shape.hiddenSize)
     for start in stride(from: 0, to: sorted.count, by: 64) {
       let part = sorted[start..<min(start + 64, sorted.count)]
       _ = encoder.logits(TokenBatch(part.map(\.ids)))

@@ -1,26 +1,23 @@
 import Tensor
 import Transformer
 
-extension EncoderParameters {
+extension ModelParameters {
   /// Fills a new model: embeddings normal with deviation 1 (comparable with the sinusoids' 0.7, so
-  /// that positions do not drown the words), linear weights Xavier-uniform (Glorot and Bengio,
+  /// that words are heard beside their places), linear weights Xavier-uniform (Glorot and Bengio,
   /// 2010), biases 0, norms 1.
   public func initialize(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
-    for entry in entries {
+    for tensor in tensors {
       let values: [Float]
-      if entry.name.hasSuffix("norm.gain") {
-        values = [Float](repeating: 1, count: entry.range.count)
-      } else if !entry.decays {
-        values = [Float](repeating: 0, count: entry.range.count)
-      } else if entry.name.hasPrefix("embeddings") {
-        values = entry.range.map { _ in Float(generator.normal()) }
-      } else {
-        let rows = entry.name.contains("fused") ? entry.rows / 3 : entry.rows
-        let limit = (6 / Double(rows + entry.columns)).squareRoot()
-        values = entry.range.map { _ in Float((generator.unit() * 2 - 1) * limit) }
+      switch tensor.key.role {
+      case .gain: values = [Float](repeating: 1, count: tensor.range.count)
+      case .bias, .shift: values = [Float](repeating: 0, count: tensor.range.count)
+      case .table: values = tensor.range.map { _ in Float(generator.normal()) }
+      case .weight:
+        let limit = (6 / Double(tensor.rows / tensor.parts + tensor.columns)).squareRoot()
+        values = tensor.range.map { _ in Float((generator.unit() * 2 - 1) * limit) }
       }
-      buffer.set(values, at: entry.offset)
+      buffer.set(values, at: tensor.offset)
     }
   }
 }

@@ -10,11 +10,11 @@ import Transformer
 public final class Trainer {
   let options: TrainingOptions
   let kernels: Kernels
-  let parameters: EncoderParameters
-  let gradients: EncoderParameters
+  let parameters: ModelParameters
+  let gradients: ModelParameters
   let optimizer: Optimizer
   let average: FloatBuffer?
-  let best: EncoderParameters
+  let best: ModelParameters
   let tape: EncoderTape
   let plan: FreezePlan
   private let initial: FloatBuffer
@@ -26,7 +26,7 @@ public final class Trainer {
     peak: 0, warmupSteps: 0, totalSteps: 1, shape: .constant)
   private var training: [TrainingExample] = []
   private var classWeights: [Float] = []
-  private var updates: [EntryUpdate] = []
+  private var updates: [TensorUpdate] = []
   var state: RunState
   private var message: String?
 
@@ -44,7 +44,7 @@ public final class Trainer {
   /// Trains `parameters` in place. Tokens for which `maskable` holds may be replaced by `maskID`, those
   /// that have `splits` by their parts.
   public init(
-    parameters: EncoderParameters, options: TrainingOptions, kernels: Kernels, maskID: Int32,
+    parameters: ModelParameters, options: TrainingOptions, kernels: Kernels, maskID: Int32,
     splits: SubwordSplits = SubwordSplits(), maskable: @escaping (Int32) -> Bool
   ) throws {
     try options.validate()
@@ -54,12 +54,12 @@ public final class Trainer {
     self.maskID = maskID
     self.splits = splits
     self.maskable = maskable
-    gradients = EncoderParameters(parameters.configuration)
+    gradients = ModelParameters(parameters.shape)
     optimizer = Optimizer(parameters, options: options.optimizer, kernels: kernels)
     let count = parameters.buffer.count
     average = options.averageDecay > 0 ? FloatBuffer(count: count) : nil
     average?.copy(from: parameters.buffer)
-    best = EncoderParameters(parameters.configuration)
+    best = ModelParameters(parameters.shape)
     best.buffer.copy(from: parameters.buffer)
     initial = FloatBuffer(count: options.watchesLoss ? count : 0)
     if options.watchesLoss { initial.copy(from: parameters.buffer) }
@@ -165,7 +165,7 @@ public final class Trainer {
       peak: options.learningRate, warmupSteps: warmupSteps, totalSteps: total,
       shape: options.schedule, floor: options.scheduleFloor)
     if case .reduceOnPlateau(let reducer) = options.schedule { state.plateau = reducer }
-    let classes = parameters.configuration.labels.count
+    let classes = parameters.shape.labels.count
     let labels = training.map(\.label)
     if options.classWeighting == .balanced {
       classWeights = ClassWeighting.balanced(labels, classes: classes)
@@ -181,7 +181,7 @@ public final class Trainer {
   private func resume(_ validation: [TrainingExample]) throws {
     guard let checkpoints else { return }
     checkpoints.fingerprint = RunFingerprint.of(
-      options, parameters.configuration, training, validation)
+      options, parameters.shape, training, validation)
     if try checkpoints.restore(self) {
       tape.packWeights()
       takeSnapshot()
@@ -273,7 +273,7 @@ public final class Trainer {
     updates = plan.updates(epoch: options.epochs)
     if options.classWeighting == .balanced {
       classWeights = ClassWeighting.balanced(
-        examples.map(\.label), classes: parameters.configuration.labels.count)
+        examples.map(\.label), classes: parameters.shape.labels.count)
     }
   }
 
@@ -309,7 +309,7 @@ public final class Trainer {
     var ids = ids
     if options.subwordDropout > 0 && !splits.isEmpty {
       ids = splits.split(
-        ids, share: options.subwordDropout, limit: parameters.configuration.maximumTokens,
+        ids, share: options.subwordDropout, limit: parameters.shape.maximumTokens,
         using: &state.generator)
     }
     guard options.wordDropout > 0 else { return ids }
@@ -461,9 +461,9 @@ public final class Trainer {
 
   private func evaluate(_ examples: [TrainingExample]) -> ClassificationReport {
     let encoder = Encoder(
-      Encoder.Weights(parameters.over(evaluated), kernels: kernels), kernels: kernels)
+      PackedWeights(parameters.over(evaluated), kernels: kernels), kernels: kernels)
     return Evaluation.report(
-      encoder, labels: parameters.configuration.labels, examples: examples)
+      encoder, labels: parameters.shape.labels, examples: examples)
   }
 
   private func result(seconds: Double) throws -> TrainingResult {

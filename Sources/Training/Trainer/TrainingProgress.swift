@@ -42,7 +42,7 @@ public struct TrainingProgress: Sendable {
 /// What a run leaves behind.
 public struct TrainingResult: Sendable {
   /// Weights of the best validation.
-  public var parameters: EncoderParameters
+  public var parameters: ModelParameters
   /// Its figures.
   public var validation: ClassificationReport
   /// Epoch of the best validation, from 1.

@@ -1,24 +1,13 @@
 import JSON
 
 /// What `config.json` says of the head: which task, which labels, which last function.
-struct HuggingFaceTask {
+struct HeadDescription {
   let architecture: String
   let task: ModelTask
   let labels: [String]
   let scoreActivation: ScoreActivation
 
   private static let largestHead = 1 << 20
-
-  /// Class names by model type.
-  static func classPrefix(_ family: EncoderConfiguration.Family) -> String {
-    switch family {
-    case .bert: "Bert"
-    case .distilbert: "DistilBert"
-    case .roberta: "Roberta"
-    case .xlmRoberta: "XLMRoberta"
-    case .robertaPreLayerNorm: "RobertaPreLayerNorm"
-    }
-  }
 
   private static let sequenceHead = "ForSequenceClassification"
   private static let tokenHead = "ForTokenClassification"
@@ -27,8 +16,8 @@ struct HuggingFaceTask {
 
   /// - Throws: `ModelError.unsupported` naming an architecture whose head is not known, or
   ///   `.badConfiguration`.
-  init(_ json: JSONValue, family: EncoderConfiguration.Family, path: String) throws {
-    let prefix = Self.classPrefix(family)
+  init(_ json: JSONValue, _ architecture: Architecture, path: String) throws {
+    let prefix = architecture.classPrefix
     let supported =
       Self.bare.prefix(1) + [Self.sequenceHead, Self.tokenHead] + Self.bare.dropFirst()
     let named = json["architectures"]?.arrayValue?.compactMap(\.stringValue) ?? []

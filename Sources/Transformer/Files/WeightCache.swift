@@ -13,13 +13,13 @@ import Tensor
 public struct WeightCache {
   private static let isOn = Mutex(true)
   private static let magic: [UInt8] = Array("MARTLETW".utf8)
-  private static let version = 1
+  private static let version = 2
   private static let longestHead = 1 << 20
   /// Below this, packing takes no longer than reading.
   private static let leastParameters = 1 << 22
 
   private let checkpoint: Checkpoint
-  private let configuration: EncoderConfiguration
+  private let shape: ModelShape
   private let kernels: Kernels
   private let paths: [String]
 
@@ -30,14 +30,14 @@ public struct WeightCache {
   ///
   /// - Parameter environment: says where the user's caches are.
   public init?(
-    _ configuration: EncoderConfiguration, _ checkpoint: Checkpoint, directory: String,
+    _ shape: ModelShape, _ checkpoint: Checkpoint, directory: String,
     kernels: Kernels, environment: [String: String] = ProcessInfo.processInfo.environment,
     leastParameters: Int? = nil
   ) {
     guard Self.isOn.withLock({ $0 }),
       checkpoint.parameterCount >= leastParameters ?? Self.leastParameters
     else { return nil }
-    (self.configuration, self.checkpoint, self.kernels) = (configuration, checkpoint, kernels)
+    (self.shape, self.checkpoint, self.kernels) = (shape, checkpoint, kernels)
     let name = "packed-\(kernels.name)-\(kernels.integerName).weights"
     let absolute = URL(fileURLWithPath: directory).standardizedFileURL.path
     var paths = ["\(absolute)/.martlet/\(name)"]
@@ -53,12 +53,12 @@ public struct WeightCache {
   /// The weights, from a cache that fits; otherwise read, packed, and written for the next time.
   ///
   /// - Throws: what `ModelDirectory.read` throws.
-  public func weights() throws -> Encoder.Weights {
+  public func weights() throws -> PackedWeights {
     for path in paths {
       if let weights = load(path) { return weights }
     }
-    let parameters = try ModelDirectory.read(configuration, checkpoint)
-    let packed = Encoder.Weights(releasing: parameters, kernels: kernels)
+    let parameters = try ModelDirectory.read(shape, checkpoint)
+    let packed = PackedWeights(releasing: parameters, kernels: kernels)
     for path in paths where store(packed, at: path) {
       // The mapped tables take less memory than those just read.
       return load(path) ?? packed
@@ -69,18 +69,18 @@ public struct WeightCache {
   // MARK: The file
 
   /// What the packed form depends on beside the weights.
-  private func layout(_ resolved: EncoderConfiguration) -> String {
+  private func layout(_ resolved: ModelShape) -> String {
     var hash = ContentHash()
     hash.add(Array("\(resolved)".utf8))
     return "\(Self.version) \(kernels.packedLayout) \(hash.text)"
   }
 
-  private func load(_ path: String) -> Encoder.Weights? {
+  private func load(_ path: String) -> PackedWeights? {
     guard let file = FloatFile(path: path) else { return nil }
     do {
       return try read(file)
     } catch {
-      let text = "martlet: passing over the weight cache \(path): \(error.reason)\n"
+      let text = "martlet: ignoring the weight cache \(path): \(error.reason)\n"
       FileHandle.standardError.write(Data(text.utf8))
       return nil
     }
@@ -90,7 +90,7 @@ public struct WeightCache {
     let reason: String
   }
 
-  private func read(_ file: FloatFile) throws(Unfit) -> Encoder.Weights {
+  private func read(_ file: FloatFile) throws(Unfit) -> PackedWeights {
     guard !file.isWorldWritable, trustedOwners.contains(file.owner) else {
       throw Unfit(reason: "others than the model's owner can write it")
     }
@@ -105,10 +105,11 @@ public struct WeightCache {
     hash.add(head)
     guard Array(hash.text.utf8) == Array(start[16..<32]), let json = try? JSONValue(parsing: head)
     else { throw Unfit(reason: "its head is damaged") }
-    var resolved = configuration
-    if let name = json["positions"]?.stringValue, let positions = PositionalEncoding(rawValue: name)
+    var resolved = shape
+    if let name = json["positions"]?.stringValue,
+      let positions = EmbeddingShape.PositionTable(rawValue: name)
     {
-      resolved.positionalEncoding = positions
+      resolved.embeddings.positions = positions
     }
     guard json["layout"]?.stringValue == layout(resolved) else {
       throw Unfit(reason: "it is for another shape or build; it will be written anew")
@@ -116,17 +117,21 @@ public struct WeightCache {
     guard let sources = json["sources"]?.arrayValue, fits(sources) else {
       throw Unfit(reason: "the weights have changed; it will be written anew")
     }
-    let smoothed = Set((json["smoothed"]?.arrayValue ?? []).compactMap(\.stringValue))
+    let tensors = resolved.tensors
+    let smoothed = Set(
+      (json["smoothed"]?.arrayValue ?? []).compactMap { place in
+        place.intValue.flatMap { tensors.indices.contains($0) ? tensors[$0].key : nil }
+      })
     return try contents(file, json, resolved, smoothed, head: 32 + length)
   }
 
   private func contents(
-    _ file: FloatFile, _ json: JSONValue, _ resolved: EncoderConfiguration,
-    _ smoothed: Set<String>, head: Int
-  ) throws(Unfit) -> Encoder.Weights {
+    _ file: FloatFile, _ json: JSONValue, _ resolved: ModelShape,
+    _ smoothed: Set<ParameterKey>, head: Int
+  ) throws(Unfit) -> PackedWeights {
     let isQuantized = json["quantized"]?.boolValue ?? false
-    let tables = EncoderParameters.floatCount(resolved, hasLayerWeights: false)
-    let packed = Encoder.Weights.floats(
+    let tables = ModelParameters.floatCount(resolved, hasBlockWeights: false)
+    let packed = PackedWeights.floats(
       resolved, isQuantized: isQuantized, smoothed: smoothed, kernels: kernels)
     let first = Self.aligned(head)
     let second = Self.aligned(first + tables * 4)
@@ -141,24 +146,25 @@ public struct WeightCache {
     guard json["hash"]?.stringValue == hash.text else {
       throw Unfit(reason: "its contents are damaged")
     }
-    var parameters = EncoderParameters(resolved, buffer: mapped, hasLayerWeights: false)
+    var parameters = ModelParameters(resolved, buffer: mapped, hasBlockWeights: false)
     parameters.quantization = isQuantized ? .init() : nil
-    return Encoder.Weights(parameters, packed: buffer, smoothed: smoothed, kernels: kernels)
+    return PackedWeights(parameters, buffer: buffer, smoothed: smoothed, kernels: kernels)
   }
 
-  private func store(_ weights: Encoder.Weights, at path: String) -> Bool {
+  private func store(_ weights: PackedWeights, at path: String) -> Bool {
     let parameters = weights.parameters
-    let tables = parameters.withoutLayerWeights()
+    let tables = parameters.withoutBlockWeights()
     guard let sources = sources(withContent: true) else { return false }
     var hash = ContentHash()
     hash.add(tables.buffer)
-    hash.add(weights.packed)
-    let smoothed = (parameters.quantization?.smoothing ?? [:]).keys.sorted()
+    hash.add(weights.buffer)
+    let smoothing = parameters.quantization?.smoothing ?? [:]
+    let smoothed = parameters.shape.tensors.enumerated().filter { smoothing[$1.key] != nil }
     let json: JSONValue = [
-      "layout": .string(layout(parameters.configuration)),
-      "positions": .string(parameters.configuration.positionalEncoding.rawValue),
+      "layout": .string(layout(parameters.shape)),
+      "positions": .string(parameters.shape.embeddings.positions.rawValue),
       "quantized": .bool(parameters.quantization != nil),
-      "smoothed": .array(smoothed.map { .string($0) }), "sources": .array(sources),
+      "smoothed": .array(smoothed.map { JSONValue($0.offset) }), "sources": .array(sources),
       "hash": .string(hash.text),
     ]
     let head = json.serializedBytes()
@@ -169,7 +175,7 @@ public struct WeightCache {
     let folder = (path as NSString).deletingLastPathComponent
     try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     return FloatFile.write(
-      Self.magic + length + Array(headHash.text.utf8) + head, [tables.buffer, weights.packed],
+      Self.magic + length + Array(headHash.text.utf8) + head, [tables.buffer, weights.buffer],
       to: path)
   }
 

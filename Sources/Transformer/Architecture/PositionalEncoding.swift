@@ -34,3 +34,12 @@ public enum PositionalEncoding: String, Sendable, CaseIterable {
     return table
   }
 }
+
+extension ModelShape {
+  /// The constant table of places, [places, width]; nil where it is learned or there is none.
+  var sinusoids: Matrix? {
+    embeddings.positions == .sinusoidal
+      ? PositionalEncoding.sinusoids(
+        positions: embeddings.positionCount, width: embeddings.width) : nil
+  }
+}

@@ -1,0 +1,78 @@
+import JSON
+
+/// A family of models: how `config.json` gives the shape, and what its checkpoints call the tensors.
+///
+/// Each family is one of these, in a file of its own under `Families/`, and nothing else knows it.
+public struct Architecture: Sendable {
+  /// Values of `model_type` in `config.json`; files that we write have the shape's own.
+  let modelTypes: [String]
+  /// What the classes of `transformers` begin with: "Bert" of `BertModel`.
+  let classPrefix: String
+  /// Put before the encoder's tensors in a model with a head: "bert.".
+  let tensorPrefix: String
+  /// The shape that `config.json` describes, without a head.
+  let read: @Sendable (ConfigReader) throws -> ModelShape
+  /// The head on the whole text for these labels.
+  let head: @Sendable ([String]) -> SequenceHeadShape
+  /// What `config.json` says beside what all families have.
+  let write: @Sendable (ModelShape) -> JSONObject
+  /// The checkpoint's tensors that make up one of ours.
+  let names: @Sendable (ParameterKey, ModelShape) -> [CheckpointSlice]
+
+  /// Every family.
+  static let all: [Architecture] = [
+    .bert, .distilBERT, .roberta, .xlmRoberta, .robertaPreLayerNorm,
+  ]
+
+  /// The family that `modelType` names.
+  static func named(_ modelType: String) -> Architecture? {
+    all.first { $0.modelTypes.contains(modelType) }
+  }
+
+  /// The class of `transformers` with this head, such as `BertForSequenceClassification`.
+  static func className(_ modelType: String, _ head: String) -> String {
+    (named(modelType)?.classPrefix ?? "") + head
+  }
+
+  /// Every `model_type` that is supported.
+  public static var modelTypes: [String] { all.flatMap(\.modelTypes) }
+
+  /// Every `model_type`, as messages list them.
+  static var supported: String { modelTypes.joined(separator: ", ") }
+}
+
+extension ModelShape {
+  /// Its family.
+  var architecture: Architecture? { Architecture.named(modelType) }
+}
+
+/// A tensor of a checkpoint, or rows of one, and the rows of ours that they fill.
+struct CheckpointSlice: Sendable {
+  /// Its name, without the family's prefix.
+  var name: String
+  /// Whether the family's prefix stands before it; heads have none.
+  var isPrefixed: Bool
+  /// Which of our tensor's equal parts it fills, of how many.
+  var part: Int
+  var parts: Int
+
+  /// Part `part` of `parts` of one of our tensors is the encoder's `name`.
+  static func encoder(_ name: String, part: Int = 0, of parts: Int = 1) -> CheckpointSlice {
+    CheckpointSlice(name: name, isPrefixed: true, part: part, parts: parts)
+  }
+
+  /// One of our tensors is the head's `name`.
+  static func head(_ name: String) -> CheckpointSlice {
+    CheckpointSlice(name: name, isPrefixed: false, part: 0, parts: 1)
+  }
+}
+
+extension ParameterKey {
+  /// "weight" or "bias", as PyTorch's modules name it.
+  var moduleSuffix: String {
+    switch role {
+    case .table, .weight, .gain: "weight"
+    case .bias, .shift: "bias"
+    }
+  }
+}

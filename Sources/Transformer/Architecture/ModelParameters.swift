@@ -1,0 +1,96 @@
+import Tensor
+
+/// The trainable tensors of a model, as views of one flat buffer.
+///
+/// The same views over a second buffer name the gradients, over a third and fourth the optimiser's
+/// moments: what is said of one buffer's layout holds for all.
+public struct ModelParameters: Sendable {
+  /// Says that inference runs the blocks' products in 8 bits.
+  public struct Quantization: Sendable, Equatable {
+    /// By weight, a factor for each input: it divides the input and multiplies its weights.
+    public var smoothing: [ParameterKey: [Float]]
+    /// By weight, the scale of each output's integers; chosen by the largest where it is missing.
+    public var scales: [ParameterKey: [Float]]
+
+    /// 8-bit blocks, those named in `smoothing` smoothed.
+    public init(smoothing: [ParameterKey: [Float]] = [:], scales: [ParameterKey: [Float]] = [:]) {
+      (self.smoothing, self.scales) = (smoothing, scales)
+    }
+  }
+
+  /// Whose tensors these are.
+  public let shape: ModelShape
+  /// Nil for single precision. The weights here are then the values that the 8-bit ones stand for.
+  public var quantization: Quantization?
+  /// All floats.
+  public let buffer: FloatBuffer
+  /// Every tensor's place, in order; without the blocks' products where `hasBlockWeights` is false.
+  public let tensors: [TensorSpec]
+  /// False where only the packed form of the blocks' products is at hand.
+  public let hasBlockWeights: Bool
+  private let places: [ParameterKey: Int]
+
+  /// Views of `buffer`, or of a new zeroed one.
+  public init(_ shape: ModelShape, buffer given: FloatBuffer? = nil, hasBlockWeights: Bool = true) {
+    let tensors = Self.layout(shape, hasBlockWeights: hasBlockWeights)
+    let count = Self.floats(tensors)
+    let buffer = given ?? FloatBuffer(count: count)
+    precondition(buffer.count == count, "the buffer does not fit the shape")
+    self.shape = shape
+    self.tensors = tensors
+    self.buffer = buffer
+    self.hasBlockWeights = hasBlockWeights
+    places = Dictionary(
+      tensors.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The tensor that `key` names; nil where the shape has none.
+  public subscript(key: ParameterKey) -> Matrix? { places[key].map { matrix(tensors[$0]) } }
+
+  /// The tensor of `part` at `place`; nil where the shape has none.
+  public subscript(
+    place: ParameterKey.Place, part: ParameterKey.Part, role: ParameterKey.Role
+  ) -> Matrix? { self[ParameterKey(place, part, role)] }
+
+  /// The word table, [vocabulary, width], with which every list of tensors begins.
+  public var words: Matrix { matrix(tensors[0]) }
+
+  /// The view of a tensor by its place.
+  public func matrix(_ spec: TensorSpec) -> Matrix {
+    Matrix(buffer, offset: spec.offset, rows: spec.rows, columns: spec.columns)
+  }
+
+  /// The same layout over another buffer.
+  public func over(_ buffer: FloatBuffer) -> ModelParameters {
+    ModelParameters(shape, buffer: buffer)
+  }
+
+  /// A copy of all but the blocks' products.
+  func withoutBlockWeights() -> ModelParameters {
+    var copy = ModelParameters(shape, hasBlockWeights: false)
+    copy.quantization = quantization.map { _ in .init() }
+    for spec in copy.tensors {
+      if let source = self[spec.key] { copy.matrix(spec).copy(from: source) }
+    }
+    return copy
+  }
+
+  /// Floats in a buffer for `shape`.
+  static func floatCount(_ shape: ModelShape, hasBlockWeights: Bool) -> Int {
+    floats(layout(shape, hasBlockWeights: hasBlockWeights))
+  }
+
+  private static func floats(_ tensors: [TensorSpec]) -> Int {
+    ((tensors.last?.range.upperBound ?? 0) + 15) / 16 * 16
+  }
+
+  private static func layout(_ shape: ModelShape, hasBlockWeights: Bool) -> [TensorSpec] {
+    let all = shape.tensors
+    if hasBlockWeights { return all }
+    var offset = 0
+    return all.filter { !$0.isQuantizable }.map { spec in
+      defer { offset += (spec.rows * spec.columns + 15) / 16 * 16 }
+      return spec.moved(to: offset)
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/// Which tensor of a model: where it stands, in which part, and what it is there.
+public struct ParameterKey: Sendable, Hashable {
+  /// Where it stands.
+  public enum Place: Sendable, Hashable {
+    /// Before the blocks.
+    case embeddings
+    /// In the blocks with weights of this number.
+    case block(Int)
+    /// Behind the blocks.
+    case final
+    /// In the head on the whole text.
+    case head
+  }
+
+  /// In which part.
+  public enum Part: Sendable, Hashable {
+    /// Word table.
+    case words
+    /// Position table.
+    case positions
+    /// Segment table.
+    case tokenTypes
+    /// From the tables' width to the stack's.
+    case projection
+    /// The place's only norm.
+    case norm
+    /// Projections to queries, keys and values, one under the other.
+    case attentionInput
+    /// From the heads back to the stack's width.
+    case attentionOutput
+    /// The attention part's norm.
+    case attentionNorm
+    /// Feed-forward, in.
+    case feedForwardInput
+    /// Feed-forward, out.
+    case feedForwardOutput
+    /// The feed-forward part's norm.
+    case feedForwardNorm
+    /// The head's first layer.
+    case pool
+    /// The head's last layer.
+    case classifier
+  }
+
+  /// What it is there.
+  public enum Role: Sendable, Hashable {
+    /// Rows that ids choose.
+    case table
+    /// The weight of a product, [outputs, inputs].
+    case weight
+    /// Added to a product.
+    case bias
+    /// A norm's factor.
+    case gain
+    /// Added by a norm.
+    case shift
+  }
+
+  /// Where it stands.
+  public var place: Place
+  /// In which part.
+  public var part: Part
+  /// What it is there.
+  public var role: Role
+
+  /// The tensor of `part` at `place`.
+  public init(_ place: Place, _ part: Part, _ role: Role) {
+    (self.place, self.part, self.role) = (place, part, role)
+  }
+
+  /// The number of the block's weights; nil outside the blocks.
+  public var block: Int? {
+    if case .block(let index) = place { index } else { nil }
+  }
+}
+
+extension ParameterKey: CustomStringConvertible {
+  /// For messages; nothing reads it.
+  public var description: String {
+    if let block { return "block \(block) \(part) \(role)" }
+    return "\(place) \(part) \(role)"
+  }
+}

@@ -1,0 +1,104 @@
+/// One trainable tensor of a model: which one, its shape, and its place in the flat buffer of all.
+public struct TensorSpec: Sendable, Equatable {
+  /// Which tensor.
+  public let key: ParameterKey
+  /// Rows; 1 for a vector.
+  public let rows: Int
+  /// Columns.
+  public let columns: Int
+  /// Matrices that stand one under the other in it: three in the fused projection of queries, keys and values.
+  public let parts: Int
+  /// First float in the buffer; each tensor starts on a cache line.
+  public let offset: Int
+
+  /// Floats taken.
+  public var range: Range<Int> { offset..<offset + rows * columns }
+  /// Whether weight decay applies: to tables and products, not to biases and norms.
+  public var decays: Bool { key.role == .table || key.role == .weight }
+  /// Whether inference packs it.
+  public var isProduct: Bool { key.role == .weight }
+  /// Whether 8-bit models keep it in 8 bits: the products of the blocks.
+  public var isQuantizable: Bool { isProduct && key.block != nil }
+  /// Whether files keep it as a vector.
+  public var isVector: Bool { !decays }
+
+  /// The same tensor at another place.
+  func moved(to offset: Int) -> TensorSpec {
+    TensorSpec(key: key, rows: rows, columns: columns, parts: parts, offset: offset)
+  }
+}
+
+extension ModelShape {
+  /// Every trainable tensor, in the order of the flat buffer: the only list of them.
+  public var tensors: [TensorSpec] {
+    var list = TensorList()
+    list.addEmbeddings(embeddings, stackWidth: encoder.width)
+    var seen: Set<Int> = []
+    for block in encoder.blocks where seen.insert(block.weights).inserted {
+      list.addBlock(block, width: encoder.width)
+    }
+    list.addNorm(encoder.finalNorm, .final, .norm, width: encoder.width)
+    if let head {
+      list.addProduct(.head, .pool, encoder.width, encoder.width)
+      list.addProduct(.head, .classifier, head.labels.count, encoder.width)
+    }
+    return list.specs
+  }
+}
+
+/// A list of tensors in the making.
+private struct TensorList {
+  private(set) var specs: [TensorSpec] = []
+  private var offset = 0
+
+  mutating func add(
+    _ place: ParameterKey.Place, _ part: ParameterKey.Part, _ role: ParameterKey.Role, _ rows: Int,
+    _ columns: Int, parts: Int = 1
+  ) {
+    specs.append(
+      TensorSpec(
+        key: ParameterKey(place, part, role), rows: rows, columns: columns, parts: parts,
+        offset: offset))
+    offset += (rows * columns + 15) / 16 * 16
+  }
+
+  mutating func addProduct(
+    _ place: ParameterKey.Place, _ part: ParameterKey.Part, _ outputs: Int, _ inputs: Int,
+    parts: Int = 1
+  ) {
+    add(place, part, .weight, outputs, inputs, parts: parts)
+    add(place, part, .bias, 1, outputs, parts: parts)
+  }
+
+  mutating func addNorm(
+    _ norm: NormShape?, _ place: ParameterKey.Place, _ part: ParameterKey.Part, width: Int
+  ) {
+    guard norm != nil else { return }
+    add(place, part, .gain, 1, width)
+    add(place, part, .shift, 1, width)
+  }
+
+  mutating func addEmbeddings(_ shape: EmbeddingShape, stackWidth: Int) {
+    add(.embeddings, .words, .table, shape.vocabularySize, shape.width)
+    if shape.positions == .learned {
+      add(.embeddings, .positions, .table, shape.positionCount, shape.width)
+    }
+    if shape.tokenTypeCount > 0 {
+      add(.embeddings, .tokenTypes, .table, shape.tokenTypeCount, shape.width)
+    }
+    addNorm(shape.norm, .embeddings, .norm, width: shape.width)
+    if shape.width != stackWidth { addProduct(.embeddings, .projection, stackWidth, shape.width) }
+  }
+
+  mutating func addBlock(_ block: BlockShape, width: Int) {
+    let place = ParameterKey.Place.block(block.weights)
+    let (attention, wide) = (block.attention, block.feedForward.width)
+    let mixed = attention.heads * attention.headSize
+    addProduct(place, .attentionInput, 3 * mixed, width, parts: 3)
+    addProduct(place, .attentionOutput, width, mixed)
+    addNorm(block.attentionNorm, place, .attentionNorm, width: width)
+    addProduct(place, .feedForwardInput, wide, width)
+    addProduct(place, .feedForwardOutput, width, wide)
+    addNorm(block.feedForwardNorm, place, .feedForwardNorm, width: width)
+  }
+}

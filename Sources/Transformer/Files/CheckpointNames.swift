@@ -1,0 +1,79 @@
+import Tensor
+
+/// Where a checkpoint keeps the tensors of a shape.
+struct CheckpointNames {
+  /// One tensor of a checkpoint and the rows of ours that it fills; columns, where ours is a vector.
+  struct Source {
+    let name: String
+    let range: Range<Int>
+  }
+
+  let shape: ModelShape
+  let architecture: Architecture
+  /// Put before the encoder's tensors: the family's in a model with a head, nothing in a bare one.
+  let prefix: String
+
+  /// The names in `file`, whose tensors may or may not have the family's prefix.
+  ///
+  /// - Throws: `ModelError.unsupported` for a family that is not known.
+  init(_ shape: ModelShape, in file: Checkpoint) throws {
+    guard let architecture = shape.architecture else {
+      throw ModelError.unsupported(
+        path: file.path, what: "model_type \"\(shape.modelType)\"",
+        supported: Architecture.supported)
+    }
+    let prefix = architecture.tensorPrefix
+    self.init(
+      shape, architecture, prefix: file.names.contains { $0.hasPrefix(prefix) } ? prefix : "")
+  }
+
+  init(_ shape: ModelShape, _ architecture: Architecture, prefix: String) {
+    (self.shape, self.architecture, self.prefix) = (shape, architecture, prefix)
+  }
+
+  /// What the checkpoint has of one of our tensors.
+  func sources(_ spec: TensorSpec) -> [Source] {
+    architecture.names(spec.key, shape).map { slice in
+      let all = spec.isVector ? spec.columns : spec.rows
+      let size = all / slice.parts
+      return Source(
+        name: full(slice), range: slice.part * size..<(slice.part + 1) * size)
+    }
+  }
+
+  /// What the checkpoint calls a tensor of the head that stands with the encoder; nil for others.
+  func withEncoder(_ spec: TensorSpec) -> String? {
+    architecture.names(spec.key, shape).first { $0.isPrefixed }.map(full)
+  }
+
+  /// What the checkpoint calls the position table, which `transformers` has even where it is constant; nil
+  /// where the family has none.
+  var positions: String? {
+    architecture.names(ParameterKey(.embeddings, .positions, .table), shape).first.map(full)
+  }
+
+  /// The rows of one of our tensors that a source fills.
+  static func view(_ matrix: Matrix, _ spec: TensorSpec, _ source: Source) -> Matrix {
+    spec.isVector ? matrix.columnRange(source.range).asVector : matrix.rowRange(source.range)
+  }
+
+  /// The shape that a source has in the file.
+  static func shape(_ spec: TensorSpec, _ source: Source) -> [Int] {
+    spec.isVector ? [source.range.count] : [source.range.count, spec.columns]
+  }
+
+  /// The first parts of the encoder's names, such as "bert.encoder.": what stands there is the encoder's.
+  func namespaces(_ tensors: [TensorSpec]) -> Set<String> {
+    let keys = tensors.filter { $0.key.place != .head }.map(\.key)
+    return Set(
+      keys.flatMap { architecture.names($0, shape) }.filter(\.isPrefixed).compactMap { slice in
+        slice.name.utf8.firstIndex(of: UInt8(ascii: ".")).map {
+          prefix + slice.name[...$0]
+        }
+      })
+  }
+
+  private func full(_ slice: CheckpointSlice) -> String {
+    slice.isPrefixed ? prefix + slice.name : slice.name
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import JSON
+
+/// Reads and writes `config.json` as Hugging Face's `transformers` has it.
+public enum ModelConfigurationFile {
+  /// The content of `config.json` at `path`.
+  ///
+  /// - Throws: `ModelError.missingFile` or `.badConfiguration`.
+  static func json(path: String) throws -> JSONValue {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw ModelError.missingFile(
+        path: path, hint: "A model directory needs its shape in this file.")
+    }
+    do {
+      return try JSONValue(
+        parsing: data, limits: JSONLimits(fileBytes: data.count, depth: 32, bytes: 1 << 26))
+    } catch {
+      throw ModelError.badConfiguration(
+        path: path, key: "", problem: "is not JSON: \(error.localizedDescription)")
+    }
+  }
+
+  /// The shape that `json` describes, with its head on the whole text if it has one; messages call it `path`.
+  ///
+  /// - Throws: `ModelError` naming the key.
+  public static func read(_ json: JSONValue, path: String) throws -> ModelShape {
+    let reader = ConfigReader(json: json, path: path)
+    let architecture = try architecture(reader)
+    try reader.refuseVariants()
+    var shape = try architecture.read(reader)
+    let head = try HeadDescription(json, architecture, path: path)
+    let isOnText = head.task != .tokenClassification && head.task != .embedding
+    if isOnText { shape.head = architecture.head(head.labels) }
+    return shape
+  }
+
+  /// The family that `model_type` names.
+  ///
+  /// - Throws: `ModelError.unsupported` with the list of what is supported.
+  static func architecture(_ reader: ConfigReader) throws -> Architecture {
+    let type = try reader.string("model_type")
+    guard let architecture = Architecture.named(type) else {
+      throw ModelError.unsupported(
+        path: reader.path, what: "model_type \"\(type.prefix(100))\"",
+        supported: Architecture.supported)
+    }
+    return architecture
+  }
+
+  /// The content of `config.json` for `shape`; nil for a family that is not written here.
+  public static func encode(_ shape: ModelShape) -> JSONValue? {
+    guard let architecture = Architecture.named(shape.modelType) else { return nil }
+    var json = JSONObject()
+    let kind = shape.labels.isEmpty ? "Model" : "ForSequenceClassification"
+    json["architectures"] = [.string(architecture.classPrefix + kind)]
+    json["model_type"] = .string(shape.modelType)
+    json["vocab_size"] = JSONValue(shape.vocabularySize)
+    json["max_position_embeddings"] = JSONValue(shape.embeddings.positionCount)
+    json["pad_token_id"] = JSONValue(shape.paddingID)
+    for (key, value) in architecture.write(shape) { json[key] = value }
+    let encoding = shape.positionalEncoding
+    if encoding != .learned && encoding != .sinusoidal {
+      json["martlet_positional_encoding"] = .string(encoding.rawValue)
+    }
+    if !shape.labels.isEmpty {
+      json["problem_type"] = "single_label_classification"
+      var (names, indices) = (JSONObject(), JSONObject())
+      for (index, label) in shape.labels.enumerated() {
+        names["\(index)"] = .string(label)
+        indices[label] = JSONValue(index)
+      }
+      json["id2label"] = .object(names)
+      json["label2id"] = .object(indices)
+    }
+    json["torch_dtype"] = "float32"
+    return .object(json)
+  }
+}

@@ -1,0 +1,114 @@
+import Foundation
+import JSON
+import Tensor
+
+/// A model as a Hugging Face directory: `config.json`, `model.safetensors`, and beside them the
+/// tokenizer's files.
+public enum ModelDirectory {
+  /// Reads shape, task and labels from `directory`, and checks that they are supported.
+  ///
+  /// - Throws: `ModelError` naming file and key.
+  public static func describe(_ directory: String) throws -> ModelConfiguration {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory),
+      isDirectory.boolValue
+    else { throw ModelError.noDirectory(path: directory) }
+    let modules = try SentenceTransformersModules(directory: directory)
+    var encoderDirectory = directory
+    if let folder = modules?.encoderPath, !folder.isEmpty { encoderDirectory += "/" + folder }
+    let path = encoderDirectory + "/config.json"
+    let json = try ModelConfigurationFile.json(path: path)
+    let shape = try ModelConfigurationFile.read(json, path: path)
+    let head = try HeadDescription(
+      json, ModelConfigurationFile.architecture(ConfigReader(json: json, path: path)), path: path)
+    var configuration = ModelConfiguration(
+      directory: directory, encoderDirectory: encoderDirectory, architecture: head.architecture,
+      task: head.task, shape: shape, labels: head.labels,
+      scoreActivation: head.scoreActivation, embedding: nil,
+      maximumTokens: min(shape.maximumTokens, modules?.maximumTokens ?? .max), notes: [])
+    if let embedding = modules?.embedding {
+      configuration.embedding = embedding
+      (configuration.task, configuration.labels) = (.embedding, [])
+      configuration.shape.head = nil
+    } else if head.task == .embedding {
+      configuration.embedding = EmbeddingConfiguration(poolings: [.mean])
+      configuration.notes.append(
+        "neither a head nor modules.json is there: embeddings by mean pooling, not normalised")
+    }
+    if head.task == .classification {
+      configuration.temperature = try temperature(directory)
+    }
+    return configuration
+  }
+
+  /// What `martlet train` fitted and wrote to `martlet.json`; 1 where it says nothing of it.
+  ///
+  /// - Throws: `ModelError.badConfiguration` for one that no fit gives.
+  private static func temperature(_ directory: String) throws -> Float {
+    let path = directory + "/martlet.json"
+    guard FileManager.default.fileExists(atPath: path),
+      let value = try ModelConfigurationFile.json(path: path)["temperature"], !value.isNull
+    else { return 1 }
+    guard let number = value.doubleValue, number >= 0.01, number <= 100 else {
+      throw ModelError.badConfiguration(
+        path: path, key: "temperature", problem: "is not a number from 0.01 to 100")
+    }
+    return Float(number)
+  }
+
+  /// Reads shape and weights of the encoder, with its head on the whole text if it has one.
+  ///
+  /// - Throws: `ModelError` naming file, key or tensor.
+  public static func read(_ directory: String) throws -> ModelParameters {
+    let configuration = try describe(directory)
+    return try read(configuration.shape, Checkpoint(directory: configuration.encoderDirectory))
+  }
+
+  /// Reads the weights of `shape` from `file`.
+  ///
+  /// - Throws: `ModelError` naming the tensor.
+  public static func read(_ shape: ModelShape, _ file: Checkpoint) throws -> ModelParameters {
+    var reader = try ParameterReader(shape, file)
+    return try reader.parameters()
+  }
+
+  /// The head's first layer, where the family keeps it with the encoder and `file` has it: weight [d, d] and
+  /// bias [d] of BERT's pooler.
+  ///
+  /// - Throws: `ModelError` naming the tensor.
+  public static func pooler(
+    _ shape: ModelShape, _ file: Checkpoint
+  ) throws -> (weight: Matrix, bias: Matrix)? {
+    let names = try CheckpointNames(shape, in: file)
+    var found: [Matrix] = []
+    for spec in shape.tensors where spec.key.place == .head && spec.key.part == .pool {
+      guard let name = names.withEncoder(spec), file[name] != nil else { return nil }
+      let matrix = Matrix(rows: spec.rows, columns: spec.columns)
+      try file.read(name, into: matrix)
+      found.append(matrix)
+    }
+    return found.count == 2 ? (found[0], found[1]) : nil
+  }
+
+  /// Writes shape and weights to `directory`, made where it is missing. Each file appears whole or
+  /// not at all.
+  public static func write(_ parameters: ModelParameters, to directory: String) throws {
+    let weights = try ParameterWriter(parameters, path: directory).bytes()
+    guard let config = ModelConfigurationFile.encode(parameters.shape) else {
+      throw ModelError.unsupported(
+        path: directory, what: "model_type \"\(parameters.shape.modelType)\"",
+        supported: Architecture.supported)
+    }
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+      try Data(config.serializedBytes(pretty: true)).write(
+        to: URL(fileURLWithPath: directory + "/config.json"), options: .atomic)
+      try weights.write(
+        to: URL(fileURLWithPath: directory + "/model.safetensors"), options: .atomic)
+    } catch {
+      throw ModelError.unreadable(
+        path: directory, reason: "cannot be written (\(error.localizedDescription))")
+    }
+  }
+}

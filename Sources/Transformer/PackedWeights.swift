@@ -1,0 +1,101 @@
+import Tensor
+
+/// A model's weights as inference reads them: products packed, tables and vectors where they stand. Processes
+/// and encoders share them.
+public struct PackedWeights: Sendable {
+  /// Biases, norms and tables are read where they stand.
+  public let parameters: ModelParameters
+  /// All packed weights, one behind the other: they are streamed, and as one run they get large
+  /// pages.
+  let buffer: FloatBuffer
+  /// The constant table of places, where the shape has one.
+  let sinusoids: Matrix?
+  private let products: [ParameterKey: PackedWeight]
+
+  /// Packs `parameters` for `kernels`: the blocks in 8 bits where `parameters.quantization` says.
+  public init(_ parameters: ModelParameters, kernels: Kernels) {
+    let smoothed = Set((parameters.quantization?.smoothing ?? [:]).keys)
+    let count = Self.floats(
+      parameters.shape, isQuantized: parameters.quantization != nil, smoothed: smoothed,
+      kernels: kernels)
+    self.init(
+      parameters, smoothed: smoothed, buffer: FloatBuffer(count: count), isFilled: false,
+      kernels: kernels)
+  }
+
+  /// As `init(_:kernels:)`, and gives the memory of the unpacked products back to the system: they read as zero
+  /// afterwards, so nobody else may use them in `parameters`.
+  public init(releasing parameters: ModelParameters, kernels: Kernels) {
+    self.init(parameters, kernels: kernels)
+    for spec in parameters.tensors where spec.isQuantizable {
+      parameters.buffer.release(spec.range)
+    }
+  }
+
+  /// Weights whose packed form is in `buffer`, by another run of `init(_:kernels:)` with the same
+  /// shape and kernels; `smoothed` names those with smoothing factors.
+  init(
+    _ parameters: ModelParameters, buffer: FloatBuffer, smoothed: Set<ParameterKey>,
+    kernels: Kernels
+  ) {
+    self.init(parameters, smoothed: smoothed, buffer: buffer, isFilled: true, kernels: kernels)
+  }
+
+  private init(
+    _ parameters: ModelParameters, smoothed: Set<ParameterKey>, buffer: FloatBuffer,
+    isFilled: Bool, kernels: Kernels
+  ) {
+    let quantization = parameters.quantization
+    var products: [ParameterKey: PackedWeight] = [:]
+    var next = 0
+    for spec in parameters.shape.tensors where spec.isProduct {
+      let isSmoothed = smoothed.contains(spec.key)
+      let isInteger = quantization != nil && spec.isQuantizable
+      let floats = Self.floats(spec, isInteger: isInteger, isSmoothed: isSmoothed, kernels: kernels)
+      let storage = FloatBuffer(next..<next + floats, of: buffer)
+      next += (floats + 15) / 16 * 16
+      let weight = isFilled ? nil : parameters[spec.key]
+      products[spec.key] =
+        isInteger
+        ? .int8(
+          weight.map {
+            QuantizedMatrix(
+              $0, smoothing: quantization?.smoothing[spec.key],
+              scales: quantization?.scales[spec.key], in: storage, kernels: kernels)
+          }
+            ?? QuantizedMatrix(
+              depth: spec.columns, columns: spec.rows, isSmoothed: isSmoothed, in: storage,
+              kernels: kernels))
+        : .float(
+          weight.map { PackedMatrix.transposing($0, in: storage, kernels: kernels) }
+            ?? PackedMatrix(depth: spec.columns, columns: spec.rows, in: storage, kernels: kernels))
+    }
+    (self.parameters, self.buffer, self.products) = (parameters, buffer, products)
+    sinusoids = parameters.shape.sinusoids
+  }
+
+  /// The packed weight that `key` names.
+  subscript(key: ParameterKey) -> PackedWeight? { products[key] }
+
+  /// Floats of the packed form.
+  static func floats(
+    _ shape: ModelShape, isQuantized: Bool, smoothed: Set<ParameterKey>, kernels: Kernels
+  ) -> Int {
+    shape.tensors.reduce(0) { total, spec in
+      guard spec.isProduct else { return total }
+      let floats = floats(
+        spec, isInteger: isQuantized && spec.isQuantizable,
+        isSmoothed: smoothed.contains(spec.key), kernels: kernels)
+      return total + (floats + 15) / 16 * 16
+    }
+  }
+
+  private static func floats(
+    _ spec: TensorSpec, isInteger: Bool, isSmoothed: Bool, kernels: Kernels
+  ) -> Int {
+    isInteger
+      ? QuantizedMatrix.floats(
+        depth: spec.columns, columns: spec.rows, isSmoothed: isSmoothed, kernels: kernels)
+      : PackedMatrix.floats(depth: spec.columns, columns: spec.rows, kernels: kernels)
+  }
+}

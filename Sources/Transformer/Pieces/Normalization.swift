@@ -1,0 +1,40 @@
+import Tensor
+
+/// Layer norm of each row (Ba, Kiros and Hinton, 2016).
+struct Normalization {
+  let shape: NormShape
+  let gain: Matrix
+  let shift: Matrix
+  /// Nil in inference.
+  let gradients: (gain: Matrix, shift: Matrix)?
+
+  /// The norm of `input`; in inference in `slot`, or in place where that is nil.
+  func forward(_ input: Matrix, into slot: Pass.Slot? = nil, _ pass: Pass) -> Matrix {
+    guard let recorder = pass.recorder else {
+      let output = slot.map { pass.matrix($0, input.rows, input.columns) } ?? input
+      pass.kernels.layerNorm(
+        input, gain: gain, bias: shift, epsilon: shape.epsilon, output: output)
+      return output
+    }
+    let statistics = LayerNormStatistics(rows: input.rows)
+    recorder.keep(.norm(input: input, statistics))
+    let output = recorder.matrix(input.rows, input.columns)
+    pass.kernels.layerNorm(
+      input, gain: gain, bias: shift, epsilon: shape.epsilon, output: output,
+      statistics: statistics)
+    return output
+  }
+
+  /// ∂loss/∂input from ∂loss/∂output, added to `target` where that is given.
+  func backward(_ outputGradient: Matrix, addingTo target: Matrix? = nil, _ pass: Pass) -> Matrix {
+    guard let recorder = pass.recorder, let gradients,
+      case .norm(let input, let statistics) = recorder.take()
+    else { preconditionFailure("what was kept is no norm's") }
+    let output = target ?? recorder.matrix(input.rows, input.columns)
+    pass.kernels.layerNormBackward(
+      outputGradient: outputGradient, input: input, gain: gain, statistics: statistics,
+      inputGradient: output, gainGradient: gradients.gain, biasGradient: gradients.shift,
+      accumulating: target != nil)
+    return output
+  }
+}

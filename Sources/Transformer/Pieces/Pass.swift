@@ -1,0 +1,107 @@
+import Tensor
+
+/// One run through a model: memory, kernels, and what is kept for the gradient.
+///
+/// Inference and training run the same pieces. Inference gives each intermediate result one of a few slots,
+/// which the next block overwrites, and keeps nothing; a recorder gives each a place of its own and keeps
+/// what `backward` needs. Not thread-safe: one for each thread at work.
+final class Pass {
+  /// Intermediate results that live at the same time.
+  enum Slot: Int, CaseIterable { case tables, hidden, normed, fused, mixed, wide, pooled, logits }
+
+  let kernels: Kernels
+  /// Scratch of the attention kernels.
+  let attention = AttentionScratch()
+  /// Scratch of the 8-bit products.
+  let quantized = QuantizedRows()
+  /// Nil in inference.
+  let recorder: Recorder?
+  /// Where each sequence stands among the rows.
+  private(set) var layout = RaggedRows(lengths: [])
+  /// Sees what goes into each product of the blocks, in inference.
+  var observer: ((ParameterKey, Matrix) -> Void)?
+  private var slots: [FloatBuffer?] = Slot.allCases.map { _ in nil }
+
+  init(kernels: Kernels, recorder: Recorder? = nil) {
+    (self.kernels, self.recorder) = (kernels, recorder)
+  }
+
+  /// Begins a run over sequences of this layout.
+  func begin(_ layout: RaggedRows) { self.layout = layout }
+
+  /// Storage for one result, whose elements are undefined.
+  func matrix(_ slot: Slot, _ rows: Int, _ columns: Int) -> Matrix {
+    if let recorder { return recorder.matrix(rows, columns) }
+    if let buffer = slots[slot.rawValue], buffer.count >= rows * columns {
+      return Matrix(buffer, rows: rows, columns: columns)
+    }
+    let buffer = FloatBuffer(count: rows * columns)
+    slots[slot.rawValue] = buffer
+    return Matrix(buffer, rows: rows, columns: columns)
+  }
+
+  /// Dropout at `place`, a number that no other place of the model has; none in inference.
+  func dropout(_ probability: Float, _ place: UInt32) -> Dropout {
+    guard let seed = recorder?.dropoutSeed else { return .none }
+    return Dropout(probability: probability, seed: seed &+ place &* 0x9E37_79B9)
+  }
+}
+
+/// What a run keeps for its gradient, in the order in which it came. `backward` takes it from the end.
+final class Recorder {
+  /// What one step of the forward pass keeps.
+  enum Record {
+    case norm(input: Matrix, LayerNormStatistics)
+    case product(input: Matrix)
+    case activation(input: Matrix)
+    case attention(fused: Matrix, weights: FloatBuffer)
+  }
+
+  /// Decides what dropout drops; nil switches it off.
+  private(set) var dropoutSeed: UInt32?
+  private var records: [Record] = []
+  private var buffers: [FloatBuffer] = []
+  private var next = 0
+  private var panels: PackedMatrix?
+
+  /// Forgets the last run; its storage is used again.
+  func begin(dropoutSeed: UInt32?) {
+    self.dropoutSeed = dropoutSeed
+    records.removeAll(keepingCapacity: true)
+    next = 0
+  }
+
+  /// Storage of this run; runs after the first allocate nothing.
+  func buffer(_ count: Int) -> FloatBuffer {
+    defer { next += 1 }
+    if next < buffers.count, buffers[next].count >= count { return buffers[next] }
+    // A quarter of headroom, so that slightly larger batches do not allocate again.
+    let fresh = FloatBuffer(count: count + count / 4)
+    if next < buffers.count { buffers[next] = fresh } else { buffers.append(fresh) }
+    return fresh
+  }
+
+  func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+    Matrix(buffer(rows * columns), rows: rows, columns: columns)
+  }
+
+  func keep(_ record: Record) { records.append(record) }
+
+  /// What was kept last and not taken yet.
+  func take() -> Record {
+    guard let record = records.popLast() else {
+      preconditionFailure("backward comes after forward")
+    }
+    return record
+  }
+
+  /// Scratch for packing `rows` × `columns`.
+  func panels(_ rows: Int, _ columns: Int, _ kernels: Kernels) -> PackedMatrix {
+    if let panels, panels.depth >= rows, panels.columns >= columns { return panels }
+    let fresh = PackedMatrix(
+      depth: max(rows, panels?.depth ?? 512), columns: max(columns, panels?.columns ?? 0),
+      kernels: kernels)
+    panels = fresh
+    return fresh
+  }
+}

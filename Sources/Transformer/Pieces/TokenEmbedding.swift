@@ -1,0 +1,59 @@
+import Tensor
+
+/// Words, segments and places summed, a norm over the sum, and a linear layer where the tables are narrower
+/// than the stack.
+struct TokenEmbedding {
+  let shape: EmbeddingShape
+  let words: Matrix
+  let positions: Matrix?
+  let tokenTypes: Matrix?
+  let norm: Normalization?
+  let projection: Projection?
+  let dropout: Float
+  /// The tables' gradients; nil in inference.
+  let gradients: (words: Matrix, positions: Matrix?, tokenTypes: Matrix?)?
+
+  private static let dropoutPlace: UInt32 = 1
+
+  /// Hidden states [tokens, d].
+  func forward(_ batch: TokenBatch, _ pass: Pass) -> Matrix {
+    let kernels = pass.kernels
+    var hidden = pass.matrix(
+      projection == nil ? .hidden : .tables, batch.ids.count, shape.width)
+    kernels.embed(batch.ids, table: words, output: hidden)
+    if let tokenTypes {
+      if batch.tokenTypes.isEmpty {
+        kernels.addEmbedding(row: 0, table: tokenTypes, output: hidden)
+      } else {
+        kernels.addEmbedding(batch.tokenTypes, table: tokenTypes, output: hidden)
+      }
+    }
+    if let positions {
+      kernels.addPositions(
+        batch.layout, offset: shape.positionOffset, table: positions, output: hidden)
+    }
+    if let norm { hidden = norm.forward(hidden, pass) }
+    kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: hidden)
+    if let projection { hidden = projection.forward(hidden, into: .hidden, pass) }
+    return hidden
+  }
+
+  /// Adds to the tables' gradients.
+  func backward(_ outputGradient: Matrix, _ batch: TokenBatch, _ pass: Pass) {
+    guard let gradients else { preconditionFailure("inference has no gradients") }
+    let kernels = pass.kernels
+    var gradient = outputGradient
+    if let projection { gradient = projection.backward(gradient, pass) }
+    kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: gradient)
+    if let norm { gradient = norm.backward(gradient, pass) }
+    kernels.embeddingBackward(batch.ids, outputGradient: gradient, tableGradient: gradients.words)
+    if let types = gradients.tokenTypes {
+      kernels.embeddingBackward(batch.types, outputGradient: gradient, tableGradient: types)
+    }
+    if let positions = gradients.positions {
+      kernels.embeddingBackward(
+        batch.positions(offset: shape.positionOffset), outputGradient: gradient,
+        tableGradient: positions)
+    }
+  }
+}
