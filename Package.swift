@@ -56,7 +56,7 @@ let package = Package(
       ]),
     .target(name: "Doctor"),
     .target(name: "HTTP", dependencies: ["CEvents", "COpenSSL", "CZlib", "JSON", log]),
-    .target(name: "Prefork", dependencies: ["CSystem", atomics, log]),
+    .target(name: "Prefork", dependencies: ["CSystem", "JSON", atomics, log]),
     .target(name: "Health", dependencies: ["Files", "JSON", "Prefork", "Scoring", atomics, log]),
     .target(
       name: "History",
@@ -114,11 +114,14 @@ let package = Package(
     .testTarget(
       name: "FileJobsTests", dependencies: ["FileJobs", "Files", "Transformer", "Training"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
+    .target(name: "TestDaemon", dependencies: ["JSON"], path: "Tests/TestDaemon"),
     .executableTarget(name: "http-verdict", dependencies: ["HTTP"], path: "Tests/HTTPVerdict"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),
     .executableTarget(
       name: "pool-probe", dependencies: ["Prefork", "CSystem", log], path: "Tests/PoolProbe"),
-    .testTarget(name: "PreforkTests", dependencies: ["Prefork", "CSystem", "pool-probe"]),
+    .testTarget(
+      name: "PreforkTests",
+      dependencies: ["Prefork", "CSystem", "JSON", "TestDaemon", "pool-probe"]),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     .testTarget(
       name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", log], exclude: ["Fixtures"]),
@@ -129,7 +132,7 @@ let package = Package(
         "Serving", "HTTP", "Prefork", "Health", "Transformer", "JSON", "LoopbackClient",
       ]),
     .testTarget(name: "DoctorTests", dependencies: ["Doctor"]),
-    .testTarget(name: "EndToEndTests", dependencies: ["JSON", "LoopbackClient"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["JSON", "LoopbackClient", "TestDaemon"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

@@ -18,7 +18,7 @@ public final class Arbiter {
   let program: any PoolProgram
   let scoreboard: Scoreboard
   let log: Logger
-  let onReady: ([ListeningSocket]) -> Void
+  let onReady: (ReadyPool) -> Void
   let executable = Executable()
 
   var configuration = ArbiterConfiguration()
@@ -50,17 +50,22 @@ public final class Arbiter {
   /// Readable once the new binary's workers serve; -1 when none is on its way.
   var successorReadiness: Int32 = -1
   var successorServes = false
+  /// The processes that `onReady` was last told of.
+  private var announced: [Int32] = []
   /// When the last turn began.
   private var lastTurn: UInt64 = 0
   /// Until when silence is forgiven, because the arbiter itself was held up.
   var forgivenUntil: UInt64 = 0
 
-  /// An arbiter that does nothing until `run`. `onReady` is called once, when all workers serve.
+  /// An arbiter that does nothing until `run`.
   ///
-  /// - Parameter scoreboard: its slots bound the number of workers for the arbiter's life.
-  public init(
+  /// - Parameters:
+  ///   - scoreboard: its slots bound the number of workers for the arbiter's life.
+  ///   - onReady: called when all workers serve, and again whenever they do and are others than before: after a reload, a
+  ///     death, a change of their number. Not while a new binary serves beside this one.
+  package init(
     program: any PoolProgram, scoreboard: Scoreboard, log: Logger,
-    onReady: @escaping ([ListeningSocket]) -> Void
+    onReady: @escaping (ReadyPool) -> Void
   ) {
     self.program = program
     self.scoreboard = scoreboard
@@ -228,17 +233,32 @@ public final class Arbiter {
       hasServed = true
       manager.ready()
       handover?.announceReady()
-      onReady(sockets.listeners)
     } else if isReloading && isComplete && workers(where: isStale).isEmpty {
       isReloading = false
       log.info("reloaded", metadata: ["generation": "\(generation)"])
       manager.ready()
     }
+    if isComplete && target > 0 && workers(where: isStale).isEmpty { announce(fresh) }
     if !hasServed && workerBackoff.isLooping {
       log.critical("workers do not come to serve; the lines above say why")
       exitCode = 3
       stop(with: SIGQUIT, within: 1)
     }
+  }
+
+  /// Tells of a complete pool once. While a new binary serves, the word is with that one.
+  private func announce(_ workers: [Int32]) {
+    if successorServes { return announced = [] }
+    let companion = children.first {
+      $0.value.role == .companion && $0.value.generation == generation && $0.value.stage == .alive
+    }?.key
+    let processes = workers + [companion ?? 0]
+    guard processes != announced else { return }
+    announced = processes
+    onReady(
+      ReadyPool(
+        arbiter: getpid(), workers: workers, companion: companion, generation: generation,
+        listeners: sockets.listeners, adminListeners: sockets.adminListeners))
   }
 
   private func report() {

@@ -20,7 +20,7 @@ struct PidFile {
     if let owner, owner != getpid(), kill(owner, 0) == 0 || errno == EPERM {
       throw .alreadyRunning(pidFile: currentPath, processIdentifier: owner)
     }
-    try Self.write(currentPath)
+    try WholeFile.write(Array("\(getpid())\n".utf8), to: currentPath)
   }
 
   /// Takes the name without `.2`, now that the old arbiter has gone.
@@ -44,26 +44,5 @@ struct PidFile {
     guard count > 0 else { return nil }
     let digits = bytes[..<count].prefix { (0x30...0x39).contains($0) }
     return Int32(String(decoding: digits, as: UTF8.self)).flatMap { $0 > 0 ? $0 : nil }
-  }
-
-  /// Whole or not at all: whoever reads the name finds the old number or the new one.
-  private static func write(_ path: String) throws(PreforkError) {
-    let temporary = path + ".new"
-    unlink(temporary)
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw .writing(path: path, code: errno) }
-    let text = Array("\(getpid())\n".utf8)
-    let count = Glibc.write(descriptor, text, text.count)
-    let code = errno
-    close(descriptor)
-    guard count == text.count else {
-      unlink(temporary)
-      throw .writing(path: path, code: code)
-    }
-    guard rename(temporary, path) == 0 else {
-      let code = errno
-      unlink(temporary)
-      throw .writing(path: path, code: code)
-    }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import LoopbackClient
+import TestDaemon
 import Testing
 
 /// A worker that runs out of descriptors.

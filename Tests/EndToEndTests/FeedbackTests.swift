@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import LoopbackClient
+import TestDaemon
 import Testing
 
 /// Reads the store beside the binary.
@@ -13,59 +14,21 @@ private let python = "/usr/bin/python3"
     if: BuiltMartlet.isThere && FileManager.default.isExecutableFile(atPath: python),
     "needs the built martlet, Models/sms-spam and python3"))
 struct FeedbackTests {
-  /// A pool of two models with a store.
-  private final class Daemon {
-    let port: UInt16
-    let admin: UInt16
-    let process = Process()
+  /// A pool of two workers with a store, and what the test asks of it.
+  private struct Daemon {
+    let process: ServeProcess
 
     init(store: String, models: [String]? = nil) throws {
-      let (listener, other) = (LoopbackListener(), LoopbackListener())
-      (port, admin) = (listener.port, other.port)
-      close(listener.descriptor)
-      close(other.descriptor)
-      process.executableURL = BuiltMartlet.binary
-      process.arguments = [
-        "-w", "2", "-b", "127.0.0.1:\(port)", "--admin-bind", "127.0.0.1:\(admin)", "--store",
-        store,
-      ]
-      process.arguments?.insert(
-        contentsOf: ["serve"]
-          + (models ?? ["spam", "other"].map { "\($0)=\(BuiltMartlet.model)" }),
-        at: 0)
-      let output = Pipe()
-      process.standardOutput = output
-      process.standardError = output
-      try process.run()
-      var text = ""
-      while !text.contains("ready:") {
-        let data = output.fileHandleForReading.availableData
-        try #require(!data.isEmpty, "\(text)")
-        text += String(decoding: data, as: UTF8.self)
-      }
-      output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
-    }
-
-    /// Ends every process of the pool at once, as a loss of power would.
-    func killAll() throws {
-      let children = try String(
-        contentsOfFile:
-          "/proc/\(process.processIdentifier)/task/\(process.processIdentifier)/children",
-        encoding: .utf8)
-      kill(process.processIdentifier, SIGKILL)
-      for child in children.split(separator: " ") { kill(Int32(child) ?? 0, SIGKILL) }
-      process.waitUntilExit()
-    }
-
-    func stop() {
-      process.terminate()
-      process.waitUntilExit()
+      process = try ServeProcess(
+        ["-w", "2", "--store", store],
+        models: models ?? ["spam", "other"].map { "\($0)=\(BuiltMartlet.model)" },
+        admin: "127.0.0.1:0")
     }
 
     func post(
       _ path: String, _ body: String, _ fields: String = ""
     ) throws -> (status: Int, json: JSONValue) {
-      let client = LoopbackClient(port: port)
+      let client = LoopbackClient(port: process.port)
       client.send(
         "POST \(path) HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
       )
@@ -82,15 +45,15 @@ struct FeedbackTests {
     /// Sends a label until the health process has an answer, a minute at most.
     func feedback(_ body: String) throws -> (status: Int, json: JSONValue) {
       var answer = try post("/feedback", body)
-      for _ in 0..<60 where answer.status == 503 {
-        sleep(1)
-        answer = try post("/feedback", body)
+      _ = try BuiltMartlet.wait {
+        if answer.status == 503 { answer = try post("/feedback", body) }
+        return answer.status != 503
       }
       return answer
     }
 
     func monitor() throws -> JSONValue {
-      let client = LoopbackClient(port: admin)
+      let client = LoopbackClient(port: process.adminPort)
       client.send("GET /monitor.json HTTP/1.1\r\nHost: a\r\n\r\n")
       return try JSONValue(parsing: try #require(client.readAnswer()).body)
     }
@@ -98,7 +61,7 @@ struct FeedbackTests {
 
   /// Waits until a query has this answer, a minute at most.
   private func waits(_ store: String, _ query: String, for wanted: String) throws -> Bool {
-    for _ in 0..<300 {
+    try BuiltMartlet.wait {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: python)
       process.arguments = [
@@ -112,10 +75,8 @@ struct FeedbackTests {
       try process.run()
       let data = output.fileHandleForReading.readDataToEndOfFile()
       process.waitUntilExit()
-      if String(decoding: data, as: UTF8.self) == wanted + "\n" { return true }
-      usleep(200_000)
+      return String(decoding: data, as: UTF8.self) == wanted + "\n"
     }
-    return false
   }
 
   @Test(
@@ -131,10 +92,9 @@ struct FeedbackTests {
     #expect(try first.feedback(#"{"request_id":"a","label":"spam"}"#).json["correct"] == true)
     #expect(
       try waits(store, "SELECT count(*), count(label) FROM prediction", for: "5 1"))
-    try first.killAll()
+    first.process.killAll()
 
     let second = try Daemon(store: store)
-    defer { second.stop() }
     let repeated = try second.feedback(#"{"request_id":"a","label":"spam"}"#)
     #expect(repeated.status == 202 && repeated.json["already_counted"] == true, "\(repeated)")
     let replaced = try second.feedback(#"{"request_id":"a","label":"ham"}"#)
@@ -172,11 +132,10 @@ struct FeedbackTests {
     try files.removeItem(atPath: plain + "/reference.json")
     try files.createSymbolicLink(atPath: live, withDestinationPath: BuiltMartlet.model)
     let daemon = try Daemon(store: "none", models: [live])
-    defer { daemon.stop() }
     for id in ["a", "b"] + (0..<200).map({ "old-\($0)" }) { try daemon.predict(id) }
     try files.removeItem(atPath: live)
     try files.createSymbolicLink(atPath: live, withDestinationPath: plain)
-    kill(daemon.process.processIdentifier, SIGHUP)
+    #expect(daemon.process.reload())
     // The new health process has no reference to compare with.
     #expect(
       BuiltMartlet.wait {
@@ -201,7 +160,6 @@ struct FeedbackTests {
     let isCountedApart = BuiltMartlet.wait {
       next += 1
       _ = try? daemon.feedback(#"{"request_id":"old-\#(next % 200)","label":"spam"}"#)
-      usleep(300_000)
       return (try? daemon.monitor())?["labels"]?["earlier_model"]?.intValue ?? 0 >= 1
     }
     #expect(isCountedApart)

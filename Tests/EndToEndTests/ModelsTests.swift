@@ -1,63 +1,22 @@
 import Foundation
 import JSON
 import LoopbackClient
+import TestDaemon
 import Testing
 
 /// Versions, tokens and limits over a whole pool of the real binary.
 @Suite(
   .serialized, .enabled(if: BuiltMartlet.isThere, "needs the built martlet and Models/sms-spam"))
 struct ModelsTests {
-  /// A daemon with these arguments, on a free port, and a folder of its own.
-  private final class Daemon {
-    let port: UInt16
-    let process = Process()
-
-    init(_ arguments: [String]) throws {
-      process.executableURL = BuiltMartlet.binary
-      process.arguments =
-        ["serve"] + arguments + ["-w", "2", "-b", "127.0.0.1:0", "--admin-bind", "none"]
-      let output = Pipe()
-      process.standardOutput = output
-      process.standardError = output
-      try process.run()
-      var text = ""
-      // "try: curl -s http://127.0.0.1:PORT/predict"
-      while !text.contains("/predict") {
-        let data = output.fileHandleForReading.availableData
-        try #require(!data.isEmpty, "\(text)")
-        text += String(decoding: data, as: UTF8.self)
-      }
-      let rest = text.components(separatedBy: "http://127.0.0.1:").last ?? ""
-      port = try #require(UInt16(rest.prefix { $0.isNumber }), "\(text)")
-      output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
-    }
-
-    func stop() {
-      process.terminate()
-      process.waitUntilExit()
-    }
-
-    func reload() { kill(process.processIdentifier, SIGHUP) }
-
-    func predict(_ fields: String = "") throws -> LoopbackClient.Answer {
-      let body = #"{"input":"Call now to claim your prize"}"#
-      let client = LoopbackClient(port: port)
-      client.send(
-        "POST /predict HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
-      )
-      return try #require(client.readAnswer())
-    }
-
-    /// Asks until the answer is as wanted, a minute at most.
-    func waits(_ fields: String = "", until isWanted: (LoopbackClient.Answer) -> Bool) throws
-      -> Bool
-    {
-      for _ in 0..<1200 {
-        if isWanted(try predict(fields)) { return true }
-        usleep(50_000)
-      }
-      return false
-    }
+  private func predict(
+    _ daemon: ServeProcess, _ fields: String = ""
+  ) throws -> LoopbackClient.Answer {
+    let body = #"{"input":"Call now to claim your prize"}"#
+    let client = LoopbackClient(port: daemon.port)
+    client.send(
+      "POST /predict HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    )
+    return try #require(client.readAnswer())
   }
 
   private static func folder() throws -> String {
@@ -74,19 +33,19 @@ struct ModelsTests {
         atPath: "\(folder)/\(version)", withDestinationPath: BuiltMartlet.model)
     }
     try add("1")
-    let daemon = try Daemon(["spam=\(folder)"])
-    defer { daemon.stop() }
-    #expect(try daemon.predict().fields["x-model-version"] == "spam/1")
+    let daemon = try ServeProcess(["-w", "2"], models: ["spam=\(folder)"])
+    #expect(try predict(daemon).fields["x-model-version"] == "spam/1")
     try add("2")
-    #expect(try daemon.predict().fields["x-model-version"] == "spam/1")
-    daemon.reload()
-    #expect(try daemon.waits { $0.fields["x-model-version"] == "spam/2" })
+    #expect(try predict(daemon).fields["x-model-version"] == "spam/1")
+    #expect(daemon.reload())
+    // Old workers may drain.
+    #expect(
+      try BuiltMartlet.wait { try predict(daemon).fields["x-model-version"] == "spam/2" })
     try FileManager.default.createDirectory(
       atPath: folder + "/3", withIntermediateDirectories: false)
     try "{".write(toFile: folder + "/3/config.json", atomically: true, encoding: .utf8)
-    daemon.reload()
-    usleep(500_000)
-    let answer = try daemon.predict()
+    #expect(!daemon.reload())
+    let answer = try predict(daemon)
     #expect(answer.status == 200)
     #expect(answer.fields["x-model-version"] == "spam/2")
   }
@@ -99,27 +58,25 @@ struct ModelsTests {
       try text.write(toFile: path, atomically: true, encoding: .utf8)
     }
     try write("a:0123456789abcdef\nb:fedcba9876543210 5/h\n")
-    let daemon = try Daemon([BuiltMartlet.model, "--token-file", path])
-    defer { daemon.stop() }
+    let daemon = try ServeProcess(["-w", "2", "--token-file", path])
     let (old, new) = (
       "Authorization: Bearer 0123456789abcdef\r\n", "Authorization: Bearer aaaaaaaaaaaaaaaa\r\n"
     )
-    #expect(try daemon.predict().status == 401)
-    #expect(try daemon.predict(old).status == 200)
+    #expect(try predict(daemon).status == 401)
+    #expect(try predict(daemon, old).status == 200)
     // Twenty connections over two workers, and five requests an hour.
     let statuses = try (0..<20).map { _ in
-      try daemon.predict("Authorization: Bearer fedcba9876543210\r\n").status
+      try predict(daemon, "Authorization: Bearer fedcba9876543210\r\n").status
     }
     #expect(statuses.count { $0 == 200 } == 5)
     #expect(statuses.count { $0 == 429 } == 15)
     try write("a:aaaaaaaaaaaaaaaa\n")
-    daemon.reload()
-    #expect(try daemon.waits(new) { $0.status == 200 })
-    #expect(try daemon.waits(old) { $0.status == 401 })
+    #expect(daemon.reload())
+    #expect(try BuiltMartlet.wait { try predict(daemon, new).status == 200 })
+    #expect(try BuiltMartlet.wait { try predict(daemon, old).status == 401 })
     // A file without a token is refused, and the tokens that were stay.
     try write("nothing\n")
-    daemon.reload()
-    usleep(500_000)
-    #expect(try daemon.predict(new).status == 200)
+    #expect(!daemon.reload())
+    #expect(try predict(daemon, new).status == 200)
   }
 }

@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import LoopbackClient
 import Synchronization
+import TestDaemon
 import Testing
 
 /// Starts the real binary with the embedded model and speaks to it over loopback.
@@ -13,8 +14,7 @@ struct ServeTests {
     + #"{"input":"see you at the shop"}"#
 
   @Test func spamAndHamAreToldApart() throws {
-    let daemon = try Daemon(workers: 2)
-    defer { daemon.stop() }
+    let daemon = try ServeProcess(["-w", "2"])
     func prediction(_ text: String) throws -> String? {
       let body = #"{"input":"\#(text)"}"#
       let client = LoopbackClient(port: daemon.port)
@@ -28,20 +28,17 @@ struct ServeTests {
   }
 
   @Test func metricsSayHowManyTextsWait() throws {
-    let listener = LoopbackListener()
-    close(listener.descriptor)
-    let daemon = try Daemon(workers: 1, admin: listener.port)
-    defer { daemon.stop() }
-    let client = LoopbackClient(port: listener.port)
+    let daemon = try ServeProcess(["-w", "1"], admin: "127.0.0.1:0")
+    let client = LoopbackClient(port: daemon.adminPort)
     client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
     let text = try #require(client.readAnswer()).body
     #expect(text.contains("# TYPE martlet_queue_depth gauge\nmartlet_queue_depth 0\n"))
   }
 
   /// Sends one request after the other on four connections, and obeys `Connection: close`. Ends when `action` has been done and
-  /// a hundred requests have been answered.
+  /// a hundred more requests have been answered.
   private func load(
-    _ daemon: Daemon, while action: () -> Void
+    _ daemon: ServeProcess, while action: (Outcome) -> Void
   ) -> [String] {
     let outcome = Outcome()
     let group = DispatchGroup()
@@ -64,8 +61,8 @@ struct ServeTests {
         group.leave()
       }
     }
-    action()
-    #expect(BuiltMartlet.wait { outcome.answered.load(ordering: .relaxed) > 100 })
+    action(outcome)
+    outcome.waitForMore()
     outcome.isOver.store(true, ordering: .relaxed)
     group.wait()
     return outcome.failures.withLock { $0 }
@@ -75,50 +72,48 @@ struct ServeTests {
     let isOver = Atomic<Bool>(false)
     let answered = Atomic<Int>(0)
     let failures = Mutex<[String]>([])
+
+    /// Waits until a hundred more requests have been answered.
+    func waitForMore() {
+      let wanted = answered.load(ordering: .relaxed) + 100
+      #expect(BuiltMartlet.wait { answered.load(ordering: .relaxed) >= wanted })
+    }
   }
 
   @Test func reloadingUnderLoadFailsNoRequest() throws {
-    let daemon = try Daemon(workers: 2)
-    defer { daemon.stop() }
-    let failures = load(daemon) {
+    let daemon = try ServeProcess(["-w", "2"])
+    let failures = load(daemon) { _ in
       for _ in 0..<3 {
-        let before = daemon.workers
-        daemon.signal(SIGHUP)
-        #expect(
-          BuiltMartlet.wait { daemon.workers.count == 2 && daemon.workers.isDisjoint(with: before) }
-        )
+        #expect(daemon.reload())
       }
     }
     #expect(failures == [])
   }
 
   @Test func changingTheBinaryUnderLoadFailsNoRequest() throws {
-    let daemon = try Daemon(workers: 2)
-    var successor: Int32?
-    let failures = load(daemon) {
+    let daemon = try ServeProcess(["-w", "2"])
+    let old = daemon.processIdentifier
+    let failures = load(daemon) { outcome in
       daemon.signal(SIGUSR2)
-      #expect(
-        BuiltMartlet.wait {
-          successor = daemon.successor
-          return successor.map { daemon.workers(of: $0).count == 2 } ?? false
-        })
-      usleep(500_000)
+      #expect(BuiltMartlet.wait { daemon.ready.map { $0.arbiter != old } ?? false })
+      // Answered by both before the old one ends.
+      outcome.waitForMore()
       daemon.signal(SIGTERM)
-      #expect(BuiltMartlet.wait { daemon.workers.isEmpty })
-      usleep(200_000)
+      #expect(daemon.exitCode() == 0)
+      outcome.waitForMore()
     }
     #expect(failures == [])
-    #expect(successor.map { daemon.workers(of: $0).count } == 2)
-    if let successor { kill(successor, SIGTERM) }
-    #expect(daemon.stop() == 0)
+    let successor = try #require(daemon.ready).arbiter
+    #expect(daemon.workers(of: successor).count == 2)
+    daemon.signal(SIGTERM, to: successor)
+    #expect(BuiltMartlet.wait { daemon.ready == nil })
   }
 
   @Test func aKilledWorkerIsReplacedAndTheOthersNeverNotice() throws {
-    let daemon = try Daemon(workers: 2)
-    defer { daemon.stop() }
+    let daemon = try ServeProcess(["-w", "2"])
     let victim = try #require(daemon.workers.first)
-    let failures = load(daemon) {
-      usleep(200_000)
+    let failures = load(daemon) { outcome in
+      outcome.waitForMore()
       kill(victim, SIGKILL)
       #expect(
         BuiltMartlet.wait { daemon.workers.count == 2 && !daemon.workers.contains(victim) })
@@ -128,84 +123,16 @@ struct ServeTests {
   }
 
   @Test func terminatingAnswersWhatHasBegunAndExitsWithZero() throws {
-    let daemon = try Daemon(workers: 1)
+    let daemon = try ServeProcess(["-w", "1"])
     let client = LoopbackClient(port: daemon.port)
     client.send(Self.request)
     #expect(client.readAnswer()?.status == 200)
-    client.send(Self.request)
-    usleep(20_000)
-    #expect(daemon.stop() == 0)
+    let parts = Self.request.components(separatedBy: "\r\n\r\n")
+    client.send("\(parts[0])\r\nExpect: 100-continue\r\n\r\n")
+    #expect(client.readAnswer()?.status == 100)
+    daemon.signal(SIGTERM)
+    client.send(parts[1])
     #expect(client.readAnswer()?.status == 200)
-  }
-}
-
-/// A running `martlet serve`.
-private final class Daemon: Sendable {
-  let port: UInt16
-  private let process: Mutex<Process>
-  private let processIdentifier: Int32
-
-  /// - Parameter admin: the port of the admin listener; none where it is nil.
-  init(workers: Int, admin: UInt16? = nil) throws {
-    let process = Process()
-    process.executableURL = BuiltMartlet.binary
-    process.arguments = [
-      "serve", BuiltMartlet.model, "-w", "\(workers)", "-b", "127.0.0.1:0", "--admin-bind",
-      admin.map { "127.0.0.1:\($0)" } ?? "none",
-    ]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    processIdentifier = process.processIdentifier
-    self.process = Mutex(process)
-    var text = ""
-    // "try: curl -s http://127.0.0.1:PORT/predict"
-    while !text.contains("/predict") {
-      let data = output.fileHandleForReading.availableData
-      if data.isEmpty { throw DaemonError.notReady(text) }
-      text += String(decoding: data, as: UTF8.self)
-    }
-    let rest = text.components(separatedBy: "http://127.0.0.1:").last ?? ""
-    guard let port = UInt16(rest.prefix { $0.isNumber }) else { throw DaemonError.notReady(text) }
-    self.port = port
-    output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
-  }
-
-  enum DaemonError: Error {
-    case notReady(String)
-  }
-
-  func signal(_ number: Int32) { kill(processIdentifier, number) }
-
-  /// The children that are workers.
-  var workers: Set<Int32> { workers(of: processIdentifier) }
-
-  /// The workers of another arbiter.
-  func workers(of arbiter: Int32) -> Set<Int32> { Set(named("martlet-w", of: arbiter)) }
-
-  /// The arbiter of the binary that takes over.
-  var successor: Int32? {
-    named("").first { !workers.contains($0) }
-  }
-
-  private func named(_ prefix: String, of arbiter: Int32? = nil) -> [Int32] {
-    let arbiter = arbiter ?? processIdentifier
-    let path = "/proc/\(arbiter)/task/\(arbiter)/children"
-    let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-    return text.split(separator: " ").compactMap { Int32($0) }.filter {
-      let name = (try? String(contentsOfFile: "/proc/\($0)/comm", encoding: .utf8)) ?? ""
-      return name.hasPrefix(prefix)
-    }
-  }
-
-  /// Asks the daemon to end, and waits. Returns its exit code.
-  @discardableResult
-  func stop() -> Int32 {
-    signal(SIGTERM)
-    return process.withLock {
-      $0.waitUntilExit()
-      return $0.terminationStatus
-    }
+    #expect(daemon.exitCode() == 0)
   }
 }

@@ -1,17 +1,10 @@
 import Foundation
 import JSON
+import TestDaemon
 import Testing
 
-private enum TrainBinary {
-  /// The tests are built beside the binary.
-  static let url = URL(fileURLWithPath: CommandLine.arguments[0])
-    .deletingLastPathComponent().appendingPathComponent("martlet")
-
-  static var isThere: Bool { FileManager.default.isExecutableFile(atPath: url.path) }
-}
-
 /// Trains with the real binary.
-@Suite("martlet train", .enabled(if: TrainBinary.isThere))
+@Suite("martlet train", .enabled(if: BuiltMartlet.isThere))
 struct TrainTests {
   private let folder = NSTemporaryDirectory() + "martlet-train-\(UUID().uuidString)"
 
@@ -31,7 +24,7 @@ struct TrainTests {
 
   private func start(_ arguments: [String], output: Pipe? = nil) throws -> Process {
     let process = Process()
-    process.executableURL = TrainBinary.url
+    process.executableURL = BuiltMartlet.binary
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output ?? FileHandle.nullDevice
@@ -67,9 +60,18 @@ struct TrainTests {
     let broken =
       ["train", rows, "-o", folder + "/broken", "--resume"] + small
       + ["--checkpoint-every", "0.01"]
-    for delay in [0.15, 0.4, 0.8] {
+    func checkpoint() -> Date? {
+      let path = folder + "/broken/checkpoint/checkpoint.safetensors"
+      return try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+    }
+    // At once, at the first checkpoint, and at another one.
+    for moment in 0..<3 {
+      let before = checkpoint()
       let process = try start(broken)
-      Thread.sleep(forTimeInterval: delay)
+      let hasCome = BuiltMartlet.wait {
+        moment == 0 || checkpoint() != before || ServeProcess.hasEnded(process.processIdentifier)
+      }
+      #expect(hasCome)
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }

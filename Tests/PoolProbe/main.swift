@@ -5,7 +5,7 @@ import Prefork
 
 /// A pool whose workers do what a test tells them, so that the arbiter can be tried without a model or HTTP.
 ///
-/// Argument: a folder. Its file `settings` has lines `NAME=VALUE`, read at the start and at each reload:
+/// Arguments: a folder, and a ready file. The folder's file `settings` has lines `NAME=VALUE`, read at the start and at each reload:
 /// `workers`, `bind`, `admin`, `timeout`, `graceful`, `max`, `pid`, `user`, `preload`, and
 /// - `prepare=fail|crash`: what loading does;
 /// - `worker=serve|exit|silent|stuck|deaf`: what a worker does: answer each connection with a line about itself, end at
@@ -104,14 +104,22 @@ func say(_ text: String) {
 
 let slots = 24
 do {
+  let readyFile = try CommandLine.arguments.dropFirst(2).first.map(ReadyFile.init)
+  readyFile?.removeLeftover()
   let memory = try SharedMemory(byteCount: Scoreboard.byteCount(slots: slots))
   let arbiter = Arbiter(
     program: ProbeProgram(folder: CommandLine.arguments[1]),
     scoreboard: try Scoreboard(in: memory, slots: slots), log: Logger(label: "probe")
-  ) { listeners in
-    say("ready \(getpid()) \(listeners.map(\.localAddress).joined(separator: ","))")
+  ) { pool in
+    do {
+      try readyFile?.write(pool)
+    } catch {
+      say("error \(error.localizedDescription)")
+    }
   }
-  exit(try arbiter.run())
+  let code = try arbiter.run()
+  readyFile?.remove()
+  exit(code)
 } catch {
   say("error \(error.localizedDescription)")
   exit(1)

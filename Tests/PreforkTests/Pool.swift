@@ -1,24 +1,15 @@
 import Foundation
 import Synchronization
+import TestDaemon
 
 /// A running `pool-probe`, whose workers do what the test writes into its folder.
 final class Pool: Sendable {
   let folder: String
-  private let process: Mutex<Process>
-  private let pipe = Pipe()
-  private let heard = Mutex(Heard())
-  let processIdentifier: Int32
+  private let process: ServeProcess
+  var processIdentifier: Int32 { process.processIdentifier }
 
-  /// What came through the pipe: whole lines, and the beginning of the next.
-  private struct Heard {
-    var lines: [String] = []
-    var rest: [UInt8] = []
-  }
-
-  /// The tests are built beside the probe.
-  private static let binary = URL(fileURLWithPath: CommandLine.arguments[0])
-    .deletingLastPathComponent().appendingPathComponent("pool-probe")
-  static var isThere: Bool { FileManager.default.isExecutableFile(atPath: binary.path) }
+  private static let probe = BuiltMartlet.product("pool-probe")
+  static var isThere: Bool { FileManager.default.isExecutableFile(atPath: probe.path) }
 
   /// - Parameters:
   ///   - settings: see `Tests/PoolProbe`.
@@ -30,26 +21,12 @@ final class Pool: Sendable {
     folder = NSTemporaryDirectory() + "pool-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try Self.write(settings, folder)
-    let process = Process()
-    let words = launcher + [Self.binary.path, folder]
-    process.executableURL = URL(fileURLWithPath: words[0])
-    process.arguments = Array(words.dropFirst())
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardOutput = pipe
-    process.standardError = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    processIdentifier = process.processIdentifier
-    self.process = Mutex(process)
-    let descriptor = pipe.fileHandleForReading.fileDescriptor
-    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    let words = launcher + [Self.probe.path, folder, "{ready}"]
+    process = try ServeProcess(
+      launching: URL(fileURLWithPath: words[0]), Array(words.dropFirst()), environment: environment)
   }
 
-  deinit {
-    for arbiter in arbiters { kill(arbiter, SIGKILL) }
-    kill(processIdentifier, SIGKILL)
-    try? FileManager.default.removeItem(atPath: folder)
-  }
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
 
   private static func write(_ settings: [String: String], _ folder: String) throws {
     let text = settings.map { "\($0)=\($1)\n" }.joined()
@@ -59,52 +36,23 @@ final class Pool: Sendable {
   /// What the next load of the settings finds.
   func set(_ settings: [String: String]) throws { try Self.write(settings, folder) }
 
-  func signal(_ number: Int32, to process: Int32? = nil) {
-    kill(process ?? processIdentifier, number)
-  }
+  func signal(_ number: Int32, to other: Int32? = nil) { process.signal(number, to: other) }
 
-  /// Everything that arbiters and workers have said until now. Read here and by no other thread, so that nothing that a
-  /// process said before it ended is missing.
-  var output: [String] {
-    heard.withLock { heard in
-      var bytes = [UInt8](repeating: 0, count: 65536)
-      while case let count = read(pipe.fileHandleForReading.fileDescriptor, &bytes, bytes.count),
-        count > 0
-      {
-        heard.rest += bytes[..<count]
-      }
-      while let end = heard.rest.firstIndex(of: 10) {
-        heard.lines.append(String(decoding: heard.rest[..<end], as: UTF8.self))
-        heard.rest.removeSubrange(...end)
-      }
-      return heard.lines
-    }
-  }
+  /// Everything that arbiters and workers have said until now, by lines.
+  var output: [Substring] { process.output.split(separator: "\n") }
   func said(_ text: String) -> Int { output.count { $0.contains(text) } }
 
-  private var ready: [[Substring]] {
-    output.filter { $0.hasPrefix("ready ") }.map { $0.split(separator: " ") }
-  }
-
-  /// The arbiters that came to serve, oldest first.
-  var arbiters: [Int32] { ready.compactMap { $0.count > 1 ? Int32($0[1]) : nil } }
+  var ready: ServeProcess.Ready? { process.ready }
 
   /// Where the first listener of the pool is reached.
   var address: String {
-    ready.last.flatMap { $0.last?.split(separator: ",").first }.map(String.init) ?? ""
+    guard let first = ready?["addresses"]?[0] else { return "" }
+    if let path = first["path"]?.stringValue { return "unix:\(path)" }
+    return String(first["url"]?.stringValue?.dropFirst("http://".count) ?? "")
   }
 
-  /// Waits until something holds, at most a minute.
-  func wait(_ condition: () -> Bool) -> Bool {
-    let end = ContinuousClock.now + .seconds(60)
-    repeat {
-      if condition() { return true }
-      usleep(10000)
-    } while ContinuousClock.now < end
-    return condition()
-  }
-
-  func waitUntilReady() -> Bool { wait { !ready.isEmpty } }
+  func wait(_ condition: () -> Bool) -> Bool { BuiltMartlet.wait(condition) }
+  func waitUntilReady() -> Bool { process.waitUntilReady() }
 
   /// What a worker answered: `worker PID GENERATION UID`; nil if nobody did.
   func ask(_ other: String? = nil) -> [String]? {
@@ -112,42 +60,10 @@ final class Pool: Sendable {
   }
 
   /// Workers that are children of an arbiter.
-  func workers(of arbiter: Int32? = nil) -> Set<Int32> {
-    let arbiter = arbiter ?? processIdentifier
-    let path = "/proc/\(arbiter)/task/\(arbiter)/children"
-    let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-    return Set(
-      text.split(separator: " ").compactMap { Int32($0) }.filter {
-        let name = (try? String(contentsOfFile: "/proc/\($0)/comm", encoding: .utf8)) ?? ""
-        return name.hasPrefix("martlet-w")
-      })
-  }
-
-  /// Whether a process is no more, or waits only for its new parent to take note of its end.
-  static func hasEnded(_ process: Int32) -> Bool {
-    let text = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
-    return kill(process, 0) != 0 || text.split(separator: ")").last?.hasPrefix(" Z") ?? true
-  }
+  func workers(of arbiter: Int32? = nil) -> Set<Int32> { process.workers(of: arbiter) }
 
   /// The exit code, once the process has ended; nil if it does not within a minute.
-  ///
-  /// Asked of the kernel too: Foundation takes a process for alive while a child that it started (the new binary of
-  /// SIGUSR2) holds what it inherited.
-  func exitCode() -> Int32? {
-    var information = siginfo_t()
-    var code: Int32?
-    _ = wait {
-      let found = waitid(
-        P_PID, id_t(processIdentifier), &information, WEXITED | WNOHANG | WNOWAIT)
-      if found == 0 && information.si_signo == SIGCHLD {
-        code = information._sifields._sigchld.si_status
-      } else {
-        code = process.withLock { $0.isRunning ? nil : $0.terminationStatus }
-      }
-      return code != nil
-    }
-    return code
-  }
+  func exitCode() -> Int32? { process.exitCode() }
 }
 
 /// One connection to `HOST:PORT` or `unix:PATH`, read to its end; nil if it was refused or empty.

@@ -41,6 +41,13 @@ struct PoolOptions: ParsableArguments {
       "File that names the arbiter's process.",
       discussion: "Example: --pid /run/martlet/martlet.pid")) var pid: String?
   @Option(
+    help: ArgumentHelp(
+      "File that is there while all workers serve, with addresses, processes and models as JSON.",
+      discussion:
+        "Written whole, anew whenever the workers are others (HUP, USR2, a death), and removed at the end, so that a script can wait for it. Example: --bind 127.0.0.1:0 --ready-file /run/martlet/ready.json",
+      valueName: "file"))
+  var readyFile: String?
+  @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
       "User that workers run as, by name or number; the arbiter stays what it was started as.",

@@ -56,6 +56,7 @@ struct Serve: ParsableCommand {
     try settings.pool.validate()
     ErrorLog.bootstrap()
     try ErrorLog.set(settings.errorLog)
+    let readyFile = try pool.readyFile.map(ReadyFile.init)
     let slots = settings.pool.slotCount
     let memory = try SharedMemory(
       byteCount: Scoreboard.byteCount(slots: slots)
@@ -69,9 +70,19 @@ struct Serve: ParsableCommand {
       },
       scoreboard: scoreboard, counters: try ServeProgram.Counters(in: memory, slots: slots))
     if checkConfig { return try check(program, settings) }
-    let arbiter = Arbiter(program: program, scoreboard: scoreboard, log: Logger(label: "martlet")) {
-      [self] in announce($0, models: program.modelNames)
+    readyFile?.removeLeftover()
+    let log = Logger(label: "martlet")
+    var isAnnounced = false
+    let arbiter = Arbiter(program: program, scoreboard: scoreboard, log: log) { [self] pool in
+      do throws(PreforkError) {
+        try readyFile?.write(pool, scheme: program.scheme, models: program.servedModels)
+      } catch {
+        log.error("\(error.localizedDescription)")
+      }
+      if !isAnnounced { announce(pool.listeners, models: program.modelNames) }
+      isAnnounced = true
     }
+    defer { readyFile?.remove() }
     throw ExitCode(try arbiter.run())
   }
 
