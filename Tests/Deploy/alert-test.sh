@@ -19,7 +19,6 @@ if [[ -n "$missing" ]]; then
 fi
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-admin=$(free_port)
 prometheus=$(free_port)
 alertmanager=$(free_port)
 mkdir "$folder/prometheus" "$folder/alertmanager"
@@ -35,26 +34,27 @@ receivers:
   - name: hook
     webhook_configs: [{url: "http://127.0.0.1:$receiver/prometheus"}]
 END
+printf 'topsecret\n' >"$folder/secret"
+prometheus-alertmanager --config.file="$folder/alertmanager.yml" --storage.path="$folder/alertmanager" \
+  --web.listen-address="127.0.0.1:$alertmanager" --cluster.listen-address="" >"$folder/alertmanager.log" 2>&1 &
+started+=($!)
+# No request is answered within a microsecond.
+start_daemon "$folder" Models/sms-spam -w 1 -b 127.0.0.1:0 --admin-bind 127.0.0.1:0 --latency-objective 0.001 \
+  --alert-webhook "http://127.0.0.1:$receiver/direct" --alert-webhook-secret-file "$folder/secret" \
+  --alertmanager "http://127.0.0.1:$alertmanager" || exit 1
+started+=("$daemon")
+url="$(ready "$folder" url)"
+admin="$(ready "$folder" admin-port)"
+
 cat >"$folder/prometheus.yml" <<END
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [$PWD/$rules/martlet-rules.yml]
 alerting: {alertmanagers: [{static_configs: [{targets: ["127.0.0.1:$alertmanager"]}]}]}
 scrape_configs: [{job_name: martlet, static_configs: [{targets: ["127.0.0.1:$admin"]}]}]
 END
-printf 'topsecret\n' >"$folder/secret"
-prometheus-alertmanager --config.file="$folder/alertmanager.yml" --storage.path="$folder/alertmanager" \
-  --web.listen-address="127.0.0.1:$alertmanager" --cluster.listen-address="" >"$folder/alertmanager.log" 2>&1 &
-started+=($!)
 prometheus --config.file="$folder/prometheus.yml" --storage.tsdb.path="$folder/prometheus" \
   --web.listen-address="127.0.0.1:$prometheus" >"$folder/prometheus.log" 2>&1 &
 started+=($!)
-# No request is answered within a microsecond.
-"$MARTLET_BINARY" serve Models/sms-spam -w 1 -b 127.0.0.1:0 --admin-bind "127.0.0.1:$admin" --latency-objective 0.001 \
-  --alert-webhook "http://127.0.0.1:$receiver/direct" --alert-webhook-secret-file "$folder/secret" \
-  --alertmanager "http://127.0.0.1:$alertmanager" >"$folder/out" 2>"$folder/log" &
-started+=($!)
-wait_for 60 grep -q '^ready:' "$folder/out"
-url="http://$(sed -n 's/^ready: [^ ]* on \(127[0-9.:]*\).*/\1/p' "$folder/out")"
 
 scraped() {
   curl -sf "http://127.0.0.1:$prometheus/api/v1/query?query=martlet_workers" >"$folder/answer" && grep -q '"1"\]' "$folder/answer"

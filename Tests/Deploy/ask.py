@@ -32,7 +32,7 @@ def load(url, requests, threads, pause=0):
                     return
                 left[0] -= 1
             begin = time.monotonic()
-            for attempt in range(2):
+            for _ in range(2):
                 kept = connection is not None
                 try:
                     if connection is None:

@@ -45,7 +45,6 @@ unit_is_hardened() {
   systemd-analyze security --offline=yes --threshold=20 --no-pager "$folder/martlet.service"
 }
 
-with shellcheck "shellcheck finds nothing in the scripts" shellcheck --external-sources deploy/*.sh Tests/Deploy/*.sh .ci/run
 check "install twice, then uninstall, leaves nothing" installs_twice
 check "a failed install puts things back" rolls_back
 check "enable-https plans certbot's run and refuses bad names" https_plan

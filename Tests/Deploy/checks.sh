@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # One line for each check: ok, FAILED with what it printed, or skipped with what is missing. To be sourced.
 
+# shellcheck source=Tests/Daemon/daemon.sh
+source Tests/Daemon/daemon.sh
+martlet="${MARTLET_BINARY:-}"
+
 failures=0
 passed=0
 folder="$(mktemp -d)"

@@ -13,6 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Daemon"))
+from daemon import Daemon
 
 binary, shots = sys.argv[1:3]
 failures = 0
@@ -34,9 +38,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def ask(port, method, path, body=None, fields={}):
+def ask(port, method, path, body=None, fields=None):
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    client.request(method, path, None if body is None else json.dumps(body), fields)
+    client.request(method, path, None if body is None else json.dumps(body), fields or {})
     answer = client.getresponse()
     return answer.status, json.loads(answer.read() or b"null")
 
@@ -301,16 +305,15 @@ def live(browser, page, port):
 
 
 with tempfile.TemporaryDirectory() as folder:
-    port, admin, driver = free_port(), free_port(), free_port()
-    log = open(f"{folder}/log", "w")
-    daemon = subprocess.Popen(
-        [binary, "serve", f"sms={os.getcwd()}/Models/sms-spam", f"second={os.getcwd()}/Models/sms-spam", "-w", "2", "-b",
-         f"127.0.0.1:{port}", "--admin-bind", f"127.0.0.1:{admin}"], stdout=log, stderr=log)
+    daemon = Daemon(
+        binary, [f"sms={os.getcwd()}/Models/sms-spam", f"second={os.getcwd()}/Models/sms-spam", "-w", "2",
+                 "--admin-bind", "127.0.0.1:0"], folder)
+    port, admin, driver = daemon.port(), daemon.port(admin=True), free_port()
+    log = open(f"{folder}/driver.log", "w")
     chromedriver = subprocess.Popen(
         ["chromedriver", f"--port={driver}"], stdout=log, stderr=log, env=os.environ | {"HOME": folder})
     browser = None
     try:
-        wait_for(lambda: ask(port, "POST", "/predict", {"input": "ready?"})[0] == 200)
         feed(port)
         wait_for(lambda: ask(admin, "GET", "/monitor.json")[1]["drift"]["since"] and ask(admin, "GET", "/monitor.json")[1]["alerts"]["active"], 90)
         wait_for(lambda: ask(driver, "GET", "/status")[1]["value"]["ready"])
@@ -319,7 +322,7 @@ with tempfile.TemporaryDirectory() as folder:
     finally:
         if browser:
             browser.call("DELETE", browser.session)
-        for process in (chromedriver, daemon):
-            process.terminate()
-            process.wait()
+        chromedriver.terminate()
+        chromedriver.wait()
+        daemon.stop()
 sys.exit(failures > 0)

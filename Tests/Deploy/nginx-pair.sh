@@ -36,19 +36,6 @@ http {
 CONF
 }
 
-start_daemon() {
-  "$MARTLET_BINARY" serve Models/sms-spam -w 2 -b "127.0.0.1:$((port + 2))" --admin-bind none \
-    --access-logfile "$folder/daemon-access.log" >"$folder/daemon.log" 2>&1 &
-  daemon=$!
-  started+=("$daemon")
-  wait_for 60 curl -s -f -m 1 "http://127.0.0.1:$((port + 2))/readyz"
-}
-
-stop_daemon() {
-  kill "$daemon"
-  wait "$daemon" 2>/dev/null
-}
-
 start_nginx() {
   nginx -c "$folder/nginx.conf" -g 'daemon off;' >"$folder/nginx.log" 2>&1 &
   started+=("$!")
@@ -60,5 +47,8 @@ start_pair() {
   port=$((20000 + RANDOM % 12000))
   url="http://127.0.0.1:$port"
   write_nginx_conf
-  start_daemon && start_nginx
+  start_daemon "$folder/daemon" Models/sms-spam -w 2 -b "127.0.0.1:$((port + 2))" --admin-bind none \
+    --access-logfile "$folder/daemon-access.log" || return 1
+  started+=("$daemon")
+  start_nginx
 }

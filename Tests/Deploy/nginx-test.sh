@@ -137,7 +137,7 @@ too_many() {
 }
 
 rate=100000r/s
-start_pair || { echo "FAILED  Nginx and the daemon start"; cat "$folder"/*.log; exit 1; }
+start_pair || { echo "FAILED  Nginx and the daemon start"; cat "$folder"/*.log "$folder/daemon/log"; exit 1; }
 check "a prediction passes over IPv4" status_of -f "${predict[@]}" "$url/predict"
 check "a prediction passes over IPv6" status_of -f -g "${predict[@]}" "http://[::1]:$((port + 1))/predict"
 check "admin pages are not public, however they are spelt" admin_hidden
@@ -152,6 +152,6 @@ check "three reloads of the daemon under load fail no request" reload_under_load
 check "workers killed under load fail no request" workers_die_under_load
 check "Nginx reloaded under load fails no request" nginx_reload_under_load
 check "too many requests from one address are 429" too_many
-stop_daemon
+stop_daemon "$folder/daemon"
 check "without the daemon Nginx answers 503 as a problem" backend_down
 finish

@@ -13,8 +13,9 @@ source Tests/Deploy/nginx-pair.sh
 ip link add bridge type bridge && ip addr add 10.99.0.1/24 dev bridge && ip link set bridge up
 start_host() {
   # A session of its own, so that the whole pool is killed or paused at once, as a machine is.
-  setsid ip netns exec "host$1" "$MARTLET_BINARY" serve Models/sms-spam -w 1 -b "10.99.0.1$1:5000" --admin-bind none >"$folder/host$1.log" 2>&1 &
-  pids[$1]=$!
+  launcher=(setsid ip netns exec "host$1")
+  start_daemon "$folder/host$1" Models/sms-spam -w 1 -b "10.99.0.1$1:5000" --admin-bind none || return 1
+  pids[$1]=$daemon
   wait_for 30 curl -s -f -m 1 "http://10.99.0.1$1:5000/readyz"
 }
 for number in 1 2 3; do
@@ -24,7 +25,7 @@ for number in 1 2 3; do
   ip -n "host$number" addr add "10.99.0.1$number/24" dev eth0
   ip -n "host$number" link set eth0 up
   ip -n "host$number" link set lo up
-  start_host "$number" || { cat "$folder/host$number.log"; exit 1; }
+  start_host "$number" || exit 1
 done
 port=8080
 url="http://127.0.0.1:$port"

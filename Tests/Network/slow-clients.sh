@@ -2,11 +2,26 @@
 # slowhttptest in its four modes against one worker, while others use it: every request of theirs must be answered at once, and
 # the slow connections must be gone when their time is over.
 #   Tests/Network/slow-clients.sh [CONNECTIONS (400)]
+# shellcheck disable=SC2317  # conditions are called by name
 set -euo pipefail
 connections=${1:-400}
 # shellcheck source=Tests/Network/server.sh
 . "$(dirname "$0")/server.sh"
 start --header-timeout 4 --body-timeout 4 --write-timeout 4 --keep-alive 8
+worker=$(ready "$work" workers)
+
+# held: connections to the daemon that are open.
+held() { ss -Htn state established "( sport = :$port )" | wc -l; }
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt "$end" ] || return 1
+    sleep 0.1
+  done
+}
 
 base="http://127.0.0.1:$port"
 body='{"input":"see you at the shop"}'
@@ -30,7 +45,9 @@ attack() {
   shift
   slowhttptest "$@" -c "$connections" -r 200 -l 12 -p 2 >"$work/slow" 2>&1 &
   local attacker=$!
-  sleep 2
+  # The others come once half of the slow ones are there.
+  until_connected() { [ "$(held)" -ge $((connections / 2)) ]; }
+  wait_until 30 until_connected || true
   read -r count slowest failed < <(probe 8)
   wait "$attacker" || true
   printf '%-28s %5d requests of others, slowest %s s, %d failed\n' "$name" "$count" "$slowest" "$failed"
@@ -42,10 +59,9 @@ attack "slow body (-B)" -B -i 1 -t POST -u "$base/predict" -s 8192 -x 10
 attack "range (-R)" -R -t HEAD -u "$base/openapi.json" -a 10 -b 3000
 attack "slow read (-X)" -X -i 1 -t GET -u "$base/openapi.json" -w 512 -y 1024 -n 1 -z 32 -k 3
 
-sleep 6
-left=$(ss -Htn state established "( sport = :$port )" | wc -l)
-echo "connections left: $left"
-[ "$left" -lt 5 ] || fault=1
-kill -0 "$(pgrep -P "$server" | head -1)" || fault=1
+are_gone() { [ "$(held)" -lt 5 ]; }
+wait_until 15 are_gone || fault=1
+echo "connections left: $(held)"
+[ "$(ready "$work" workers)" = "$worker" ] && kill -0 "$worker" || fault=1
 [ $fault = 0 ] && echo "no worker was taken away"
 exit $fault

@@ -30,9 +30,7 @@ for kind in ecdsa rsa; do
   expect no '^(Accepted|Preferred) +TLSv1\.2.*  (AES|DHE|RSA)'
   expect no 'Compression enabled|compression enabled'
   expect no 'nsecure session renegotiation'
-  kill "$server"
-  wait "$server" 2>/dev/null || true
-  server=""
+  stop_daemon "$work"
 done
 [ $fault = 0 ] && echo "nothing weak"
 exit $fault
