@@ -9,10 +9,14 @@ WORKERS ?= 2
 TARGET ?= safetensors
 SECONDS ?= 600
 SANITIZERS ?=
+# `make bench QUICK=1` only sees that each benchmark runs.
+QUICK ?=
+FUZZ_SECONDS ?= 5
+FUZZ_TARGETS := $(patsubst Fuzz/Sources/fuzz-%,%,$(wildcard Fuzz/Sources/fuzz-*))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test test-deploy deb lint format bench bench-peers check-clients fuzz differential tls-check slow-clients man docs clean
+.PHONY: help deps deps-test run build test test-deploy deb lint format bench bench-peers check-benchmarks check-clients fuzz check-fuzz differential tls-check slow-clients man docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,39 +52,45 @@ test-deploy: ## try deploying for real: clean Debian, systemd, pebble, three hos
 	$(SWIFT) build -c release --product martlet --static-swift-stdlib --scratch-path .build-static
 	MARTLET_BINARY="$$($(SWIFT) build -c release --static-swift-stdlib --scratch-path .build-static --show-bin-path)/martlet" Tests/Deploy/run
 
-lint: deps-test ## check the Swift sources, the shell scripts, the scripts of pages, and what Markdown names
+lint: deps-test ## check Swift, shell, Python and JavaScript sources, and what Markdown names
 	$(SWIFT) format lint --strict --recursive $(SWIFT_SOURCES)
-	@git ls-files -z '*.sh' .ci/run | xargs -0 -r shellcheck --external-sources
-	@if command -v node >/dev/null; then git ls-files -z '*.js' | xargs -0 -r -n 1 node --check; else echo "lint: no node, scripts of pages are not checked"; fi
-	@/usr/bin/python3 .ci/check_docs.py
+	@.ci/lint
 
 format: ## format the Swift sources
 	$(SWIFT) format --in-place --recursive $(SWIFT_SOURCES)
 
-bench: ## run every benchmark (each is also one command of its own under Benchmarks/)
+bench: ## run every benchmark, each of which is also a command of its own: make bench [QUICK=1]
 	@deploy/deps.sh bench
-	@found=0; for script in Benchmarks/*/run; do \
-	  case $$script in *peers/run|*tokenizers/run|*training/run) continue;; esac; \
-	  [ -x "$$script" ] || continue; found=1; echo "== $$script"; "$$script" || exit 1; \
-	done; [ $$found = 1 ] || echo "no benchmark yet"
+	@for script in Benchmarks/*/run; do echo "== $$script"; QUICK=$(QUICK) "$$script" || exit 1; done
+
+check-benchmarks: ## compile the programs of the benchmarks
+	$(SWIFT) build --package-path Benchmarks --scratch-path .build-benchmarks
 
 bench-peers: ## time Martlet against OpenVINO, onnxruntime, CTranslate2, PyTorch and Gunicorn (installs them: 2 GB)
 	@deploy/deps.sh bench
-	@Benchmarks/peers/run
-	@Benchmarks/server-peers/run
-	@Benchmarks/tokenizers/run
-	@Benchmarks/training/run
+	@for name in peers server-peers tokenizers training; do INSTALL_PEERS=1 QUICK=$(QUICK) Benchmarks/$$name/run || exit 1; done
 
 check-clients: ## drive the API with tritonclient, openai and schemathesis (installs them in .build-clients)
 	@Tests/Clients/run
 
 # The sanitizer's flags stand here and not in a manifest, so that no package of ours has unsafe flags.
-fuzz: ## run a fuzz target: make fuzz TARGET=safetensors|tokenizer|config|text|json|http|connection|events|toml SECONDS=600 [SANITIZERS=address]
+fuzz: ## run a fuzz target: make fuzz TARGET=NAME, as in Fuzz/Sources/fuzz-NAME, SECONDS=600 [SANITIZERS=address]
 	$(if $(SANITIZERS),MARTLET_FUZZ_SANITIZED=1) $(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -c release \
 	  -Xswiftc -sanitize=fuzzer$(if $(SANITIZERS),$(comma)$(SANITIZERS)) -Xswiftc -use-ld=lld --product fuzz-$(TARGET)
 	@mkdir -p .build-fuzz/found/$(TARGET)
 	SWIFT_BACKTRACE=enable=no nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=100 -print_funcs=0 -rss_limit_mb=$(if $(SANITIZERS),2048,512) \
 	  -max_len=65536 -print_final_stats=1 -artifact_prefix=.build-fuzz/found/$(TARGET)- .build-fuzz/found/$(TARGET) Fuzz/Corpus/$(TARGET)
+
+# In debug mode, which compiles sooner.
+check-fuzz: ## run every fuzz target on its corpus and FUZZ_SECONDS=5 longer
+	$(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
+	@mkdir -p .build-fuzz/found/check
+	@for target in $(FUZZ_TARGETS); do echo "== fuzz-$$target"; \
+	  SWIFT_BACKTRACE=enable=no .build-fuzz/debug/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -timeout=100 -print_funcs=0 \
+	    -rss_limit_mb=1024 -max_len=65536 -artifact_prefix=.build-fuzz/found/$$target- .build-fuzz/found/check \
+	    Fuzz/Corpus/$$target >.build-fuzz/found/check.log 2>&1 || { tail -n 30 .build-fuzz/found/check.log; exit 1; }; \
+	  grep '^Done' .build-fuzz/found/check.log; rm -f .build-fuzz/found/check/*; \
+	done
 
 man: ## write the manual page, from the command's own help, to .build/martlet.1 and check it
 	$(SWIFT) build -c release --product martlet

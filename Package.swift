@@ -18,6 +18,8 @@ let package = Package(
     .library(name: "MartletEvents", targets: ["Health"]),
     // What reads martlet.toml, for its fuzz target.
     .library(name: "MartletSettings", targets: ["Settings"]),
+    // What the programs of Benchmarks/ measure in their own process.
+    .library(name: "MartletParts", targets: ["Health", "Training", "Transformer", "CEvents"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -79,22 +81,6 @@ let package = Package(
         "JSON", log,
         argumentParser,
       ]),
-    .executableTarget(
-      name: "load-generator", dependencies: ["CEvents"], path: "Benchmarks/overload/loader"),
-    .executableTarget(
-      name: "benchmark-server", dependencies: ["Serving", "Transformer", "JSON"],
-      path: "Benchmarks/server"),
-
-    .executableTarget(
-      name: "drift-benchmark", dependencies: ["Health", "Training", "Transformer"],
-      path: "Benchmarks/drift",
-      exclude: ["compare", "peers.py", "requirements-alibi.txt", "requirements.txt", "run"]),
-    .executableTarget(
-      name: "estimate-benchmark", dependencies: ["Health", "Training", "Transformer"],
-      path: "Benchmarks/estimate", exclude: ["nannyml_cbpe.py", "run"]),
-    .executableTarget(
-      name: "events-benchmark", dependencies: ["Health", "Training", "Transformer", log],
-      path: "Benchmarks/events", exclude: ["run", "flood.py"]),
 
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),

@@ -5,12 +5,14 @@ import http.client
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/Daemon"))
+from daemon import Daemon
 
 BINARY, DATA, SEED = os.path.abspath(sys.argv[1]), Path(sys.argv[2]).resolve(), int(sys.argv[3])
 RATE = 40  # requests a second: about what one client of a small service sends
@@ -33,36 +35,14 @@ def rows(pattern):
     return unique
 
 
-class Daemon:
+class Client(Daemon):
+    """A daemon, and a client that keeps its connection."""
+
     def __init__(self, folder, model, options):
-        self.log = open(folder / "log", "w+")
-        self.process = subprocess.Popen(
-            [BINARY, "serve", str(model), "-w", "2", "-b", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0", *options],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
-        ready = self.process.stdout.readline()
-        if not ready.startswith("ready:"):
-            sys.exit("the daemon did not start: " + ready + (folder / "log").read_text())
-        self.public = int(ready.split(" with ")[0].rsplit(":", 1)[1])
-        self.admin = self.find_admin()
+        super().__init__(BINARY, [model, "-w", "2", "--admin-bind", "127.0.0.1:0", *options], folder)
+        self.public, self.admin = self.port(), self.port(admin=True)
         self.connection = None
         self.failures = 0
-
-    def find_admin(self):
-        """The kernel chose the port: of the sockets that the daemon listens on, the one that answers /metrics."""
-        inodes = set()
-        for entry in os.listdir(f"/proc/{self.process.pid}/fd"):
-            try:
-                target = os.readlink(f"/proc/{self.process.pid}/fd/{entry}")
-            except OSError:
-                continue
-            if target.startswith("socket:["):
-                inodes.add(target[8:-1])
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            fields = line.split()
-            port = int(fields[1].split(":")[1], 16)
-            if fields[3] == "0A" and fields[9] in inodes and port != self.public:
-                return port
-        sys.exit("the daemon has no admin listener")
 
     def post(self, path, body):
         for attempt in (1, 2):
@@ -144,14 +124,14 @@ def main():
              str(models / "first"), "--epochs", "4"], capture_output=True, text=True)
         if trained.returncode:
             sys.exit(trained.stderr)
-        say("    " + [l for l in (trained.stdout + trained.stderr).splitlines() if "best epoch" in l][-1])
+        say("    " + [line for line in (trained.stdout + trained.stderr).splitlines() if "best epoch" in line][-1])
         (models / "current").symlink_to("first")
         hook = (f"deploy/retrain.sh --old {sms}/train.tsv --old-check {sms}/validation.tsv "
                 "--minimum 150 --watch-labels 120 --watch-seconds 120 --train-options '--epochs 8'")
         options = ["--keep-text", "--on-retrain", hook, "--retrain-after", "3", "--retrain-labels", "240",
                    "--retrain-cooldown", "600", "--retrain-folder", str(folder / "retrain")]
         say("martlet serve models/current " + " ".join(options[:1]) + " --on-retrain 'deploy/retrain.sh …'")
-        daemon = Daemon(folder, models / "current", options)
+        daemon = Client(folder, models / "current", options)
 
         say("1. text messages that the model has not seen, three in ten labelled afterwards")
         usual, usual_count, state = phase(daemon, rows("sms-spam/test.tsv"), 0.3, "messages", look_every=250)
@@ -226,8 +206,7 @@ def main():
         return 0 if all(checks.values()) else 1
     finally:
         if daemon:
-            daemon.process.send_signal(signal.SIGTERM)
-            daemon.process.wait(60)
+            daemon.stop()
         subprocess.run(["rm", "-rf", str(folder)], check=False)
 
 

@@ -123,7 +123,7 @@ for name, entries in streams.items():
         continue
     for program, make in detectors.items():
         delays, alarms, windows = [], 0, 0
-        for base, seed, change, _, columns in entries:
+        for base, _, change, _, columns in entries:
             stream = table(f"{base}.f32", len(columns))
             detector = make(columns, table(f"{base}.reference.f32", len(columns)))
             if name == "no change":
@@ -155,7 +155,7 @@ name = "labels of a class flipped"
 row("Martlet", name, [e[3] for e in labels], 400, 0, 0)
 for program, make in makers.items():
     delays, early = [], 0
-    for base, seed, change, _, columns in labels:
+    for base, _, change, _, _ in labels:
         detector, delay = make(), 1200
         for index, (label, predicted) in enumerate(table(f"{base}.f32", 2)):
             detector.update(bool(label != predicted))

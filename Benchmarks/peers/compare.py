@@ -117,8 +117,8 @@ def measure(engines, ids, options):
 
 def table(title, rows, labels, precision, cosines):
     ours = f"martlet {precision}"
-    peers = [l for l in labels if not l.startswith("martlet") and (
-        l.endswith(precision) or (precision == "f32" and l.endswith("compiled")))]
+    peers = [label for label in labels if not label.startswith("martlet") and (
+        label.endswith(precision) or (precision == "f32" and label.endswith("compiled")))]
     columns = ([ours] if ours in labels else []) + peers
     print(f"\n{title}, ms (median); ratio = the fastest peer's time / Martlet's\n")
     print("| batch × tokens | " + " | ".join(columns) + " | fastest peer | ratio |")

@@ -1,10 +1,13 @@
-# shellcheck shell=bash
-# Sourced by the benchmarks against Python peers, from the repository's root.
+# shellcheck shell=bash disable=SC2154
+# Sourced by the benchmarks against Python peers, after benchmark.sh.
 
 venv=${MARTLET_BENCH_VENV:-$PWD/Benchmarks/peers/.venv}
 
 # make_environment: the virtual environment with the pinned peers, once.
 make_environment() {
+  if [ ! -e "$venv/installed.txt" ] && [ -z "${INSTALL_PEERS:-}" ]; then
+    skip "Python packages: make bench-peers installs them (2 GB), or MARTLET_BENCH_VENV names them"
+  fi
   if ! cmp -s Benchmarks/peers/requirements.txt "$venv/installed.txt"; then
     echo "installing the peers in $venv" >&2
     [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
@@ -31,14 +34,6 @@ prepare_peers() {
     "$venv/bin/python" Benchmarks/peers/prepare.py "$1" "$prepared" ${texts:+"$texts"} >"$prepared/log" 2>&1 ||
       { tail -n 5 "$prepared/log" >&2; exit 1; }
   fi
-}
-
-# build_martlet: sets $martlet to the release binary; $MARTLET_BINARY names another.
-build_martlet() {
-  martlet=${MARTLET_BINARY:-}
-  [ -n "$martlet" ] && return
-  swift build -c release --product martlet >&2
-  martlet=$(swift build -c release --show-bin-path)/martlet
 }
 
 # quantize_model MODEL TEXTS [OPTIONS]: sets $model8 to its int8 form; empty where martlet quantize refuses.

@@ -14,6 +14,9 @@ import tempfile
 import time
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests/Daemon"))
+from daemon import Daemon
+
 HERE = pathlib.Path(__file__).parent
 
 
@@ -24,12 +27,10 @@ def free_port():
 
 
 class Server:
-    def __init__(self, name, command, port, environment=None):
-        self.name, self.url = name, f"http://127.0.0.1:{port}/predict"
-        self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            command, env=dict(os.environ, OMP_NUM_THREADS="1", **(environment or {})), stdout=self.log, stderr=self.log,
-            cwd=HERE)
+    """A process that serves /predict on a port."""
+
+    def __init__(self, name, process, port):
+        self.name, self.process, self.url = name, process, f"http://127.0.0.1:{port}/predict"
 
     def ask(self, body):
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
@@ -43,8 +44,7 @@ class Server:
                 if self.process.poll() is not None:
                     break
                 time.sleep(0.1)
-        self.log.seek(0)
-        raise RuntimeError(f"{self.name} did not come up: {self.log.read()[-500:]}")
+        raise RuntimeError(f"{self.name} did not come up; what it said stands above")
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -68,7 +68,7 @@ class Server:
             pid = waiting.pop()
             waiting += parents.get(pid, [])
             rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-            total += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M).group(1))
+            total += int(re.search(r"^Pss:\s+(\d+)", rollup, re.MULTILINE).group(1))
         return total / 1024
 
 
@@ -86,7 +86,7 @@ def load(server, script, options):
         raise RuntimeError(f"{server.name} refused requests:\n{result}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", result)
     # At the beginning of its line: the table above may have a share such as "68.99%" before the next line's name.
-    p99 = re.search(r"^\s*99%\s+([\d.]+\w+)", result, re.M)
+    p99 = re.search(r"^\s*99%\s+([\d.]+\w+)", result, re.MULTILINE)
     if re.search(r"\b0 requests in", result) or not rate or not p99:
         raise RuntimeError(f"{server.name} answered nothing that could be timed:\n{result}")
     return float(rate.group(1)), milliseconds(p99.group(1))
@@ -105,23 +105,26 @@ def main():
     bodies = {tokens: (options.prepared / f"{tokens}.json").read_bytes() for tokens in (15, 112)}
     model = str(options.prepared / "model")
     servers = []
-    for precision, directory in (("f32", model), ("int8", options.model8)):
-        port = free_port()
-        servers.append(Server(
-            f"gunicorn + flask + onnxruntime {precision}",
-            [sys.executable, "-m", "gunicorn", "-w", str(options.workers), "-b", f"127.0.0.1:{port}", "app:app"], port,
-            {"MODEL": model, "ONNX": str(options.prepared / f"{precision}.onnx")}))
-        if directory:
-            port, admin = free_port(), free_port()
-            servers.append(Server(
-                f"martlet {precision}",
-                [options.martlet, "serve", directory, "-w", str(options.workers), "-b", f"127.0.0.1:{port}",
-                 "--admin-bind", f"127.0.0.1:{admin}"], port))
-    try:
-        compare(servers, bodies, options)
-    finally:
-        for server in servers:
-            server.stop()
+    environment = {"OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for precision, directory in (("f32", model), ("int8", options.model8)):
+                port = free_port()
+                peer = {"MODEL": model, "ONNX": str(options.prepared / f"{precision}.onnx")}
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "gunicorn", "-w", str(options.workers), "-b", f"127.0.0.1:{port}", "app:app"],
+                    env=os.environ | environment | peer, stdout=sys.stderr, cwd=HERE)
+                servers.append(Server(f"gunicorn + flask + onnxruntime {precision}", process, port))
+                if directory:
+                    own = pathlib.Path(folder) / precision
+                    own.mkdir()
+                    daemon = Daemon(
+                        options.martlet, [directory, "-w", options.workers, "--admin-bind", "127.0.0.1:0"], own, environment)
+                    servers.append(Server(f"martlet {precision}", daemon.process, daemon.port()))
+            compare(servers, bodies, options)
+        finally:
+            for server in servers:
+                server.stop()
 
 
 def compare(servers, bodies, options):
@@ -134,7 +137,7 @@ def compare(servers, bodies, options):
             with open(script, "w") as file:
                 file.write('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n')
                 file.write(f"wrk.body = [[{body.decode()}]]\n")
-            for turn in range(options.rounds):
+            for _ in range(options.rounds):
                 for server in servers:
                     figures.setdefault((server.name, tokens), []).append(load(server, script, options))
     memory = {server.name: server.proportional_megabytes() for server in servers}

