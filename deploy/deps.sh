@@ -10,8 +10,9 @@
 set -eu
 
 run_packages="ca-certificates curl git libc6-dev libssl-dev libstdc++-12-dev zlib1g-dev libsqlite3-dev"
-test_packages="nginx postgresql shellcheck systemd certbot python3-certbot-nginx prometheus prometheus-alertmanager procps openssl python3 python3-h11 sslscan slowhttptest mandoc iproute2"
+test_packages="nginx postgresql shellcheck systemd certbot python3-certbot-nginx prometheus prometheus-alertmanager procps openssl python3 python3-venv python3-h11 sslscan slowhttptest mandoc iproute2"
 bench_packages="wrk"
+ruff_version=0.17.6
 # The static Foundation leaves its HTTP client to the system's libcurl.
 deb_packages="libcurl4-openssl-dev fakeroot binutils dpkg-dev"
 deploy_test_packages="$deb_packages chromium chromium-driver mmdebstrap systemd-container pebble lintian logrotate slurm-wlm munge umoci runc"
@@ -64,29 +65,37 @@ for package in $wanted; do
     missing="$missing $package"
   fi
 done
-[ -n "$missing" ] || exit 0
-
-echo "martlet: installing Debian packages:$missing" >&2
-as_root=""
-if [ "$(id -u)" -ne 0 ]; then
-  if ! command -v sudo >/dev/null 2>&1; then
-    echo "martlet: not root and no sudo; ask an administrator to run: apt-get install$missing" >&2
-    exit 77
-  fi
-  as_root="sudo"
-fi
 
 install_missing() {
+  echo "martlet: installing Debian packages:$missing" >&2
+  as_root=""
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+      echo "martlet: not root and no sudo; ask an administrator to run: apt-get install$missing" >&2
+      exit 77
+    fi
+    as_root="sudo"
+  fi
+  # A package list may be absent or old: refresh it, and go on with the old one where that fails.
+  $as_root apt-get update </dev/null >/dev/null 2>&1 || echo "martlet: apt-get update failed; trying with the lists at hand" >&2
+  output=$(mktemp)
+  trap 'rm -f "$output"' EXIT
   # shellcheck disable=SC2086  # one word per package is what is wanted
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing </dev/null
+  if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing </dev/null >"$output" 2>&1; then
+    cat "$output" >&2
+    echo "martlet: apt-get could not install:$missing (its own words stand above)" >&2
+    exit 69
+  fi
 }
 
-# A package list may be absent or old: refresh it, and go on with the old one where that fails.
-$as_root apt-get update </dev/null >/dev/null 2>&1 || echo "martlet: apt-get update failed; trying with the lists at hand" >&2
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
-if ! install_missing >"$output" 2>&1; then
-  cat "$output" >&2
-  echo "martlet: apt-get could not install:$missing (its own words stand above)" >&2
-  exit 69
-fi
+# The linter of Python is not in Bookworm: it comes from PyPI. Where that is out of reach, `make lint` says what is not checked.
+install_ruff() {
+  tools=$(dirname "$0")/../.build-tools
+  [ "$("$tools/bin/ruff" --version 2>/dev/null)" = "ruff $ruff_version" ] && return
+  if ! python3 -m venv "$tools" || ! "$tools/bin/pip" install -q --disable-pip-version-check "ruff==$ruff_version"; then
+    echo "martlet: ruff $ruff_version could not be installed from PyPI" >&2
+  fi
+}
+
+[ -z "$missing" ] || install_missing
+[ "${1:-run}" != test ] || install_ruff

@@ -12,8 +12,14 @@ import sys
 import torch
 from safetensors.torch import save_file
 from sentence_transformers.sentence_transformer import modules as st
-from transformers import (BertConfig, DistilBertConfig, RobertaConfig, XLMRobertaConfig, AutoModel,
-                          AutoModelForSequenceClassification, AutoModelForTokenClassification)
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    BertConfig,
+    DistilBertConfig,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
 
 OUT = sys.argv[1]
 os.makedirs(OUT, exist_ok=True)

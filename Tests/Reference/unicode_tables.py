@@ -17,7 +17,7 @@ import unicodedata
 
 import regex
 import tokenizers
-from tokenizers import Regex, normalizers, pre_tokenizers
+from tokenizers import normalizers, pre_tokenizers
 
 POINTS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 BLOCK = 4096
@@ -254,7 +254,7 @@ def main(folder):
         if nfc.normalize_str(chr(c)) == chr(c) and c not in pairs:
             print("composes unknown to Python:", hex(c))
     breaks = grapheme_breaks()
-    spans, start = [], None
+    spans, start, last = [], None, None
     for c in ideographs:
         if start is None or c != last + 1:
             if start is not None:
