@@ -102,7 +102,7 @@ let package = Package(
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .target(name: "TestDaemon", dependencies: ["JSON"], path: "Tests/TestDaemon"),
     .executableTarget(name: "http-verdict", dependencies: ["HTTP"], path: "Tests/HTTPVerdict"),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient"]),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient", "TestDaemon"]),
     .executableTarget(
       name: "pool-probe", dependencies: ["Prefork", "CSystem", log], path: "Tests/PoolProbe"),
     .testTarget(
@@ -110,12 +110,15 @@ let package = Package(
       dependencies: ["Prefork", "CSystem", "JSON", "TestDaemon", "pool-probe"]),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     .testTarget(
-      name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", log], exclude: ["Fixtures"]),
-    .testTarget(name: "HistoryTests", dependencies: ["History", "Health", "JSON", log]),
+      name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", "TestDaemon", log],
+      exclude: ["Fixtures"]),
+    .testTarget(
+      name: "HistoryTests", dependencies: ["History", "Health", "JSON", "TestDaemon", log]),
     .testTarget(
       name: "ServingTests",
       dependencies: [
         "Serving", "HTTP", "Prefork", "Health", "Transformer", "JSON", "LoopbackClient",
+        "TestDaemon",
       ]),
     .testTarget(name: "DoctorTests", dependencies: ["Doctor"]),
     .testTarget(name: "EndToEndTests", dependencies: ["JSON", "LoopbackClient", "TestDaemon"]),

@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import LoopbackClient
+import TestDaemon
 import Testing
 
 /// Limits of connections, each from both sides.
@@ -9,13 +10,11 @@ import Testing
 
   /// Asks on new connections until one is answered, for a minute at most: the server learns of a client's end in its own time.
   private func isServedInTime(_ server: ServerFixture) -> Bool {
-    for _ in 0..<600 {
+    BuiltMartlet.wait {
       let client = server.client
       client.send(Self.get)
-      if client.readAnswer()?.status == 200 { return true }
-      usleep(100_000)
+      return client.readAnswer()?.status == 200
     }
-    return false
   }
 
   @Test func onePeerHasItsConnectionsAndNoMore() throws {
@@ -49,11 +48,11 @@ import Testing
 
   /// Waits until the server has closed every connection, for a minute at most.
   private func cutsAll(_ server: ServerFixture) -> Bool {
-    for _ in 0..<600 {
-      if server.server.queue.sync(execute: { server.server.connectionCount }) == 0 { return true }
-      usleep(100_000)
-    }
-    return false
+    BuiltMartlet.wait { connectionCount(server) == 0 }
+  }
+
+  private func connectionCount(_ server: ServerFixture) -> Int {
+    server.server.queue.sync { server.server.connectionCount }
   }
 
   /// A body of which a half comes at once, and the other half after a pause, if it is waited for.
@@ -67,7 +66,8 @@ import Testing
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n"
         + String(repeating: "b", count: 100))
     if isWaitedFor {
-      usleep(1_000_000)
+      // Longer than a body has without the rate.
+      #expect(BuiltMartlet.stays(for: .seconds(1)) { connectionCount(server) == 1 })
       client.send(String(repeating: "b", count: 100))
     }
     return try #require(client.readAnswer()).status
@@ -96,7 +96,11 @@ import Testing
     client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     // More than the sockets hold, so that the server has written on since it began to wait.
     let first = client.read(16 << 20)
-    if isCut { #expect(cutsAll(server)) } else { usleep(6_000_000) }
+    if isCut {
+      #expect(cutsAll(server))
+    } else {
+      _ = BuiltMartlet.stays(for: .seconds(6)) { connectionCount(server) == 1 }
+    }
     return first + client.read(.max)
   }
 

@@ -2,6 +2,7 @@ import Foundation
 import Health
 import JSON
 import Logging
+import TestDaemon
 import Testing
 
 @Suite struct RetrainingTests {
@@ -115,16 +116,16 @@ import Testing
 
   /// Looks until the run is over, for a minute at most.
   private static func finish(_ hook: RetrainHook, at time: Double) {
-    for _ in 0..<3000 where hook.run?.outcome == .running {
-      usleep(20_000)
+    _ = BuiltMartlet.wait {
       hook.tick(look, at: time)
+      return hook.run?.outcome != .running
     }
   }
 
   /// Waits until the command has said, by a file, that it heeds signals as it means to; a minute at most.
   private static func waitUntilReady(_ hook: RetrainHook, _ folder: String) {
     let path = "\(folder)/\(hook.run?.name ?? "")/ready"
-    for _ in 0..<6000 where !FileManager.default.fileExists(atPath: path) { usleep(10_000) }
+    _ = BuiltMartlet.wait { FileManager.default.fileExists(atPath: path) }
   }
 
   @Test func theCommandGetsTheEvidenceAndItsStatusIsKept() throws {

@@ -4,6 +4,7 @@ import History
 import JSON
 import Logging
 import Synchronization
+import TestDaemon
 import Testing
 
 /// A folder that goes with the test.
@@ -82,11 +83,7 @@ enum Rows {
 
   /// Waits for what comes by itself, a minute at most.
   static func eventually(_ isTrue: () throws -> Bool) rethrows -> Bool {
-    for _ in 0..<3000 {
-      if try isTrue() { return true }
-      usleep(20_000)
-    }
-    return false
+    try BuiltMartlet.wait(isTrue)
   }
 }
 

@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import LoopbackClient
 import Serving
+import TestDaemon
 import Testing
 
 /// A server whose answers leave lines in a log.
@@ -25,10 +26,10 @@ private func logged(
     _ = client.readAnswer(hasBody: !request.hasPrefix("HEAD"))
   }
   var lines: [String] = []
-  for _ in 0..<6000 where lines.count < requests.count {
-    usleep(10000)
+  _ = BuiltMartlet.wait {
     let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
     lines = text.split(separator: "\n").map(String.init)
+    return lines.count >= requests.count
   }
   return lines
 }

@@ -4,6 +4,7 @@ import JSON
 import LoopbackClient
 import Serving
 import Synchronization
+import TestDaemon
 import Testing
 import Transformer
 
@@ -96,21 +97,21 @@ import Transformer
     }
 
     func shadows(of wanted: Int) -> (agreed: Int, compared: Int, dropped: Int) {
-      for _ in 0..<6000 {
-        let outcomes = list.withLock { $0 }
-        var (agreed, compared, dropped) = (0, 0, 0)
-        for (_, outcome) in outcomes {
+      var counts = (agreed: 0, compared: 0, dropped: 0)
+      let isThere = BuiltMartlet.wait {
+        counts = (0, 0, 0)
+        for (_, outcome) in list.withLock({ $0 }) {
           switch outcome {
           case .compared(let agrees, _):
-            (agreed, compared) = (agreed + (agrees ? 1 : 0), compared + 1)
-          case .dropped(let texts): dropped += texts
+            counts.agreed += agrees ? 1 : 0
+            counts.compared += 1
+          case .dropped(let texts): counts.dropped += texts
           case .answered, .failed: break
           }
         }
-        if compared + dropped >= wanted { return (agreed, compared, dropped) }
-        usleep(10_000)
+        return counts.compared + counts.dropped >= wanted
       }
-      return (-1, -1, -1)
+      return isThere ? counts : (-1, -1, -1)
     }
   }
 
@@ -160,7 +161,7 @@ import Transformer
       return client
     }
     var clients = [send("m")]
-    while first.sizes.withLock({ $0.isEmpty }) { usleep(1000) }
+    #expect(BuiltMartlet.wait { first.sizes.withLock { !$0.isEmpty } })
     for model in ["m", "n", "m", "n", "m"] {
       clients.append(send(model))
       #expect(depth.reaches(clients.count - 1))

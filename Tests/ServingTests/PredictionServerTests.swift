@@ -6,6 +6,7 @@ import JSON
 import LoopbackClient
 import Serving
 import Synchronization
+import TestDaemon
 import Testing
 import Transformer
 
@@ -136,7 +137,7 @@ import Transformer
     let head = "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
     let clients = (0..<4).map { _ in running.client }
     clients[0].send(head + body)
-    while batches.sizes.withLock({ $0.isEmpty }) { usleep(1000) }
+    #expect(BuiltMartlet.wait { batches.sizes.withLock { !$0.isEmpty } })
     for client in clients.dropFirst() { client.send(head + body) }
     #expect(depth.reaches(3))
     let refused = try running.post("/predict", body)
@@ -305,9 +306,9 @@ import Transformer
     let fields = "X-Request-Id: r-7\r\n"
     _ = try running.post("/predict?q=secret", Array(#"{"input":"secret"}"#.utf8), fields: fields)
     var lines = ""
-    for _ in 0..<6000 where lines.isEmpty {
-      usleep(10000)
+    _ = BuiltMartlet.wait {
       lines = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+      return !lines.isEmpty
     }
     #expect(lines.contains("r-7"))
     #expect(lines.contains("/predict"))

@@ -3,6 +3,7 @@ import Foundation
 import LoopbackClient
 import Serving
 import Synchronization
+import TestDaemon
 import Testing
 import Transformer
 
@@ -47,11 +48,7 @@ final class QueueDepth: ServingRecorder {
 
   /// Waits until so many texts wait, at most a minute.
   func reaches(_ wanted: Int) -> Bool {
-    for _ in 0..<6000 {
-      if depth.withLock({ $0 }) == wanted { return true }
-      usleep(10_000)
-    }
-    return false
+    BuiltMartlet.wait { depth.withLock { $0 } == wanted }
   }
 }
 

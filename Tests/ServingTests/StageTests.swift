@@ -2,6 +2,7 @@ import Glibc
 import LoopbackClient
 import Serving
 import Synchronization
+import TestDaemon
 import Testing
 
 @Suite("Parts of a request's time") struct StageTests {
@@ -52,7 +53,7 @@ import Testing
     let server = try RunningServer { _, hooks in hooks.recorder = notes }
     #expect(try server.post("/predict", #"{"input": ["a", "b", "c"]}"#).status == 200)
     // The answer does not wait for it.
-    for _ in 0..<6000 where notes.texts.withLock({ $0.count < 6 }) { usleep(10_000) }
+    #expect(BuiltMartlet.wait { notes.texts.withLock { $0.count == 6 } })
     #expect(notes.texts.withLock { $0 } == ["a", "b", "c", "+a", "+b", "+c"])
   }
 }
