@@ -42,6 +42,18 @@ start_nginx() {
   wait_for 60 curl -s -m 1 -o /dev/null "$url/healthz"
 }
 
+nginx_workers() { pgrep -P "$(cat "$folder/nginx.pid")" | sort | tr '\n' ' '; }
+nginx_has_others_than() { [[ "$(nginx_workers)" != "$1" ]]; }
+# reload_nginx: and waits until workers with the new settings are there.
+reload_nginx() {
+  local before
+  before=$(nginx_workers)
+  nginx -c "$folder/nginx.conf" -s reload && wait_for 20 nginx_has_others_than "$before"
+}
+
+# are_held COUNT: whether Nginx has so many connections of clients.
+are_held() { [[ "$(ss -Htn state established "( sport = :$port )" | wc -l)" -ge $1 ]]; }
+
 start_pair() {
   # Below the ports that the kernel gives to those who name none.
   port=$((20000 + RANDOM % 12000))

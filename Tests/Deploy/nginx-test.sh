@@ -91,7 +91,7 @@ slow_clients() {
   done
   python3 Tests/Deploy/ask.py slow-readers "$port" 10 8 &
   slow+=("$!")
-  sleep 2
+  wait_for 20 are_held 100
   load 500 4 || return 1
   wait "${slow[@]}"
 }
@@ -99,28 +99,27 @@ reload_under_load() {
   load 3000 4 &
   local asker=$!
   for _ in 1 2 3; do
-    sleep 0.4
+    generation=$(ready "$folder/daemon" generation)
     kill -HUP "$daemon"
+    until_ready_differs "$folder/daemon" generation "$generation" || return 1
   done
   wait "$asker"
 }
 workers_die_under_load() {
   load 3000 4 &
   local asker=$!
+  # One worker at a time: none must be missed.
   for _ in 1 2 3; do
-    sleep 0.5
-    # One worker at a time: the first child is the companion or a worker, whichever it is must not be missed.
-    pkill -KILL -o -P "$daemon"
+    workers=$(ready "$folder/daemon" workers)
+    kill -KILL "${workers%%$'\n'*}"
+    until_ready_differs "$folder/daemon" workers "$workers" || return 1
   done
   wait "$asker"
 }
 nginx_reload_under_load() {
   load 2000 4 &
   local asker=$!
-  for _ in 1 2 3; do
-    sleep 0.3
-    nginx -c "$folder/nginx.conf" -s reload
-  done
+  for _ in 1 2 3; do reload_nginx || return 1; done
   # A worker of Nginx that goes closes kept connections; a client that was just asking on one sees that.
   wait "$asker"
 }
@@ -131,8 +130,7 @@ backend_down() {
 too_many() {
   # Less than is shipped, so that a slow machine asks too often as well.
   rate=5r/s write_nginx_conf
-  nginx -c "$folder/nginx.conf" -s reload
-  sleep 1
+  reload_nginx || return 1
   same 429 "$(for _ in {1..900}; do echo "$url/healthz"; done | xargs -P 4 -n 300 curl -s -w '\n%{http_code}\n' | grep -x '[0-9]*' | sort | uniq | tail -n 1)"
 }
 

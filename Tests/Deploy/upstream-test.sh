@@ -62,11 +62,11 @@ cut() { under_load 2500 cut_off "$1"; local status=$?; join_again "$1" && return
 paused() { under_load 2500 pause_host "$1"; local status=$?; resume_host "$1" && return "$status"; }
 without_retries_it_fails() {
   sed -i 's/^\( *\)proxy_next_upstream error.*/\1proxy_next_upstream off;/' "$folder/snippets/martlet-server.conf"
-  eval "$reload" && sleep 1
+  reload_nginx
   ! killed 1
   local status=$?
   cp nginx/martlet-server.conf "$folder/snippets"
-  eval "$reload" && sleep 1
+  reload_nginx
   return "$status"
 }
 active_check() {
