@@ -58,7 +58,7 @@ let package = Package(
       ]),
     .target(name: "Doctor"),
     .target(name: "HTTP", dependencies: ["CEvents", "COpenSSL", "CZlib", "JSON", log]),
-    .target(name: "Prefork", dependencies: ["CSystem", "JSON", atomics, log]),
+    .target(name: "Prefork", dependencies: ["CSystem", "Files", "JSON", atomics, log]),
     .target(name: "Health", dependencies: ["Files", "JSON", "Prefork", "Scoring", atomics, log]),
     .target(
       name: "History",

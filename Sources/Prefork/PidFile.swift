@@ -20,13 +20,15 @@ struct PidFile {
     if let owner, owner != getpid(), kill(owner, 0) == 0 || errno == EPERM {
       throw .alreadyRunning(pidFile: currentPath, processIdentifier: owner)
     }
-    try WholeFile.write(Array("\(getpid())\n".utf8), to: currentPath)
+    try PreforkError.write("\(getpid())\n", to: currentPath)
   }
 
   /// Takes the name without `.2`, now that the old arbiter has gone.
   mutating func promote() throws(PreforkError) {
     guard isSecond else { return }
-    guard rename(currentPath, path) == 0 else { throw .writing(path: path, code: errno) }
+    guard rename(currentPath, path) == 0 else {
+      throw .writing(path: path, reason: String(cString: strerror(errno)))
+    }
     isSecond = false
   }
 

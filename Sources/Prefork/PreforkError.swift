@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Glibc
 
@@ -20,7 +21,7 @@ public enum PreforkError: Error, Equatable, Sendable {
   /// This process may not become that user or group.
   case notPermitted(user: String, group: String)
   /// A file cannot be written.
-  case writing(path: String, code: Int32)
+  case writing(path: String, reason: String)
   /// The pid file names a process that is alive.
   case alreadyRunning(pidFile: String, processIdentifier: Int32)
   /// A system call of the arbiter failed.
@@ -51,8 +52,8 @@ extension PreforkError: LocalizedError {
       "there is no \(kind) '\(name)' on this system; create it or name another"
     case .notPermitted(let user, let group):
       "workers cannot become --user '\(user)' --group '\(group)'; start the daemon as root, or as that user without these options"
-    case .writing(let path, let code):
-      "\(path) cannot be written: \(Self.text(code)); let the daemon's user write in its folder, or name another file"
+    case .writing(let path, let reason):
+      "\(path) cannot be written: \(reason); let the daemon's user write in its folder, or name another file"
     case .alreadyRunning(let pidFile, let processIdentifier):
       "\(pidFile) names process \(processIdentifier), which is alive; stop it or choose another --pid"
     case .systemCall(let call, let code):
@@ -62,6 +63,21 @@ extension PreforkError: LocalizedError {
     case .cannotRun(let command, let reason):
       "'\(command)' cannot be run: \(reason); check the folder's rights and the disk"
     }
+  }
+
+  /// Writes a file whole or not at all.
+  static func write(_ text: String, to path: String) throws(PreforkError) {
+    do throws(FileError) {
+      try OutputFile.write(text, to: path)
+    } catch {
+      throw of(error, path)
+    }
+  }
+
+  /// What is wrong with a file that is to be written.
+  static func of(_ error: FileError, _ path: String) -> PreforkError {
+    if case .unwritable(_, let reason) = error { return .writing(path: path, reason: reason) }
+    return .writing(path: path, reason: "its reader has gone")
   }
 
   private static func text(_ code: Int32) -> String {

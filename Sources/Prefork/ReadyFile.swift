@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 
@@ -8,14 +9,19 @@ import JSON
 package struct ReadyFile {
   private let path: String
 
-  /// - Throws: `PreforkError.writing` if the file could not be written later.
+  /// - Throws: `PreforkError.writing` if the file could not be written later, or is one that no daemon has written.
   package init(path: String) throws(PreforkError) {
     self.path = path
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    guard access(folder, W_OK | X_OK) == 0 else { throw .writing(path: path, code: errno) }
     var status = stat()
-    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      throw .writing(path: path, code: EEXIST)
+    if stat(path, &status) == 0, status.st_size > 0 || status.st_mode & S_IFMT != S_IFREG,
+      owner == nil
+    {
+      throw .writing(path: path, reason: "it is there and is no ready file")
+    }
+    do throws(FileError) {
+      _ = try OutputFile(path: path)
+    } catch {
+      throw PreforkError.of(error, path)
     }
   }
 
@@ -45,7 +51,7 @@ package struct ReadyFile {
       "generation": JSONValue(Int(pool.generation)),
       "models": .array(models),
     ]
-    try WholeFile.write(Array((json.serialized(pretty: true) + "\n").utf8), to: path)
+    try PreforkError.write(json.serialized(pretty: true) + "\n", to: path)
   }
 
   /// Removes the file, unless it has become another's.

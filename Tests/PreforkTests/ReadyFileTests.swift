@@ -86,6 +86,17 @@ struct ReadyFileTests {
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
+  @Test func aFileOfAnotherKindIsNotTouched() throws {
+    let path = NSTemporaryDirectory() + "ready-\(UUID().uuidString.prefix(8))"
+    defer { unlink(path) }
+    try "workers = 2".write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(throws: PreforkError.self) { try ReadyFile(path: path) }
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "workers = 2")
+    // As mktemp makes one.
+    try "".write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(throws: Never.self) { try ReadyFile(path: path) }
+  }
+
   @Test(arguments: ["/no/such/folder/ready", "/tmp", "/dev/null"])
   func aPathThatCannotBeAFileIsRefusedAtTheStart(_ path: String) {
     #expect(throws: PreforkError.self) { try ReadyFile(path: path) }
