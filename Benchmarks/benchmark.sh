@@ -75,7 +75,7 @@ start_server() {
 worker_requests() {
   curl -sf --unix-socket "$work/admin" http://localhost/monitor.json |
     tr -d ' \n' | grep -o '"slot":[0-9]*,"pid":[0-9]*,"state":"ready","requests":[0-9]*' |
-    sed 's/[^0-9,]//g' | awk -F, '{ print $1, $4 }'
+    sed 's/[^0-9,]//g' | sort -u | awk -F, '{ print $1, $4 }'
 }
 
 # load URL [wrk arguments]: a table over connections, from the cores that the server has not.

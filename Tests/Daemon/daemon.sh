@@ -25,6 +25,7 @@ start_daemon() {
     kill -0 "$daemon" 2>/dev/null || break
     sleep 0.1
   done
+  kill -KILL "$daemon" 2>/dev/null
   echo "the daemon did not come up: serve $*" >&2
   cat "$folder/out" "$folder/log" >&2
   return 1
@@ -55,14 +56,14 @@ until_ready_differs() {
 
 # stop_daemon FOLDER: asks the daemon that serves now to end, and waits until it has.
 stop_daemon() {
-  local arbiter
-  arbiter=$(ready "$1" arbiter 2>/dev/null || echo "${daemon:-}")
-  [ -n "$arbiter" ] || return 0
-  kill "$arbiter" 2>/dev/null || true
+  local arbiter status=0
+  arbiter=$(ready "$1" arbiter 2>/dev/null) || return 0
+  kill "$arbiter" 2>/dev/null || return 0
+  wait "$arbiter" 2>/dev/null || status=$?
+  [ "$status" = 127 ] || return 0
+  # After USR2 it is no child of this shell.
   for _ in $(seq 600); do
-    # A child that has ended stays until it is waited for.
-    if [ "$arbiter" = "${daemon:-}" ] || ! kill -0 "$arbiter" 2>/dev/null; then break; fi
+    kill -0 "$arbiter" 2>/dev/null || break
     sleep 0.1
   done
-  wait "${daemon:-}" 2>/dev/null || true
 }
