@@ -57,9 +57,9 @@ let package = Package(
         "Files", "Transformer", "Tokenization", "Training", "Tensor", "JSON", "Scoring",
       ]),
     .target(name: "Doctor"),
-    .target(name: "HTTP", dependencies: ["CEvents", "COpenSSL", "CZlib", "JSON", log]),
+    .target(name: "HTTP", dependencies: ["CEvents", "COpenSSL", "CZlib", "JSON"]),
     .target(name: "Prefork", dependencies: ["CSystem", "Files", "JSON", atomics, log]),
-    .target(name: "Health", dependencies: ["Files", "JSON", "Prefork", "Scoring", atomics, log]),
+    .target(name: "Health", dependencies: ["Files", "JSON", "Prefork", "Scoring", log]),
     .target(
       name: "History",
       dependencies: [
@@ -69,7 +69,7 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "Files", "HTTP", "Prefork", "CSystem", "COpenSSL", "Transformer", "Tokenization", "Health",
+        "Files", "HTTP", "Prefork", "CSystem", "COpenSSL", "Transformer", "Health",
         "JSON",
         "Pages", log,
       ]),
@@ -82,7 +82,7 @@ let package = Package(
         argumentParser,
       ]),
 
-    .testTarget(name: "TensorTests", dependencies: ["Tensor", "CKernels"]),
+    .testTarget(name: "TensorTests", dependencies: ["Tensor"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
     .testTarget(
