@@ -70,16 +70,18 @@ struct AlertBoardTests {
 struct HealthStateTests {
   private let profile: ReferenceProfile
 
-  init() throws {
+  init() throws { profile = try Self.profile(right: 0.97) }
+
+  private static func profile(right: Double) throws -> ReferenceProfile {
     var builder = ReferenceProfile.Builder(labels: ["ham", "spam"])
     var generator = SplitMix(state: 1)
     for _ in 0..<600 {
-      let (text, isSpam) = Self.draw(&generator, spam: 0.13)
+      let (text, isSpam) = draw(&generator, spam: 0.13)
       builder.add(
-        Self.features(text), probabilities: isSpam ? [0.05, 0.95] : [0.95, 0.05],
-        label: generator.uniform() < 0.97 ? (isSpam ? 1 : 0) : (isSpam ? 0 : 1))
+        features(text), probabilities: isSpam ? [0.05, 0.95] : [0.95, 0.05],
+        label: generator.uniform() < right ? (isSpam ? 1 : 0) : (isSpam ? 0 : 1))
     }
-    profile = try builder.build()
+    return try builder.build()
   }
 
   private static func draw(_ generator: inout SplitMix, spam: Double) -> (String, Bool) {
@@ -210,6 +212,44 @@ struct HealthStateTests {
       time: 7, requestHash: present.requestHash, label: 1, predicted: 1, generation: own)
     #expect(state.add(label) == .counted(wasCorrect: true))
     #expect(state.labelOutcomes.counted == 1 && state.concept.state.count == 1)
+  }
+
+  @Test("a rise over the recent past is told as such, and not as one over the reference")
+  func recentPast() throws {
+    var options = HealthOptions()
+    options.intakePerSecond = 1e9
+    var state = HealthState(
+      labels: ["ham", "spam"], reference: try Self.profile(right: 0.8), options: options)
+    var (generator, index) = (SplitMix(state: 4), 0)
+    func label(_ count: Int, rate: Double) {
+      for _ in 0..<count {
+        let predicted = generator.uniform() < 0.13 ? 1 : 0
+        state.add(
+          LateLabel(
+            time: 1_000_900_000_000, requestHash: RequestHash.of("l\(index)"),
+            label: generator.uniform() < rate ? 1 - predicted : predicted, predicted: predicted))
+        index += 1
+      }
+      state.analyse(at: 2_000_000)
+    }
+    label(1500, rate: 0)
+    label(250, rate: 0.2)
+    // As on the reference.
+    #expect(state.verdict.action == .watch)
+    let text = try #require(state.verdict.evidence.first)
+    #expect(text.hasPrefix("errors are more frequent than in the recent past"), "\(text)")
+    label(200, rate: 0.6)
+    #expect(state.verdict.action == .retrain)
+    let heavy = try #require(state.verdict.evidence.first)
+    #expect(heavy.hasPrefix("errors are more frequent than on the reference, beyond chance: of"))
+    let signals = AlertRules.signals(
+      state, burn: (long: 0, short: 0), dropped: 0, workers: (ready: 1, wanted: 1))
+    #expect(signals.first { $0.name == "RetrainModel" }?.isRaised == true)
+    label(700, rate: 0)
+    let later = AlertRules.signals(
+      state, burn: (long: 0, short: 0), dropped: 0, workers: (ready: 1, wanted: 1))
+    let ended = later.first { $0.name == "RetrainModel" }
+    #expect(ended?.isCleared == true && ended?.ending.contains("on the latest 1000 labels") == true)
   }
 
   @Test("another label for the same prediction takes the first one's place")
