@@ -81,12 +81,11 @@ fuzz: ## run a fuzz target: make fuzz TARGET=NAME, as in Fuzz/Sources/fuzz-NAME,
 	SWIFT_BACKTRACE=enable=no nice -n 19 .build-fuzz/release/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=100 -print_funcs=0 -rss_limit_mb=$(if $(SANITIZERS),2048,512) \
 	  -max_len=65536 -print_final_stats=1 -artifact_prefix=.build-fuzz/found/$(TARGET)- .build-fuzz/found/$(TARGET) Fuzz/Corpus/$(TARGET)
 
-# In debug mode, which compiles sooner.
 check-fuzz: ## run every fuzz target on its corpus and FUZZ_SECONDS=5 longer
-	$(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
+	$(SWIFT) build --package-path Fuzz --scratch-path .build-fuzz -c release -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
 	@mkdir -p .build-fuzz/found/check
 	@for target in $(FUZZ_TARGETS); do echo "== fuzz-$$target"; \
-	  SWIFT_BACKTRACE=enable=no .build-fuzz/debug/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -timeout=100 -print_funcs=0 \
+	  SWIFT_BACKTRACE=enable=no .build-fuzz/release/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -timeout=100 -print_funcs=0 \
 	    -rss_limit_mb=1024 -max_len=65536 -artifact_prefix=.build-fuzz/found/$$target- .build-fuzz/found/check \
 	    Fuzz/Corpus/$$target >.build-fuzz/found/check.log 2>&1 || { tail -n 30 .build-fuzz/found/check.log; exit 1; }; \
 	  grep '^Done' .build-fuzz/found/check.log; rm -f .build-fuzz/found/check/*; \
