@@ -14,6 +14,8 @@ package enum Console {
     }
   }
 
+  static let outputName = "standard output"
+
   /// Whether standard output is a terminal.
   package static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
   /// Whether standard error is a terminal.
@@ -23,13 +25,13 @@ package enum Console {
   /// - Throws: `FileError`, so that nobody takes a part of it for the whole.
   package static func print(_ text: String, terminator: String = "\n") throws(FileError) {
     try Stream.write(
-      Array((text + terminator).utf8), to: STDOUT_FILENO, path: "standard output")
+      Array((text + terminator).utf8), to: STDOUT_FILENO, path: outputName)
   }
 
   /// Writes to standard output what stands beside the files that a command makes: nobody need read it.
   /// - Throws: `FileError.unwritable`.
-  package static func report(_ text: String) throws(FileError) {
-    do { try print(text) } catch .outputClosed {}
+  package static func report(_ text: String, terminator: String = "\n") throws(FileError) {
+    do { try print(text, terminator: terminator) } catch .outputClosed {}
   }
 
   /// Writes a message to standard error, which may fail without harm.
@@ -37,7 +39,7 @@ package enum Console {
     try? Stream.write(Array((text + terminator).utf8), to: STDERR_FILENO, path: "standard error")
   }
 
-  /// Writes a line over the last on a terminal; elsewhere nothing.
+  /// Writes a line over the last on a terminal, nothing elsewhere; an empty one wipes it.
   package static func showProgress(_ text: String) {
     if isErrorTerminal { say("\r\u{1B}[K" + text, terminator: "") }
   }

@@ -23,7 +23,7 @@ package final class OutputFile {
   /// - Parameter mode: permissions of a new file, before the umask.
   /// - Throws: `FileError.unwritable`.
   package init(path: String, mode: mode_t = 0o666) throws(FileError) {
-    self.path = path == "-" ? "standard output" : path
+    self.path = path == "-" ? Console.outputName : path
     if let number = Self.openDescriptor(path) {
       (descriptor, target) = (number, .stream)
       return
@@ -43,14 +43,11 @@ package final class OutputFile {
     if isThere && access(final, W_OK) != 0 {
       throw .unwritable(path: path, reason: FileError.systemReason)
     }
-    let temporary = Self.folder(of: final) + ".martlet-\(UInt64.random(in: .min ... .max)).partial"
-    // In the lock, so that a signal's cleaning sees either no file or its name.
-    let opened = Self.unfinished.withLock { names in
-      let opened = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
-      if opened >= 0 { names.insert(temporary) }
-      return opened
+    let temporary = Self.temporaryName(beside: final)
+    let opened = Self.adding(temporary) {
+      open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
     }
-    if opened < 0 { throw .unwritable(path: path, reason: FileError.systemReason) }
+    if opened < 0 { throw .unwritable(path: path, reason: FileError.openingReason) }
     if isThere {
       // Only the superuser may give a file away; for others the owner becomes the writer.
       if status.st_uid != geteuid() || status.st_gid != getegid() {
@@ -77,6 +74,19 @@ package final class OutputFile {
   /// - Throws: `FileError`.
   package static func write(_ text: String, to path: String) throws(FileError) {
     try write(text.utf8, to: path)
+  }
+
+  /// Makes the file `path` by `make`, which makes one of the name that it is given. A link at `path` is replaced itself.
+  /// - Returns: false where `make` does, or where the file cannot get its name; `path` is then as it was.
+  package static func replace(_ path: String, by make: (String) -> Bool) -> Bool {
+    let temporary = temporaryName(beside: path)
+    _ = adding(temporary) { 0 }
+    guard make(temporary), rename(temporary, path) == 0 else {
+      discard(temporary)
+      return false
+    }
+    forget(temporary)
+    return true
   }
 
   /// Adds bytes.
@@ -108,8 +118,9 @@ package final class OutputFile {
   package func commit() throws(FileError) {
     try flush()
     guard case .file(let temporary, let final) = target else { return }
-    // A full disk may be reported only here, and a name must not survive a power cut that its bytes did not.
-    if fsync(descriptor) != 0 {
+    // A full disk may be reported only here, and a name must not survive a power cut that its bytes did not. Some network
+    // and user-space file systems know no such call.
+    if fsync(descriptor) != 0, ![EINVAL, ENOSYS].contains(errno) {
       throw .unwritable(path: path, reason: FileError.systemReason)
     }
     let code = Self.unfinished.withLock { names in
@@ -125,19 +136,36 @@ package final class OutputFile {
     }
   }
 
-  /// Removes every file that is not whole and ends the process by `body`, so that no other begins.
+  // MARK: - What is not whole yet
+
+  /// Runs `make`, which makes the file or folder `name`, in the lock: so a signal's cleaning sees either nothing or its name.
+  static func adding(_ name: String, _ make: () -> Int32) -> Int32 {
+    unfinished.withLock { names in
+      let result = make()
+      if result >= 0 { names.insert(name) }
+      return result
+    }
+  }
+
+  /// Removes a file or folder that is not whole.
+  static func discard(_ name: String) {
+    forget(name)
+    try? FileManager.default.removeItem(atPath: name)
+  }
+
+  /// Leaves what has got another name.
+  static func forget(_ name: String) { _ = unfinished.withLock { $0.remove(name) } }
+
+  /// Removes all that is not whole and ends the process by `body`, so that nothing else begins.
   package static func discardAll(_ body: () -> Never) -> Never {
     unfinished.withLock { names in
-      for name in names { unlink(name) }
+      for name in names { try? FileManager.default.removeItem(atPath: name) }
       body()
     }
   }
 
   private func discard() {
-    if case .file(let temporary, _) = target {
-      _ = Self.unfinished.withLock { $0.remove(temporary) }
-      unlink(temporary)
-    }
+    if case .file(let temporary, _) = target { Self.discard(temporary) }
     if descriptor > STDERR_FILENO { close(descriptor) }
   }
 
@@ -156,7 +184,13 @@ package final class OutputFile {
     }
   }
 
-  private static func folder(of path: String) -> String {
+  /// A name that nobody else takes, in the same folder.
+  static func temporaryName(beside path: String) -> String {
+    folder(of: path) + ".martlet-\(UInt64.random(in: .min ... .max)).partial"
+  }
+
+  /// The name up to the last slash; empty for the working directory.
+  static func folder(of path: String) -> String {
     let bytes = Array(path.utf8)
     let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
     return String(decoding: bytes[..<(slash.map { $0 + 1 } ?? 0)], as: UTF8.self)

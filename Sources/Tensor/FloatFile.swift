@@ -96,11 +96,10 @@ public final class FloatFile {
     return true
   }
 
-  /// Writes `head` and then each of `buffers` from the next multiple of `alignment` on, under a name
-  /// of its own that becomes `path` when all is there. False where that cannot be done.
+  /// Writes `head` and then each of `buffers` from the next multiple of `alignment` on to a file that is not there yet.
+  /// False where that cannot be done.
   public static func write(_ head: [UInt8], _ buffers: [FloatBuffer], to path: String) -> Bool {
-    let partial = "\(path).\(UInt64.random(in: .min ... .max)).partial"
-    let file = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard file >= 0 else { return false }
     var end = 0
     var isWhole = head.withUnsafeBytes { put($0, file, at: &end) }
@@ -110,12 +109,7 @@ public final class FloatFile {
         UnsafeRawBufferPointer(start: buffer.base, count: buffer.count * 4), file, at: &end)
     }
     isWhole = isWhole && ftruncate(file, off_t((end + 3) / 4 * 4)) == 0
-    isWhole = close(file) == 0 && isWhole
-    guard isWhole, rename(partial, path) == 0 else {
-      unlink(partial)
-      return false
-    }
-    return true
+    return close(file) == 0 && isWhole
   }
 
   private static func put(_ bytes: UnsafeRawBufferPointer, _ file: Int32, at end: inout Int) -> Bool

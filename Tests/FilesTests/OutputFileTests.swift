@@ -80,7 +80,9 @@ struct OutputFileTests {
     let missing = #expect(throws: FileError.self) {
       try OutputFile.write("x", to: folder("no/out"))
     }
-    #expect(missing?.localizedDescription.contains("no/out: cannot be written") == true)
+    #expect(
+      missing?.localizedDescription.contains("no/out: cannot be written: its folder is missing")
+        == true)
     let inTheWay = #expect(throws: FileError.self) { try OutputFile.write("x", to: folder.path) }
     #expect(inTheWay?.localizedDescription.contains("is a directory") == true)
     #expect(folder.names.isEmpty)
@@ -93,5 +95,57 @@ struct OutputFileTests {
     try file.rewriteStart(Array("head".utf8))
     try file.commit()
     #expect(folder.text("out") == "headrest")
+  }
+}
+
+@Suite("Folders that appear whole or not at all")
+struct StagedFolderTests {
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func staged(_ name: String = "model") throws -> StagedFolder {
+    let staged = try StagedFolder(for: folder(name))
+    try OutputFile.write("new", to: staged.path + "/weights")
+    try Folder.make(staged.path + "/inside")
+    try OutputFile.write("deep", to: staged.path + "/inside/file")
+    return staged
+  }
+
+  @Test("Filling keeps what else is there; nothing shows before")
+  func filling() throws {
+    try Folder.make(folder("model/checkpoint"))
+    try folder.put("old", "model/weights")
+    let staged = try staged()
+    #expect(folder.text("model/weights") == "old")
+    try staged.fill()
+    #expect(folder.text("model/weights") == "new" && folder.text("model/inside/file") == "deep")
+    #expect(FileManager.default.fileExists(atPath: folder("model/checkpoint")))
+    #expect(folder.names == ["model"])
+  }
+
+  @Test("Replacing takes away what was there, and makes folders above that are missing")
+  func replacing() throws {
+    try Folder.make(folder("model"))
+    try folder.put("old", "model/other")
+    try staged().replace()
+    #expect(folder.text("model/weights") == "new" && folder.text("model/other") == nil)
+    try staged("far/away/").replace()
+    #expect(folder.text("far/away/weights") == "new" && folder.names == ["far", "model"])
+  }
+
+  @Test("Given up, nothing is left")
+  func givenUp() throws {
+    do { _ = try staged() }
+    #expect(folder.names.isEmpty)
+  }
+
+  @Test("A file in the place of a folder is named")
+  func inTheWay() throws {
+    try folder.put("x", "file")
+    for path in ["file", "file/below"] {
+      let error = #expect(throws: FileError.self) { try Folder.make(folder(path)) }
+      #expect(error?.localizedDescription.contains(folder(path)) == true)
+    }
   }
 }

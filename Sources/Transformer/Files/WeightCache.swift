@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Synchronization
@@ -80,8 +81,7 @@ public struct WeightCache {
     do {
       return try read(file)
     } catch {
-      let text = "martlet: ignoring the weight cache \(path): \(error.reason)\n"
-      FileHandle.standardError.write(Data(text.utf8))
+      Console.say("martlet: ignoring the weight cache \(path): \(error.reason)")
       return nil
     }
   }
@@ -173,10 +173,12 @@ public struct WeightCache {
     headHash.add(head)
     let length = (0..<8).map { UInt8(truncatingIfNeeded: head.count >> (8 * $0)) }
     let folder = (path as NSString).deletingLastPathComponent
-    try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    return FloatFile.write(
-      Self.magic + length + Array(headHash.text.utf8) + head, [tables.buffer, weights.buffer],
-      to: path)
+    try? Folder.make(folder)
+    return OutputFile.replace(path) { name in
+      FloatFile.write(
+        Self.magic + length + Array(headHash.text.utf8) + head, [tables.buffer, weights.buffer],
+        to: name)
+    }
   }
 
   private static func aligned(_ offset: Int) -> Int {
