@@ -91,9 +91,11 @@ extension Examination {
           ))
     }
     if let processes = machine.run(["pgrep", "-x", "martlet"]),
-      let first = processes.output.split(separator: "\n").first,
+      let first = processes.output.split(whereSeparator: \.isNewline).first,
       let lines = machine.text("/proc/\(first)/limits"),
-      let line = lines.split(separator: "\n").first(where: { $0.hasPrefix("Max open files") })
+      let line = lines.split(whereSeparator: \.isNewline).first(where: {
+        $0.hasPrefix("Max open files")
+      })
     {
       let soft = line.split(separator: " ").dropFirst(3).first.flatMap { Int($0) } ?? .max
       found.append(
@@ -125,7 +127,7 @@ extension Examination {
 
   /// The value of the first directive of a name in an Nginx file: `ssl_certificate /a/b;` gives `/a/b`.
   static func value(of directive: String, in text: String) -> String? {
-    for line in text.split(separator: "\n") {
+    for line in text.split(whereSeparator: \.isNewline) {
       let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
       guard words.count >= 2, words[0] == directive else { continue }
       return words[1].hasSuffix(";") ? String(words[1].dropLast()) : String(words[1])

@@ -40,7 +40,7 @@ public struct Examination: Sendable {
       ])
     else { return Finding("unit", .unknown, "no systemctl here") }
     var values: [String: String] = [:]
-    for line in shown.output.split(separator: "\n") {
+    for line in shown.output.split(whereSeparator: \.isNewline) {
       let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       if parts.count == 2 { values[String(parts[0])] = String(parts[1]) }
     }

@@ -94,8 +94,6 @@ struct CSVReader {
       $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13
     }
     guard needsQuotes else { return field }
-    return "\""
-      + field.split(separator: "\"", omittingEmptySubsequences: false)
-      .joined(separator: "\"\"") + "\""
+    return "\"" + field.escaped { $0 == UInt8(ascii: "\"") ? "\"\"" : nil } + "\""
   }
 }

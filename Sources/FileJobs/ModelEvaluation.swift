@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Training
@@ -28,8 +29,8 @@ public enum ModelEvaluation: Sendable {
       let truths = Truths(labels: model.labels, path: reader.path)
       try job.run(&reader, progress: progress) { record, prediction in
         guard case .labels(let chosen, _) = prediction.value else { return }
-        let truth = try (record.label ?? "").split(separator: "|").map {
-          try truths.index(of: String($0), record)
+        let truth = try (record.label ?? "").split(byte: "|").map {
+          try truths.index(of: $0, record)
         }
         report.add(truth: Set(truth), prediction: Set(chosen))
       }

@@ -53,9 +53,7 @@ public struct PredictionWriter {
       }
     case .csv: try writeLine(columns(prediction).map(CSVReader.escaped), separator: ",")
     case .tsv:
-      let clean = columns(prediction).map { column in
-        String(column.map { $0 == "\t" || $0.isNewline ? " " : $0 })
-      }
+      let clean = columns(prediction).map { $0.escaped { [9, 10, 13].contains($0) ? " " : nil } }
       try writeLine(clean, separator: "\t")
     }
   }

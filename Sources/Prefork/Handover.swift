@@ -35,12 +35,14 @@ struct Handover: Equatable {
 
   /// Reads the variable's value; nil for one that is malformed or was meant for another process.
   init?(_ text: String, parent: Int32) {
-    let lines = text.split(separator: "\n")
-    let head = lines.first?.split(separator: " ").compactMap { Int32($0) } ?? []
+    // Over bytes: a name may begin with a combining mark.
+    let lines = text.utf8.split(separator: UInt8(ascii: "\n"))
+    let head =
+      lines.first?.split(separator: UInt8(ascii: " ")).compactMap { Int32(Substring($0)) } ?? []
     guard head.count == 2, head[0] == parent, head[1] > 2 else { return nil }
     var sockets: [InheritedSocket] = []
     for line in lines.dropFirst() {
-      let parts = line.split(separator: " ", maxSplits: 3)
+      let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 3).map(Substring.init)
       guard parts.count == 4, let descriptor = Int32(parts[0]), descriptor > 2,
         ["public", "admin"].contains(parts[1]), ["bound", "given"].contains(parts[2])
       else { return nil }

@@ -163,8 +163,9 @@ private struct VocabularyLearner {
   private mutating func merge(_ pair: Pair) {
     let (left, right) = (tokens[Int(pair.left)], tokens[Int(pair.right)])
     // A text may hold "##" itself, so without a prefix nothing may be taken off.
-    let isContinuing = !prefix.isEmpty && right.hasPrefix(prefix)
-    let fresh = id(left + (isContinuing ? String(right.dropFirst(prefix.count)) : right))
+    let isContinuing = !prefix.isEmpty && right.utf8.starts(with: prefix.utf8)
+    let rest = right.unicodeScalars.dropFirst(isContinuing ? prefix.unicodeScalars.count : 0)
+    let fresh = id(left + String(rest))
     merges.append((left, right))
     var touched: Set<Pair> = []
     for index in places[pair]?.sorted() ?? [] {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The README.md that stands beside a trained model: what it is, from what, how well.
@@ -38,6 +39,17 @@ public struct ModelCard: Sendable {
   public var markdown: String {
     let figures = result.validation
     func percent(_ share: Double) -> String { String(format: "%.2f %%", share * 100) }
+    // What would end the cell, or be markup.
+    func cell(_ text: String) -> String {
+      text.escaped {
+        switch $0 {
+        case UInt8(ascii: "|"): "\\|"
+        case UInt8(ascii: "<"): "&lt;"
+        case 9, 10, 13: " "
+        default: nil
+        }
+      }
+    }
     let events =
       result.history.events.isEmpty
       ? "nothing"
@@ -49,8 +61,8 @@ public struct ModelCard: Sendable {
 
       | | |
       |---|---|
-      | labels | \(figures.labels.joined(separator: ", ")) |
-      | data | \(dataSource) |
+      | labels | \(cell(figures.labels.joined(separator: ", "))) |
+      | data | \(cell(dataSource)) |
       | rows | \(rows.training) training, \(rows.validation) validation |
       | validation accuracy | \(percent(figures.accuracy)) |
       | validation macro-F1 | \(String(format: "%.4f", figures.macroF1)) |
@@ -77,7 +89,7 @@ public struct ModelCard: Sendable {
       """
     for (index, label) in figures.labels.enumerated() {
       let values = [figures.precision(index), figures.recall(index), figures.f1(index)]
-      text += "| \(label) | " + values.map(ClassificationReport.text).joined(separator: " | ")
+      text += "| \(cell(label)) | " + values.map(ClassificationReport.text).joined(separator: " | ")
       text += " |\n"
     }
     return text

@@ -150,6 +150,23 @@ import Transformer
     #expect(error?.localizedDescription.contains("0123456789abcde") == false)
   }
 
+  @Test func linesOfATokenFileMayEndAsOnWindowsAndErrorsNameTheirs() throws {
+    var counters: [String: Int] = [:]
+    let path = try Self.file("\u{FEFF}# c\r\n\r\na:0123456789abcdef\r\nb:fedcba9876543210 9/s\r\n")
+    defer { unlink(path) }
+    _ = try AccessTokens(path: path, limit: nil, counters: &counters)
+    #expect(counters == ["a": 0, "b": 1])
+    let bad = try Self.file("a:0123456789abcdef\r\n\r\nb:short\r\n")
+    defer { unlink(bad) }
+    let error = #expect(throws: ServingError.self) {
+      try AccessTokens(path: bad, limit: nil, counters: &counters)
+    }
+    guard case .badTokens(_, line: 3, _)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test func aFileThatOthersCanReadIsWarnedOf() throws {
     var counters: [String: Int] = [:]
     let open = try Self.file("# comment\n\na:0123456789abcdef\n", mode: 0o644)

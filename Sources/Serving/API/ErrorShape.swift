@@ -1,3 +1,4 @@
+import Files
 import HTTP
 import JSON
 
@@ -37,7 +38,7 @@ enum ErrorShape: Sendable {
     case .textEmbeddings:
       return ["error": JSONValue(message), "error_type": JSONValue(errorType(problem.status))]
     case .openAI:
-      let parameter = problem.pointer?.split(separator: "/").first.map { JSONValue(String($0)) }
+      let parameter = problem.pointer?.split(byte: "/").first.map { JSONValue($0) }
       return [
         "error": [
           "message": JSONValue(message), "type": JSONValue(errorType(problem.status)),

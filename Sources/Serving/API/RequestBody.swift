@@ -1,3 +1,4 @@
+import Files
 import HTTP
 import JSON
 import Transformer
@@ -154,7 +155,9 @@ struct RequestBody: Sendable {
 
   /// A name in a JSON pointer (RFC 6901 section 3).
   private static func escaped(_ name: String) -> String {
-    String(name.prefix(64)).replacing("~", with: "~0").replacing("/", with: "~1")
+    name.unicodeScalars.prefix(64).map(String.init).joined().escaped {
+      $0 == UInt8(ascii: "~") ? "~0" : $0 == UInt8(ascii: "/") ? "~1" : nil
+    }
   }
 
   /// JSON in UTF-8; a missing Content-Type is taken for that.

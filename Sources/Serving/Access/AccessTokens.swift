@@ -1,4 +1,5 @@
 import COpenSSL
+import Files
 import Foundation
 
 /// The tokens of a file, of which a request must carry one as `Authorization: Bearer TOKEN` (RFC 6750).
@@ -34,8 +35,12 @@ public struct AccessTokens: Sendable {
   public init(
     path: String, limit: RateLimit?, counters: inout [String: Int]
   ) throws(ServingError) {
-    guard let data = FileManager.default.contents(atPath: path), data.count <= 1 << 20 else {
-      throw .badTokens(path: path, line: nil, reason: "it cannot be read, or is over 1 MiB")
+    let reader: ByteReader
+    do {
+      let bytes = try ByteReader.contents(of: path, limit: 1 << 20)
+      reader = ByteReader(bytes, name: path)
+    } catch {
+      throw .badTokens(path: path, line: nil, reason: "it cannot be read: \(error.reason)")
     }
     var warnings: [String] = []
     var status = stat()
@@ -46,16 +51,14 @@ public struct AccessTokens: Sendable {
     }
     var entries: [Entry] = []
     var (names, digests) = (Set<String>(), Set<[UInt8]>())
-    let lines = String(decoding: data, as: UTF8.self)
-      .split(separator: "\n", omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() {
-      let text = line.trimmingCharacters(in: .whitespaces)
-      if text.isEmpty || text.hasPrefix("#") { continue }
-      let entry = try Self.entry(
-        text, line: index + 1, path: path, limit: limit, counters: &counters)
+    while let line = try? reader.line() {
+      let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+      guard let first = words.first?.first, first != UInt8(ascii: "#") else { continue }
+      let number = reader.lineNumber
+      let entry = try Self.entry(words, line: number, path: path, limit: limit, counters: &counters)
       let digest = entry.isDigest ? entry.secret : sha256(entry.secret)
       if !names.insert(entry.name).inserted || !digests.insert(digest).inserted {
-        throw .badTokens(path: path, line: index + 1, reason: "its name or token is there already")
+        throw .badTokens(path: path, line: number, reason: "its name or token is there already")
       }
       entries.append(entry)
     }
@@ -68,19 +71,19 @@ public struct AccessTokens: Sendable {
   }
 
   private static func entry(
-    _ text: String, line: Int, path: String, limit: RateLimit?, counters: inout [String: Int]
+    _ words: [ArraySlice<UInt8>], line: Int, path: String, limit: RateLimit?,
+    counters: inout [String: Int]
   ) throws(ServingError) -> Entry {
     // The line is not quoted in errors: they are logged.
     func bad(_ reason: String) -> ServingError {
       .badTokens(path: path, line: line, reason: reason)
     }
-    let words = text.split(whereSeparator: { $0 == " " || $0 == "\t" })
-    guard let colon = words[0].firstIndex(of: ":"), colon > words[0].startIndex, words.count <= 2
+    guard let colon = words[0].firstIndex(of: UInt8(ascii: ":")), colon > words[0].startIndex,
+      words.count <= 2, let name = String(validating: words[0][..<colon], as: UTF8.self)
     else { throw bad("it is not NAME:TOKEN, or NAME:TOKEN 10/s") }
-    let name = String(words[0][..<colon])
-    let written = words[0][words[0].index(after: colon)...]
-    let isDigest = written.hasPrefix("sha256:")
-    let secret = isDigest ? digest(hexadecimal: written.dropFirst(7)) : Array(written.utf8)
+    let written = words[0][(colon + 1)...]
+    let isDigest = written.starts(with: "sha256:".utf8)
+    let secret = isDigest ? digest(hexadecimal: written.dropFirst(7)) : Array(written)
     guard let secret else { throw bad("behind sha256: stand 64 hexadecimal digits") }
     guard isDigest || isToken(secret) else {
       throw bad(
@@ -89,7 +92,7 @@ public struct AccessTokens: Sendable {
     }
     var own = limit
     if words.count == 2 {
-      do { own = try RateLimit(String(words[1]), option: "limit") } catch {
+      do { own = try RateLimit(String(decoding: words[1], as: UTF8.self), option: "limit") } catch {
         throw bad("its limit is not like 10/s")
       }
     }
@@ -114,9 +117,9 @@ public struct AccessTokens: Sendable {
       }
   }
 
-  private static func digest(hexadecimal text: Substring) -> [UInt8]? {
-    let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
-    guard digits.count == 64, text.utf8.count == 64 else { return nil }
+  private static func digest(hexadecimal text: ArraySlice<UInt8>) -> [UInt8]? {
+    let digits = text.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+    guard digits.count == 64, text.count == 64 else { return nil }
     return (0..<32).map { UInt8(digits[2 * $0] << 4 | digits[2 * $0 + 1]) }
   }
 

@@ -52,13 +52,13 @@ public struct LabeledDataset: Sendable {
       guard let text = String(validating: line, as: UTF8.self) else {
         throw TrainingError.notUTF8(path: path, line: number)
       }
-      guard let tab = text.firstIndex(of: "\t") else {
+      guard let tab = text.utf8.firstIndex(of: UInt8(ascii: "\t")) else {
         throw TrainingError.missingColumn(path: path, line: number)
       }
       let label = text[..<tab].trimmingCharacters(in: .whitespaces)
       if label.isEmpty { throw TrainingError.emptyLabel(path: path, line: number) }
       rows.append(
-        LabeledText(label: label, text: String(text[text.index(after: tab)...]), line: number))
+        LabeledText(label: label, text: String(text[text.utf8.index(after: tab)...]), line: number))
     }
     if rows.isEmpty { throw TrainingError.noRows(path: path) }
     self.path = path

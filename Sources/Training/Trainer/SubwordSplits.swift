@@ -20,7 +20,7 @@ public struct SubwordSplits: Sendable {
     for id in 0..<Int32(tokenizer.vocabularySize) {
       defer { starts.append(Int32(pairs.count)) }
       guard let token = tokenizer.token(for: id), !tokenizer.isAdded(id) else { continue }
-      let start = !prefix.isEmpty && token.hasPrefix(prefix) ? prefix : ""
+      let start = !prefix.isEmpty && token.utf8.starts(with: prefix.utf8) ? prefix : ""
       let scalars = token.unicodeScalars.dropFirst(start.unicodeScalars.count)
       guard scalars.count > 1 else { continue }
       for cut in scalars.indices.dropFirst() {

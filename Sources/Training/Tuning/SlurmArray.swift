@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A job array of Slurm's: one training run a task, each with a log and a file that tells how it ended.
@@ -28,10 +29,10 @@ public struct SlurmArray: Sendable, Equatable {
   public var script: String {
     var lines = ["#!/bin/sh", "case \"$SLURM_ARRAY_TASK_ID\" in"]
     for (number, task) in tasks.enumerated() {
-      let words = task.words.map(Self.quoted).joined(separator: " ")
-      lines.append("\(number)) \(words) >\(Self.quoted(task.log)) 2>&1 ;;")
+      let words = task.words.map(\.shellWord).joined(separator: " ")
+      lines.append("\(number)) \(words) >\(task.log.shellWord) 2>&1 ;;")
     }
-    let exit = Self.quoted(folder) + "/\"$SLURM_ARRAY_TASK_ID\".exit"
+    let exit = folder.shellWord + "/\"$SLURM_ARRAY_TASK_ID\".exit"
     lines += ["esac", "echo \"$?\" >\(exit).part", "mv \(exit).part \(exit)", ""]
     return lines.joined(separator: "\n")
   }
@@ -42,10 +43,5 @@ public struct SlurmArray: Sendable, Equatable {
       return nil
     }
     return Int32(String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines))
-  }
-
-  /// `word` as the shell reads it back (POSIX Shell Command Language, 2.2.2 Single-Quotes).
-  static func quoted(_ word: String) -> String {
-    "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 }
