@@ -63,7 +63,7 @@ let package = Package(
     .target(
       name: "History",
       dependencies: [
-        "CPostgres", "Health", "JSON", .product(name: "GRDB", package: "GRDB.swift"), log,
+        "CPostgres", "Files", "Health", "JSON", .product(name: "GRDB", package: "GRDB.swift"), log,
       ]),
     .target(name: "Settings", dependencies: ["Files"]),
     .target(

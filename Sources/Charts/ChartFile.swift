@@ -28,6 +28,8 @@ public enum ChartFile {
   }
 
   /// Writes the document `svg` to `path`; the file appears whole or not.
+  ///
+  /// - Throws: `ChartError` or `FileError`.
   public static func write(to path: String, svg: String) throws {
     try check(path)
     try OutputFile.write(svg, to: path)

@@ -4,8 +4,6 @@ import Foundation
 public enum HealthError: LocalizedError, Equatable, Sendable {
   /// The reference profile cannot be read.
   case unreadable(path: String, reason: String)
-  /// The reference profile cannot be written.
-  case unwritable(path: String, reason: String)
   /// The file is not a reference profile, or one of its fields is missing or out of bounds.
   case malformed(path: String, what: String)
   /// The file was written by another version of the format.
@@ -18,8 +16,6 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
   case emptyProfile
   /// The sockets between workers and health process cannot be made.
   case channel(String)
-  /// A file of the retraining hook cannot be written.
-  case hookFile(path: String)
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
@@ -28,9 +24,6 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
     case .unreadable(let path, let reason):
       return
         "\(path): the reference profile cannot be read: \(reason). Check the path and its permissions."
-    case .unwritable(let path, let reason):
-      return
-        "\(path): the reference profile cannot be written: \(reason). Check the folder and the disk."
     case .malformed(let path, let what):
       return "\(path): not a reference profile: \(what); \(again)."
     case .unsupportedVersion(let path, let found):
@@ -45,9 +38,6 @@ public enum HealthError: LocalizedError, Equatable, Sendable {
     case .channel(let reason):
       return
         "the sockets for health events cannot be made: \(reason). Raise the limit of open files, or serve with --monitor none."
-    case .hookFile(let path):
-      return
-        "\(path): cannot be written. Give the daemon's user a folder with --retrain-folder, and check the disk."
     case .emptyProfile:
       return
         "a reference profile needs at least one text; give it rows that the model was not trained on."

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 
@@ -7,13 +8,9 @@ extension ReferenceProfile {
   private static let maximumBytes = 16 << 20
 
   /// Writes the profile as JSON, whole or not at all.
-  /// - Throws: `HealthError.unwritable`.
-  public func write(to path: String) throws(HealthError) {
-    do {
-      try Data(serializedBytes()).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw .unwritable(path: path, reason: error.localizedDescription)
-    }
+  /// - Throws: `FileError`.
+  public func write(to path: String) throws {
+    try OutputFile.write(serializedBytes(), to: path)
   }
 
   /// The file's bytes.
@@ -31,13 +28,11 @@ extension ReferenceProfile {
   public static func load(
     path: String, modelChecksum: String? = nil
   ) throws(HealthError) -> ReferenceProfile {
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      throw .unreadable(path: path, reason: error.localizedDescription)
+    let bytes: [UInt8]
+    do { bytes = try ByteReader.contents(of: path, limit: maximumBytes) } catch {
+      throw .unreadable(path: path, reason: error.reason)
     }
-    let profile = try parse(Array(data), path: path)
+    let profile = try parse(bytes, path: path)
     if let modelChecksum, modelChecksum != profile.modelChecksum {
       throw .otherModel(path: path, expected: modelChecksum, found: profile.modelChecksum)
     }
@@ -301,7 +296,7 @@ extension ReferenceProfile {
     do {
       return hex(fnv1a(try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)))
     } catch {
-      throw .unreadable(path: path, reason: error.localizedDescription)
+      throw .unreadable(path: path, reason: FileError.words(of: error))
     }
   }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Health
@@ -133,7 +134,7 @@ package final class SQLiteDatabase: HistoryDatabase {
       return .unreachable(path, reason: "it is another program's database")
     }
     guard let error = error as? DatabaseError else {
-      return .unreachable(path, reason: error.localizedDescription)
+      return .unreachable(path, reason: FileError.words(of: error))
     }
     switch error.resultCode {
     case .SQLITE_BUSY, .SQLITE_LOCKED: return .locked(path)

@@ -30,10 +30,7 @@ public struct SettingsFile: Sendable, Equatable {
   public init(path: String, options: [CommandOption]) throws(SettingsError) {
     let bytes: [UInt8]
     do { bytes = try ByteReader.contents(of: path, limit: Self.sizeLimit) } catch {
-      guard case .unreadable(_, let reason) = error else {
-        throw .unreadable(path: path, reason: error.localizedDescription)
-      }
-      throw .unreadable(path: path, reason: "cannot be read: \(reason)")
+      throw .unreadable(path: path, reason: "cannot be read: \(error.reason)")
     }
     try self.init(bytes: bytes, path: path, options: options)
   }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 
@@ -5,20 +6,10 @@ extension Tokenizer {
   /// Writes `tokenizer.json`, `vocab.txt` and `tokenizer_config.json`, which Hugging Face's `tokenizers` and
   /// `AutoTokenizer` read. A tokenizer that was read from a directory is copied, file by file.
   ///
-  /// - Throws: `TokenizationError.unreadable`.
+  /// - Throws: `FileError`, or `TokenizationError.unreadable` for a file to be copied.
   public func write(to directory: String) throws {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: true)
-      for (name, bytes) in try files() {
-        try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/\(name)"), options: .atomic)
-      }
-    } catch let error as TokenizationError {
-      throw error
-    } catch {
-      throw TokenizationError.unreadable(
-        path: directory, reason: "cannot be written (\(error.localizedDescription))")
-    }
+    try Folder.make(directory)
+    for (name, bytes) in try files() { try OutputFile.write(bytes, to: "\(directory)/\(name)") }
   }
 
   private func files() throws -> [(String, [UInt8])] {

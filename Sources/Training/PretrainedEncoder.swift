@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensor
 import Tokenization
@@ -90,17 +91,12 @@ struct PretrainedEncoder {
       "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
       "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "added_tokens.json",
     ]
-    do {
-      try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
-      for name in names {
-        guard let data = FileManager.default.contents(atPath: "\(encoderDirectory)/\(name)") else {
-          continue
-        }
-        try data.write(to: URL(fileURLWithPath: "\(target)/\(name)"), options: .atomic)
+    try Folder.make(target)
+    for name in names {
+      guard let data = FileManager.default.contents(atPath: "\(encoderDirectory)/\(name)") else {
+        continue
       }
-    } catch {
-      throw ModelError.unreadable(
-        path: target, reason: "cannot be written (\(error.localizedDescription))")
+      try OutputFile.write(data, to: "\(target)/\(name)")
     }
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensor
 
@@ -108,7 +109,7 @@ public enum Quantizer {
   /// Reads `source` and writes it to `target` with 8-bit layers; all other files are copied.
   ///
   /// - Parameter calibration: texts for which weights are rounded; without, each is rounded alone.
-  /// - Throws: `ModelError`; `target` is then not left half written.
+  /// - Throws: `ModelError` or `FileError`; `target` is then as it was.
   public static func write(
     _ source: String, to target: String, calibration: QuantizationCalibration? = nil
   ) throws {
@@ -117,40 +118,28 @@ public enum Quantizer {
     var parameters = try ModelDirectory.read(configuration.shape, checkpoint)
     guard parameters.quantization == nil else { throw ModelError.alreadyQuantized(path: source) }
     parameters.quantization = quantize(parameters, calibration)
-    let partial = target + ".partial"
-    let manager = FileManager.default
-    do {
-      try? manager.removeItem(atPath: partial)
-      try copyFiles(source, to: partial)
-      let inside = configuration.encoderDirectory.dropFirst(configuration.directory.count)
-      let folder = partial + inside
-      try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      var extra: [(name: String, matrix: Matrix)] = []
-      if configuration.task == .tokenClassification {
-        let (labels, width) = (configuration.labels.count, configuration.shape.hiddenSize)
-        extra = [
-          ("classifier.weight", Matrix(rows: labels, columns: width)),
-          ("classifier.bias", Matrix(rows: 1, columns: labels)),
-        ]
-        for (name, matrix) in extra { try checkpoint.read(name, into: matrix) }
-      }
-      try ParameterWriter(parameters, path: folder).bytes(extra: extra).write(
-        to: URL(fileURLWithPath: folder + "/model.safetensors"))
-      if manager.fileExists(atPath: target) { try manager.removeItem(atPath: target) }
-      try manager.moveItem(atPath: partial, toPath: target)
-    } catch let error as ModelError {
-      try? manager.removeItem(atPath: partial)
-      throw error
-    } catch {
-      try? manager.removeItem(atPath: partial)
-      throw ModelError.unreadable(
-        path: target, reason: "cannot be written (\(error.localizedDescription))")
+    let staged = try StagedFolder(for: target)
+    try copyFiles(source, to: staged.path)
+    let inside = configuration.encoderDirectory.dropFirst(configuration.directory.count)
+    try Folder.make(staged.path + inside)
+    var extra: [(name: String, matrix: Matrix)] = []
+    if configuration.task == .tokenClassification {
+      let (labels, width) = (configuration.labels.count, configuration.shape.hiddenSize)
+      extra = [
+        ("classifier.weight", Matrix(rows: labels, columns: width)),
+        ("classifier.bias", Matrix(rows: 1, columns: labels)),
+      ]
+      for (name, matrix) in extra { try checkpoint.read(name, into: matrix) }
     }
+    try OutputFile.write(
+      ParameterWriter(parameters, path: staged.path + inside).bytes(extra: extra),
+      to: staged.path + inside + "/model.safetensors")
+    try staged.replace()
   }
 
   private static func copyFiles(_ source: String, to target: String) throws {
     let manager = FileManager.default
-    try manager.createDirectory(atPath: target, withIntermediateDirectories: true)
+    try Folder.make(target)
     for name in try manager.contentsOfDirectory(atPath: source) {
       let isWeights =
         name.hasSuffix(".safetensors") || name.hasSuffix(".bin")

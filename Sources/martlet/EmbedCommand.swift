@@ -51,7 +51,7 @@ struct Embed: ParsableCommand {
     }
     var reader = try RecordReader(
       path: file, format: options.format, columns: RecordColumns(text: options.column))
-    let progress = JobProgress(path: file)
+    let progress = JobProgress(path: file, output: output)
     try FileJob(model: model, threads: options.cores).run(
       &reader, progress: progress.show
     ) { try writer.write($1) }

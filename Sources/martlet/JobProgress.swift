@@ -5,20 +5,26 @@ import Foundation
 
 /// Shows a file job as it goes, on a terminal alone.
 final class JobProgress {
-  private let isTerminal = Console.isErrorTerminal
   private let start = ContinuousClock.now
   private var lastShown = ContinuousClock.now
   private let size: Int
 
-  /// - Parameter path: the file being read, for its share; `-` has none.
-  init(path: String) {
+  private let output: String
+
+  /// - Parameters:
+  ///   - path: the file being read, for its share; `-` has none.
+  ///   - output: where the rows go, for the message of an interrupted job.
+  init(path: String, output: String = "-") {
+    self.output = output
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     size = (attributes?[.size] as? NSNumber)?.intValue ?? 0
   }
 
   func show(_ p: FileJob.Progress) {
+    let fate = output == "-" ? "" : "; nothing is written to \(output)"
+    Interruption.place("after \(p.rows) rows\(fate)")
     let now = ContinuousClock.now
-    guard isTerminal, now - lastShown > .milliseconds(200) else { return }
+    guard now - lastShown > .milliseconds(200) else { return }
     lastShown = now
     let seconds = max(1e-9, (now - start) / .seconds(1))
     let share = size > 0 ? String(format: "%3.0f %%  ", Double(p.bytes) / Double(size) * 100) : ""

@@ -46,14 +46,14 @@ struct LRFind: ParsableCommand {
     Console.showProgress("")
     let finding = RangeTest.find(points)
     let chart = RangeTestChart.chart(points, finding)
+    if let output {
+      try ChartFile.write(to: output, svg: chart.svg)
+      Train.say("wrote \(output)")
+    }
     if json {
       try Console.print(Self.json(points, finding).serialized())
     } else {
       try show(points, chart, finding)
-    }
-    if let output {
-      try ChartFile.write(to: output, svg: chart.svg)
-      Train.say("wrote \(output)")
     }
   }
 

@@ -24,6 +24,11 @@ struct Martlet: ParsableCommand {
       Store.self, Bench.self, Manual.self, Doctor.self,
     ])
 
+  /// The user's words, as a shell takes them again.
+  static var commandLine: String {
+    (["martlet"] + CommandLine.arguments.dropFirst()).map(\.shellWord).joined(separator: " ")
+  }
+
   /// `serve` alone takes settings from elsewhere than its command line as well.
   static func main() {
     Console.prepare()
@@ -32,7 +37,7 @@ struct Martlet: ParsableCommand {
       words.first == "serve" && !words.contains(where: { ["-h", "--help"].contains($0) })
     var layers: SettingsLayers?
     do {
-      if isServe { layers = try Serve.layers() }
+      if isServe { layers = try Serve.layers() } else { Interruption.watch() }
       var command = try parseAsRoot(layers.map { ["serve"] + $0.arguments } ?? words)
       try command.run()
     } catch {
@@ -45,6 +50,7 @@ struct Martlet: ParsableCommand {
 
   /// Says what ended the command, and ends it: help on standard output, faults on standard error.
   private static func end(with error: any Error) -> Never {
+    let error = FileError(foundation: error) ?? error
     // Whoever reads a part of the output, as `head` does, has had what it wanted.
     if case FileError.outputClosed = error { Foundation.exit(0) }
     let (text, code) = (fullMessage(for: error), exitCode(for: error))

@@ -60,7 +60,7 @@ struct Predict: ParsableCommand {
     var reader = try RecordReader(
       path: file, format: options.format,
       columns: RecordColumns(text: options.column, pair: options.pairColumn))
-    let progress = JobProgress(path: file)
+    let progress = JobProgress(path: file, output: output)
     try FileJob(model: model, threads: options.cores).run(
       &reader, progress: progress.show
     ) { try writer.write($1) }

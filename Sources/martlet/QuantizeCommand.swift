@@ -55,15 +55,14 @@ struct Quantize: ParsableCommand {
     var texts: [String] = []
     var reader = try RecordReader(path: validation, format: format, columns: columns)
     while texts.count < 256, let record = try reader.next() { texts.append(record.input.text) }
-    let staged = path + ".unchecked"
-    defer { try? FileManager.default.removeItem(atPath: staged) }
+    let staged = try StagedFolder(for: path)
     try Quantizer.write(
-      model, to: staged,
+      model, to: staged.path,
       calibration: QuantizationCalibration(original, texts: texts, smoothing: smooth) { share in
         Self.show(share)
       })
     let check = try QuantizationCheck(
-      original, TextModel.load(directory: staged), path: validation, format: format,
+      original, TextModel.load(directory: staged.path), path: validation, format: format,
       columns: columns, threads: options.cores)
     try Console.report(
       String(
@@ -76,8 +75,7 @@ struct Quantize: ParsableCommand {
         "Nothing is written: the loss is beyond \(limit). Try another --smooth, or keep the original."
       )
     }
-    if force { try? FileManager.default.removeItem(atPath: path) }
-    try FileManager.default.moveItem(atPath: staged, toPath: path)
+    try staged.replace()
     try Console.report(
       "\(output): layers in 8 bits; serve it as any model: martlet serve \(output)")
   }

@@ -59,12 +59,7 @@ struct StudyPositions: ParsableCommand {
     if let source { _ = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed) }
     let cores = threads.count
     let kernels = try Kernels.best(threads: cores)
-    do {
-      try FileManager.default.createDirectory(
-        atPath: output, withIntermediateDirectories: true)
-    } catch {
-      throw FileError.unwritable(path: output, reason: error.localizedDescription)
-    }
+    let staged = try StagedFolder(for: output)
     var measurements: [PositionStudy.Measurement] = []
     let total = study.tasks.count * study.encodings.count
     for task in study.tasks {
@@ -81,7 +76,7 @@ struct StudyPositions: ParsableCommand {
     }
     var report = PositionReport(study, measurements)
     if let source { report.dataSet = try onDataSet(source, study, kernels) }
-    try write(report, study)
+    try write(report, study, staged)
   }
 
   private func onDataSet(
@@ -105,16 +100,19 @@ struct StudyPositions: ParsableCommand {
     return (source.data, accuracies)
   }
 
-  private func write(_ report: PositionReport, _ study: PositionStudy) throws {
-    let command = (["martlet"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
+  private func write(
+    _ report: PositionReport, _ study: PositionStudy, _ staged: StagedFolder
+  ) throws {
+    let command = Martlet.commandLine
     let files =
       [
         ("report.html", report.html(command: command)), ("report.md", report.markdown),
         ("sinusoids.svg", report.table.svg), ("similarity.svg", report.similarity.svg),
       ] + study.tasks.map { ("\($0.rawValue).svg", report.lengthChart($0).svg) }
     for (name, text) in files {
-      try OutputFile.write(text, to: "\(output)/\(name)")
+      try OutputFile.write(text, to: "\(staged.path)/\(name)")
     }
+    try staged.fill()
     try Console.report(report.markdown)
     try Console.report("wrote \(output)/report.html")
   }

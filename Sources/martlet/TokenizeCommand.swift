@@ -73,7 +73,7 @@ struct Tokenize: ParsableCommand {
     }
     var reader = try RecordReader(
       path: file, format: self.format, columns: RecordColumns(text: column, pair: pairColumn))
-    let progress = JobProgress(path: file)
+    let progress = JobProgress(path: file, output: output)
     var rows = 0
     while let record = try reader.next() {
       try writer.write(encode(record.input))

@@ -59,11 +59,16 @@ struct Train: ParsableCommand {
     let before = Pretraining(epochs: try training.pretraining(), seed: options.seed)
     var line = ProgressLine()
     let store = try checkpoints()
+    let mend = store == nil ? "" : "; the same command with --resume goes on"
     let outcome = try job.run(
       options: options, kernels: kernels, checkpoints: store, pretraining: before,
       pretrained: { Self.say(String(format: "masked words, epoch %d: loss %.4f", $0, $1)) },
       taught: { Self.say(Self.teacher($0, share: options.teacherShare)) },
-      report: { line.show($0) })
+      report: { progress in
+        line.show(progress)
+        Interruption.place(
+          "in epoch \(progress.epoch), step \(progress.step) of \(progress.totalSteps)" + mend)
+      })
     if let result { try write(outcome, options, to: result) }
     // What was learned is kept before anything is said of it, which can fail.
     if !noModel { try save(job, outcome, options, architecture, kernels) }
@@ -130,48 +135,41 @@ struct Train: ParsableCommand {
       "steps": JSONValue(result.steps), "tokens": JSONValue(result.tokens),
       "seconds": JSONValue(result.seconds), "learning_rate": JSONValue(options.learningRate),
     ]
-    do {
-      try Data(json.serializedBytes(pretty: true)).write(
-        to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw CheckpointError.unwritable(path: path, reason: error.localizedDescription)
-    }
+    try OutputFile.write(json.serializedBytes(pretty: true), to: path)
   }
 
   private func save(
     _ job: ClassifierTraining, _ result: TrainingResult, _ options: TrainingOptions,
     _ architecture: String, _ kernels: Kernels
   ) throws {
-    try ModelDirectory.write(result.parameters, to: output)
-    try job.writeTokenizer(to: output)
-    let command = (["martlet"] + CommandLine.arguments.dropFirst()).map { word in
-      word.contains(" ") ? "'\(word)'" : word
-    }.joined(separator: " ")
+    let staged = try StagedFolder(for: output)
+    try ModelDirectory.write(result.parameters, to: staged.path)
+    try job.writeTokenizer(to: staged.path)
+    let command = Martlet.commandLine
     let program =
       "martlet \(Martlet.configuration.version), kernels \(kernels.name), \(training.cores) threads"
     let card = ModelCard(
       name: URL(fileURLWithPath: output).lastPathComponent, command: command,
       dataSource: dataSource, rows: (job.training.rows.count, job.validation.rows.count),
       program: program, architecture: architecture, options: options, result: result)
-    try Data(card.markdown.utf8).write(
-      to: URL(fileURLWithPath: output + "/README.md"), options: .atomic)
+    try OutputFile.write(card.markdown, to: staged.path + "/README.md")
     let report = TrainingReport(
       job, options: options, result: result, kernels: kernels)
-    try Data(
-      report.html(name: card.name, command: command, architecture: architecture, program: program)
-        .utf8
-    ).write(to: URL(fileURLWithPath: output + "/report.html"), options: .atomic)
+    try OutputFile.write(
+      report.html(name: card.name, command: command, architecture: architecture, program: program),
+      to: staged.path + "/report.html")
     let extra: JSONValue = [
       "temperature": JSONValue(report.temperature),
       "validation_accuracy": JSONValue(result.validation.accuracy),
     ]
-    try Data(extra.serializedBytes(pretty: true)).write(
-      to: URL(fileURLWithPath: output + "/martlet.json"), options: .atomic)
+    try OutputFile.write(
+      extra.serializedBytes(pretty: true), to: staged.path + "/martlet.json")
     try ReferenceMeasurement.write(
-      directory: output,
+      directory: staged.path,
       rows: job.validation.rows.map { .init(text: $0.text, label: $0.label) },
       trainingTexts: job.training.rows.map(\.text),
       threads: training.cores)
+    try staged.fill()
   }
 
   static func say(_ text: String) { Console.say(text) }

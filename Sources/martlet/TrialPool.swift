@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 import JSON
 import Synchronization
@@ -100,8 +101,7 @@ final class TrialPool: Sendable {
     let log = command.folder + "/log.txt"
     let result = command.folder + "/result.json"
     do {
-      try FileManager.default.createDirectory(
-        atPath: command.folder, withIntermediateDirectories: true)
+      try Folder.make(command.folder)
       try? FileManager.default.removeItem(atPath: result)
       let code = try executor.run(arguments: command.arguments, log: log)
       guard code == 0, let data = FileManager.default.contents(atPath: result) else {
@@ -117,7 +117,7 @@ final class TrialPool: Sendable {
         loss: json["loss"]?.doubleValue, tokens: json["tokens"]?.intValue ?? 0,
         seconds: Date().timeIntervalSince(start))
     } catch {
-      return failed(error.localizedDescription)
+      return failed(FileError.words(of: error))
     }
   }
 
@@ -127,7 +127,7 @@ final class TrialPool: Sendable {
     let figure =
       outcome.accuracy.map { String(format: "%.2f %%", $0 * 100) }
       ?? "failed (\(outcome.error ?? ""))"
-    Train.say(
+    Console.say(
       String(
         format: "trial %d of %d, %d epochs: %@ (best %.2f %%), %@", outcome.trial.number + 1,
         state.strategy.trialCount, outcome.epochs, figure, state.best * 100, values))

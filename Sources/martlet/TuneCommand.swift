@@ -71,12 +71,7 @@ struct Tune: ParsableCommand {
     let space = try makeSpace()
     let kind: SearchStrategy.Kind = try Choice.of("--search", search)
     try check()
-    do {
-      try FileManager.default.createDirectory(
-        atPath: output + "/trials", withIntermediateDirectories: true)
-    } catch {
-      throw JournalError.unusable(path: output, reason: error.localizedDescription)
-    }
+    try Folder.make(output + "/trials")
     let strategy = SearchStrategy(
       kind, space: space, trials: trials ?? defaultTrials(kind), points: gridPoints,
       epochs: epochs, firstRung: firstRung, keep: keep, budget: budget, seed: seed)
@@ -205,7 +200,7 @@ struct Tune: ParsableCommand {
     let words =
       ["martlet", "train"] + dataWords + optionWords(best.trial)
       + ["--epochs", "\(epochs)", "--seed", "\(seed)", "-o", "my-model"]
-    let copy = words.joined(separator: " ")
+    let copy = words.map(\.shellWord).joined(separator: " ")
     let page = report.html(title: "Search over \(source.data)", command: copy)
     try OutputFile.write(page, to: output + "/report.html")
     try Console.report(

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Logging
@@ -105,10 +106,10 @@ public final class RetrainHook: Sendable {
     let folder = options.folder + "/" + name
     let reason = look.verdict.evidence.first ?? ""
     do {
-      try FileManager.default.createDirectory(
-        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-      try write(look.evidence().serializedBytes(pretty: true), to: folder + "/evidence.json")
-      try write(Array(look.fresh().utf8), to: folder + "/fresh.tsv")
+      try Folder.make(folder, mode: 0o700)
+      try OutputFile.write(
+        look.evidence().serializedBytes(pretty: true), to: folder + "/evidence.json", mode: 0o600)
+      try OutputFile.write(look.fresh().utf8, to: folder + "/fresh.tsv", mode: 0o600)
       var variables = variables
       variables["RETRAIN_FOLDER"] = folder
       variables["RETRAIN_EVIDENCE"] = folder + "/evidence.json"
@@ -130,22 +131,16 @@ public final class RetrainHook: Sendable {
       save(guarded.run)
       removeOldRuns(but: number)
     } catch {
-      log.error("the hook of --on-retrain cannot run: \(error.localizedDescription)")
+      log.error("the hook of --on-retrain cannot run: \(FileError.words(of: error))")
     }
-  }
-
-  private func write(_ bytes: [UInt8], to path: String) throws {
-    let isMade = FileManager.default.createFile(
-      atPath: path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
-    guard isMade else { throw HealthError.hookFile(path: path) }
   }
 
   private func save(_ run: RetrainRun?) {
     guard let run else { return }
     let path = options.folder + "/run.json"
     do {
-      try write(JSONValue.object(run.stored).serializedBytes(pretty: true), to: path + ".new")
-      guard rename(path + ".new", path) == 0 else { throw HealthError.hookFile(path: path) }
+      try OutputFile.write(
+        JSONValue.object(run.stored).serializedBytes(pretty: true), to: path, mode: 0o600)
     } catch {
       log.error("\(error.localizedDescription)")
     }
@@ -217,10 +212,8 @@ public final class RetrainHook: Sendable {
   public func keep(_ tsv: String) {
     guard !tsv.isEmpty else { return }
     do {
-      try FileManager.default.createDirectory(
-        atPath: options.folder, withIntermediateDirectories: true,
-        attributes: [.posixPermissions: 0o700])
-      try write(Array(tsv.utf8), to: options.folder + "/labelled.tsv")
+      try Folder.make(options.folder, mode: 0o700)
+      try OutputFile.write(tsv.utf8, to: options.folder + "/labelled.tsv", mode: 0o600)
     } catch {
       log.error("\(error.localizedDescription)")
     }

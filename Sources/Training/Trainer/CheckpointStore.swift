@@ -1,11 +1,10 @@
+import Files
 import Foundation
 import Tensor
 import Transformer
 
-/// Why a checkpoint cannot be written or resumed.
+/// Why a checkpoint cannot be resumed.
 public enum CheckpointError: Error, Equatable, LocalizedError {
-  /// The file cannot be written: disk full, no permission.
-  case unwritable(path: String, reason: String)
   /// The file is no checkpoint, or was cut.
   case malformed(path: String, problem: String)
   /// The checkpoint belongs to other data or options.
@@ -14,9 +13,6 @@ public enum CheckpointError: Error, Equatable, LocalizedError {
   /// What, where and how to mend it.
   public var errorDescription: String? {
     switch self {
-    case .unwritable(let path, let reason):
-      return "\(path): the checkpoint cannot be written (\(reason)). Make room or choose another "
-        + "folder, and start again with --resume: the last checkpoint is whole."
     case .malformed(let path, let problem):
       return "\(path): not a sound checkpoint: \(problem). Remove it and start without --resume."
     case .otherRun(let path):
@@ -41,12 +37,7 @@ public final class CheckpointStore {
     path = directory + "/checkpoint.safetensors"
     self.interval = interval
     self.resumes = resumes
-    do {
-      try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: true)
-    } catch {
-      throw CheckpointError.unwritable(path: directory, reason: error.localizedDescription)
-    }
+    try Folder.make(directory)
   }
 
   /// Removes the file, once the run is over.
@@ -60,16 +51,12 @@ public final class CheckpointStore {
     let encoder = JSONEncoder()
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    do {
-      let state = String(decoding: try encoder.encode(trainer.state), as: UTF8.self)
-      let file = SafeTensors.encode(
-        names(trainer).map { name, buffer in
-          (name: name, shape: [buffer.count], bytes: buffer.bytes(0..<buffer.count))
-        }, metadata: ["run": fingerprint, "state": state])
-      try file.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw CheckpointError.unwritable(path: path, reason: error.localizedDescription)
-    }
+    let state = String(decoding: try encoder.encode(trainer.state), as: UTF8.self)
+    let file = SafeTensors.encode(
+      names(trainer).map { name, buffer in
+        (name: name, shape: [buffer.count], bytes: buffer.bytes(0..<buffer.count))
+      }, metadata: ["run": fingerprint, "state": state])
+    try OutputFile.write(file, to: path)
   }
 
   /// Puts the checkpoint's state into `trainer`; false where there is none or none is wanted.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 
@@ -100,10 +101,10 @@ public final class SlurmExecutor: TrialExecutor {
     let array = SlurmArray(folder: place, tasks: tasks)
     let script = place + "/array.sh"
     do {
-      try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
-      try array.script.write(toFile: script, atomically: true, encoding: .utf8)
+      try Folder.make(place)
+      try OutputFile.write(array.script, to: script)
     } catch {
-      throw .notSubmitted(reason: error.localizedDescription)
+      throw .notSubmitted(reason: FileError.words(of: error))
     }
     let answer = Self.ask(
       ["sbatch", "--parsable", "--job-name=martlet-tune", "--array=0-\(tasks.count - 1)"]
@@ -160,7 +161,7 @@ public final class SlurmExecutor: TrialExecutor {
     let output = Pipe()
     process.standardOutput = output
     process.standardError = output
-    do { try process.run() } catch { return (127, error.localizedDescription) }
+    do { try process.run() } catch { return (127, FileError.words(of: error)) }
     let data = (try? output.fileHandleForReading.readToEnd()) ?? Data()
     process.waitUntilExit()
     return (

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Why a journal cannot be used.
@@ -76,7 +77,7 @@ public final class TuningJournal {
       try file.seekToEnd()
       if isNew { try append(header) }
     } catch {
-      throw JournalError.unusable(path: path, reason: error.localizedDescription)
+      throw JournalError.unusable(path: path, reason: FileError.words(of: error))
     }
   }
 
@@ -89,7 +90,7 @@ public final class TuningJournal {
   /// Adds an outcome.
   public func add(_ outcome: SearchOutcome) throws {
     do { try append(outcome) } catch {
-      throw JournalError.unusable(path: path, reason: error.localizedDescription)
+      throw JournalError.unusable(path: path, reason: FileError.words(of: error))
     }
     outcomes.append(outcome)
   }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Tensor
@@ -99,16 +100,8 @@ public enum ModelDirectory {
         path: directory, what: "model_type \"\(parameters.shape.modelType)\"",
         supported: Architecture.supported)
     }
-    do {
-      try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: true)
-      try Data(config.serializedBytes(pretty: true)).write(
-        to: URL(fileURLWithPath: directory + "/config.json"), options: .atomic)
-      try weights.write(
-        to: URL(fileURLWithPath: directory + "/model.safetensors"), options: .atomic)
-    } catch {
-      throw ModelError.unreadable(
-        path: directory, reason: "cannot be written (\(error.localizedDescription))")
-    }
+    try Folder.make(directory)
+    try OutputFile.write(config.serializedBytes(pretty: true), to: directory + "/config.json")
+    try OutputFile.write(weights, to: directory + "/model.safetensors")
   }
 }
