@@ -49,88 +49,12 @@ static float exponentials(float *row, long n, float scale) {
   return sum(sums);
 }
 
+static void scale(float *x, float factor, long n) { scale_row(x, n, factor); }
+
 static void softmax(float *x, long rows, long n, long stride) {
   for (long i = 0; i < rows; i++) {
     float *row = x + i * stride;
     scale_row(row, n, 1.0f / exponentials(row, n, 1.0f));
-  }
-}
-
-INLINE float row_sum(const float *x, long n) {
-  vf sums = SPLAT(0.0f);
-  long j = 0;
-  for (; j + WIDTH <= n; j += WIDTH) sums += LOAD(x + j);
-  if (j < n) sums += load_part(x + j, n - j);
-  return sum(sums);
-}
-
-static void layer_norm(float *y, const float *x, const float *gain, const float *bias, long rows,
-                       long n, float epsilon, float *means, float *rstds) {
-  for (long i = 0; i < rows; i++, x += n, y += n) {
-    float mean = row_sum(x, n) / (float)n;
-    vf squares = SPLAT(0.0f);
-    long j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) {
-      vf d = LOAD(x + j) - mean;
-      squares = FMA(d, d, squares);
-    }
-    float tail = 0;
-    for (; j < n; j++) tail += (x[j] - mean) * (x[j] - mean);
-    float rstd = 1.0f / sqrtf((sum(squares) + tail) / (float)n + epsilon);
-    j = 0;
-    for (; j + WIDTH <= n; j += WIDTH)
-      STORE(y + j, FMA((LOAD(x + j) - mean) * rstd, LOAD(gain + j), LOAD(bias + j)));
-    for (; j < n; j++) y[j] = (x[j] - mean) * rstd * gain[j] + bias[j];
-    if (means) means[i] = mean;
-    if (rstds) rstds[i] = rstd;
-  }
-}
-
-static void layer_norm_backward(float *dx, const float *dy, const float *x, const float *gain,
-                                const float *means, const float *rstds, long rows, long n,
-                                int accumulate) {
-  for (long i = 0; i < rows; i++, x += n, dy += n, dx += n) {
-    float mean = means[i], rstd = rstds[i];
-    vf plain = SPLAT(0.0f), scaled = SPLAT(0.0f);
-    long j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) {
-      vf g = LOAD(dy + j) * LOAD(gain + j);
-      plain += g;
-      scaled = FMA(g, (LOAD(x + j) - mean) * rstd, scaled);
-    }
-    float plain_sum = sum(plain), scaled_sum = sum(scaled);
-    for (; j < n; j++) {
-      float g = dy[j] * gain[j];
-      plain_sum += g;
-      scaled_sum += g * (x[j] - mean) * rstd;
-    }
-    plain_sum /= (float)n;
-    scaled_sum /= (float)n;
-    for (j = 0; j < n; j += WIDTH) {
-      long m = n - j < WIDTH ? n - j : WIDTH;
-      vf g = load_part(dy + j, m) * load_part(gain + j, m);
-      vf hat = (load_part(x + j, m) - mean) * rstd;
-      vf d = (g - plain_sum - hat * scaled_sum) * rstd;
-      if (accumulate) d += load_part(dx + j, m);
-      store_part(dx + j, d, m);
-    }
-  }
-}
-
-static void layer_norm_parameters(float *dgain, float *dbias, const float *dy, const float *x,
-                                  const float *means, const float *rstds, long rows, long n,
-                                  long first, long last) {
-  for (long j = first; j < last; j += WIDTH) {
-    long m = last - j < WIDTH ? last - j : WIDTH;
-    vf gain = SPLAT(0.0f), bias = SPLAT(0.0f);
-    for (long i = 0; i < rows; i++) {
-      vf g = m == WIDTH ? LOAD(dy + i * n + j) : load_part(dy + i * n + j, m);
-      vf v = m == WIDTH ? LOAD(x + i * n + j) : load_part(x + i * n + j, m);
-      bias += g;
-      gain = FMA(g, (v - means[i]) * rstds[i], gain);
-    }
-    store_part(dgain + j, load_part(dgain + j, m) + gain, m);
-    store_part(dbias + j, load_part(dbias + j, m) + bias, m);
   }
 }
 

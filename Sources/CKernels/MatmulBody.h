@@ -201,24 +201,18 @@ INLINE void finish_elements(float *c, long c_stride, long rows, long columns,
 static void finish_matrix(float *c, long c_stride, long rows, long columns,
                           const float *residual, long residual_stride,
                           martlet_activation activation) {
+#define FINISH(which) \
+  case which: \
+    finish_elements(c, c_stride, rows, columns, residual, residual_stride, which); \
+    break;
   switch (activation) {
-    case MARTLET_ACTIVATION_RELU:
-      finish_elements(c, c_stride, rows, columns, residual, residual_stride,
-                      MARTLET_ACTIVATION_RELU);
-      break;
-    case MARTLET_ACTIVATION_GELU:
-      finish_elements(c, c_stride, rows, columns, residual, residual_stride,
-                      MARTLET_ACTIVATION_GELU);
-      break;
-    case MARTLET_ACTIVATION_TANH:
-      finish_elements(c, c_stride, rows, columns, residual, residual_stride,
-                      MARTLET_ACTIVATION_TANH);
-      break;
+    EACH_ACTIVATION(FINISH)
     default:
       if (residual)
         finish_elements(c, c_stride, rows, columns, residual, residual_stride,
                         MARTLET_ACTIVATION_NONE);
   }
+#undef FINISH
 }
 
 static void matmul(martlet_operand a, const float *panels, long k, long n, float *c,

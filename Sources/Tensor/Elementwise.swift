@@ -37,6 +37,11 @@ extension Kernels {
     each(source, target) { from, to, count in table.pointee.add(to, from, count) }
   }
 
+  /// matrix *= factor.
+  public func scale(_ matrix: Matrix, by factor: Float) {
+    each(matrix, matrix) { _, to, count in table.pointee.scale(to, factor, count) }
+  }
+
   /// Softmax of each row, in place.
   public func softmax(_ matrix: Matrix) {
     pool.split(matrix.rows, granularity: 16) { rows in

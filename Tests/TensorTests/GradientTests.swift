@@ -2,27 +2,6 @@ import Foundation
 import Tensor
 import Testing
 
-/// Slope of `f` at each of `x` by central differences in double precision.
-private func slopes(_ x: [[Double]], _ f: ([[Double]]) -> Double) -> [[Double]] {
-  var point = x
-  return x.indices.map { i in
-    x[i].indices.map { j in
-      let step = 1e-5
-      point[i][j] = x[i][j] + step
-      let above = f(point)
-      point[i][j] = x[i][j] - step
-      let below = f(point)
-      point[i][j] = x[i][j]
-      return (above - below) / (2 * step)
-    }
-  }
-}
-
-/// Σ of the products of a result and fixed weights: a scalar whose gradient is those weights.
-private func weighed(_ result: [[Double]], _ weights: Matrix) -> Double {
-  zip(result, weights.doubles).reduce(0) { $0 + zip($1.0, $1.1).reduce(0) { $0 + $1.0 * $1.1 } }
-}
-
 @Suite("Gradients equal central differences in double precision")
 struct GradientTests {
   @Test(arguments: InstructionSet.available)
@@ -49,38 +28,6 @@ struct GradientTests {
           slopes(x.doubles) { weighed(Plain.product($0, Plain.transpose(w.doubles)), dy) }) < 1e-5)
       let sums = (0..<n).map { j in dy.doubles.reduce(0) { $0 + $1[j] } }
       #expect(difference(db.doubles, [sums]) < 1e-5)
-    }
-  }
-
-  @Test(arguments: InstructionSet.available)
-  func layerNorm(set: InstructionSet) throws {
-    let kernels = try #require(Kernels(set))
-    var numbers = TestNumbers(seed: 12)
-    for n in [2, 9, 17, 33] {
-      let (x, dy) = (numbers.matrix(5, n, -2...2), numbers.matrix(5, n))
-      let (gain, bias) = (numbers.matrix(1, n, 0.5...1.5), numbers.matrix(1, n))
-      let statistics = LayerNormStatistics(rows: 5)
-      kernels.layerNorm(
-        x, gain: gain, bias: bias, epsilon: 1e-3, output: Matrix(rows: 5, columns: n),
-        statistics: statistics)
-      let dx = numbers.matrix(5, n)
-      let before = dx.doubles
-      let (dgain, dbias) = (Matrix(rows: 1, columns: n), Matrix(rows: 1, columns: n))
-      kernels.layerNormBackward(
-        outputGradient: dy, input: x, gain: gain, statistics: statistics, inputGradient: dx,
-        gainGradient: dgain, biasGradient: dbias, accumulating: true)
-      func loss(_ x: [[Double]], _ gain: [Double], _ bias: [Double]) -> Double {
-        weighed(x.map { Plain.layerNorm($0, gain, bias, 1e-3) }, dy)
-      }
-      let added = zip(dx.doubles, before).map { zip($0, $1).map { $0 - $1 } }
-      #expect(
-        difference(added, slopes(x.doubles) { loss($0, gain.doubles[0], bias.doubles[0]) }) < 2e-5)
-      #expect(
-        difference(
-          dgain.doubles, slopes(gain.doubles) { loss(x.doubles, $0[0], bias.doubles[0]) }) < 2e-5)
-      #expect(
-        difference(
-          dbias.doubles, slopes(bias.doubles) { loss(x.doubles, gain.doubles[0], $0[0]) }) < 2e-5)
     }
   }
 

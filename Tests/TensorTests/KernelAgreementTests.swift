@@ -92,7 +92,7 @@ struct KernelAgreementTests {
         numbers.matrix(9, n, -3...5), numbers.matrix(1, n), numbers.matrix(1, n)
       )
       let output = Matrix(rows: 9, columns: n)
-      kernels.layerNorm(x, gain: gain, bias: bias, epsilon: 1e-5, output: output)
+      kernels.norm(x, Norm(.layer, gain: gain, bias: bias, epsilon: 1e-5), output: output)
       let want = x.doubles.map { Plain.layerNorm($0, gain.doubles[0], bias.doubles[0], 1e-5) }
       #expect(difference(output.doubles, want) < 1e-5, "\(set) n=\(n)")
     }
@@ -139,37 +139,6 @@ struct KernelAgreementTests {
           #expect(difference(got, Plain.attention(part(0), part(1), part(2))) < 2e-6)
         }
       }
-    }
-  }
-
-  @Test(
-    "GELU with erf to 1e-6, ReLU and tanh, and their slopes", arguments: InstructionSet.available)
-  func activations(set: InstructionSet) throws {
-    let kernels = try #require(Kernels(set))
-    let points = (0...4000).map { Float($0) * 0.005 - 10 }
-    let x = Matrix(rows: 1, columns: points.count, points)
-    func values(_ activation: Activation) -> ([Double], [Double]) {
-      let (y, slope) = (
-        Matrix(rows: 1, columns: points.count), Matrix(rows: 1, columns: points.count)
-      )
-      kernels.activate(x, activation, output: y)
-      let ones = Matrix(rows: 1, columns: points.count, points.map { _ in 1 })
-      kernels.activateBackward(outputGradient: ones, input: x, activation, inputGradient: slope)
-      return (y.doubles[0], slope.doubles[0])
-    }
-    let (gelu, geluSlope) = values(.gelu)
-    let (tanhs, tanhSlope) = values(.tanh)
-    let (relu, reluSlope) = values(.relu)
-    for (index, point) in points.enumerated() {
-      let v = Double(point)
-      let cdf = 0.5 * erfc(-v / 2.0.squareRoot())
-      #expect(abs(gelu[index] - v * cdf) < 1e-6)
-      let density = exp(-v * v / 2) / (2 * Double.pi).squareRoot()
-      #expect(abs(geluSlope[index] - (cdf + v * density)) < 2e-6)
-      #expect(abs(tanhs[index] - tanh(v)) < 1e-6)
-      #expect(abs(tanhSlope[index] - (1 - tanh(v) * tanh(v))) < 2e-6)
-      #expect(relu[index] == max(0, v))
-      #expect(reluSlope[index] == (v > 0 ? 1 : 0))
     }
   }
 

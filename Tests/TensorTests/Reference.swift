@@ -78,3 +78,24 @@ func difference(_ got: [[Double]], _ want: [[Double]]) -> Double {
   }
   return got.count == want.count ? worst / size : .infinity
 }
+
+/// Slope of `f` at each of `x` by central differences in double precision.
+func slopes(_ x: [[Double]], _ f: ([[Double]]) -> Double) -> [[Double]] {
+  var point = x
+  return x.indices.map { i in
+    x[i].indices.map { j in
+      let step = 1e-5
+      point[i][j] = x[i][j] + step
+      let above = f(point)
+      point[i][j] = x[i][j] - step
+      let below = f(point)
+      point[i][j] = x[i][j]
+      return (above - below) / (2 * step)
+    }
+  }
+}
+
+/// Σ of the products of a result and fixed weights: a scalar whose gradient is those weights.
+func weighed(_ result: [[Double]], _ weights: Matrix) -> Double {
+  zip(result, weights.doubles).reduce(0) { $0 + zip($1.0, $1.1).reduce(0) { $0 + $1.0 * $1.1 } }
+}

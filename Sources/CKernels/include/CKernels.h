@@ -16,6 +16,15 @@ typedef enum martlet_activation {
   /// x * Phi(x), with the error function (Hendrycks and Gimpel, 2016).
   MARTLET_ACTIVATION_GELU = 2,
   MARTLET_ACTIVATION_TANH = 3,
+  /// GELU by its approximation with tanh (Hendrycks and Gimpel, 2016, section 2).
+  MARTLET_ACTIVATION_GELU_TANH = 4,
+  /// x * sigmoid(1.702 x) (same place).
+  MARTLET_ACTIVATION_QUICK_GELU = 5,
+  /// x * sigmoid(x) (Elfwing, Uchibe and Doya, 2018).
+  MARTLET_ACTIVATION_SILU = 6,
+  /// max(x, 0)^2 (So et al., 2021).
+  MARTLET_ACTIVATION_RELU2 = 7,
+  MARTLET_ACTIVATION_SIGMOID = 8,
 } martlet_activation;
 
 /// A[m, k]: element (i, p) is at base[i * row_stride + p * column_stride]; one of the strides is 1.
@@ -66,6 +75,24 @@ typedef struct martlet_attention_gradient {
   float *query_gradient, *key_gradient, *value_gradient;
 } martlet_attention_gradient;
 
+/// Rows `stride` floats apart.
+typedef struct martlet_rows {
+  float *base;
+  long stride;
+} martlet_rows;
+
+/// (x - mean) / sqrt(variance + epsilon) * (gain + gain_offset) + bias, by row.
+typedef struct martlet_norm {
+  const float *gain;
+  /// May be null.
+  const float *bias;
+  /// 1 where gains are kept as their distance from one (Gemma), else 0.
+  float gain_offset;
+  float epsilon;
+  /// 0: the mean is taken as 0, which is the RMS norm.
+  int is_centred;
+} martlet_norm;
+
 typedef struct martlet_adam {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   /// 1 - beta^step, the bias corrections of Kingma and Ba (2015), section 3.
@@ -96,28 +123,36 @@ typedef struct martlet_kernels {
   void (*attention)(const martlet_attention *a);
   void (*attention_backward)(const martlet_attention_gradient *g);
 
-  /// y[rows, n] = (x - mean) * rstd * gain + bias, by row; mean and rstd may be null.
-  void (*layer_norm)(float *y, const float *x, const float *gain, const float *bias, long rows,
-                     long n, float epsilon, float *mean, float *rstd);
-  /// dx for rows; dx = (accumulate ? dx : 0) + ...
-  void (*layer_norm_backward)(float *dx, const float *dy, const float *x, const float *gain,
-                              const float *mean, const float *rstd, long rows, long n,
-                              int accumulate);
-  /// dgain[n] += sum over rows of dy * xhat, dbias[n] += sum of dy, for columns [first, last).
-  void (*layer_norm_parameters)(float *dgain, float *dbias, const float *dy, const float *x,
-                                const float *mean, const float *rstd, long rows, long n,
-                                long first, long last);
+  /// y[rows, n] = the norm of each row of x; means and reciprocal deviations may be null. y may be x.
+  void (*norm)(martlet_rows y, martlet_rows x, long rows, long n, const martlet_norm *norm,
+               float *means, float *rstds);
+  /// dx = (accumulate ? dx : 0) + the gradient; dx may be dy. `means` is not read where the norm is
+  /// not centred.
+  void (*norm_backward)(martlet_rows dx, martlet_rows dy, martlet_rows x, long rows, long n,
+                        const martlet_norm *norm, const float *means, const float *rstds,
+                        int accumulate);
+  /// dgain[j] += sum over rows of dy * xhat, dbias[j] += sum of dy, for columns [first, last).
+  /// `dbias` may be null, and `means` where the norm is not centred.
+  void (*norm_parameters)(float *dgain, float *dbias, martlet_rows dy, martlet_rows x, long rows,
+                          const float *means, const float *rstds, long first, long last);
   /// In place, each row of n.
   void (*softmax)(float *x, long rows, long n, long stride);
   void (*activate)(float *y, const float *x, long n, martlet_activation activation);
   /// dx = dy * f'(x); for tanh and ReLU `x` is the input, not the output.
   void (*activate_backward)(float *dx, const float *dy, const float *x, long n,
                             martlet_activation activation);
+  /// y[i, j] = f(x[i, j]) x[i, n + j]: a gated linear unit (Shazeer, 2020). y may be x.
+  void (*gated)(martlet_rows y, martlet_rows x, long rows, long n, martlet_activation activation);
+  /// Both halves of dx[rows, 2n]; dx may be x.
+  void (*gated_backward)(martlet_rows dx, martlet_rows dy, martlet_rows x, long rows, long n,
+                         martlet_activation activation);
   /// In place: x[i] = keep(i) ? x[i] / (1 - p) : 0, with keep(i) a hash of seed and index + i.
   void (*dropout)(float *x, long n, float p, uint32_t seed, uint32_t index);
   void (*add)(float *y, const float *x, long n);
   /// y += scale * x
   void (*add_scaled)(float *y, const float *x, float scale, long n);
+  /// x *= factor
+  void (*scale)(float *x, float factor, long n);
   /// sums[j] += sum over rows of x[i, j], for columns [first, last).
   void (*column_sums)(float *sums, const float *x, long rows, long n, long first, long last);
   double (*dot)(const float *x, const float *y, long n);

@@ -8,20 +8,19 @@ struct Normalization {
   /// Nil in inference.
   let gradients: (gain: Matrix, shift: Matrix)?
 
+  private var norm: Norm { Norm(.layer, gain: gain, bias: shift, epsilon: shape.epsilon) }
+
   /// The norm of `input`; in inference in `slot`, or in place where that is nil.
   func forward(_ input: Matrix, into slot: Pass.Slot? = nil, _ pass: Pass) -> Matrix {
     guard let recorder = pass.recorder else {
       let output = slot.map { pass.matrix($0, input.rows, input.columns) } ?? input
-      pass.kernels.layerNorm(
-        input, gain: gain, bias: shift, epsilon: shape.epsilon, output: output)
+      pass.kernels.norm(input, norm, output: output)
       return output
     }
-    let statistics = LayerNormStatistics(rows: input.rows)
+    let statistics = NormStatistics(rows: input.rows)
     recorder.keep(.norm(input: input, statistics))
     let output = recorder.matrix(input.rows, input.columns)
-    pass.kernels.layerNorm(
-      input, gain: gain, bias: shift, epsilon: shape.epsilon, output: output,
-      statistics: statistics)
+    pass.kernels.norm(input, norm, output: output, statistics: statistics)
     return output
   }
 
@@ -31,8 +30,8 @@ struct Normalization {
       case .norm(let input, let statistics) = recorder.take()
     else { preconditionFailure("what was kept is no norm's") }
     let output = target ?? recorder.matrix(input.rows, input.columns)
-    pass.kernels.layerNormBackward(
-      outputGradient: outputGradient, input: input, gain: gain, statistics: statistics,
+    pass.kernels.normBackward(
+      outputGradient: outputGradient, input: input, norm, statistics: statistics,
       inputGradient: output, gainGradient: gradients.gain, biasGradient: gradients.shift,
       accumulating: target != nil)
     return output

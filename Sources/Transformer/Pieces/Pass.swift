@@ -51,7 +51,7 @@ final class Pass {
 final class Recorder {
   /// What one step of the forward pass keeps.
   enum Record {
-    case norm(input: Matrix, LayerNormStatistics)
+    case norm(input: Matrix, NormStatistics)
     case product(input: Matrix)
     case activation(input: Matrix)
     case attention(fused: Matrix, weights: FloatBuffer)
