@@ -69,6 +69,8 @@ INLINE float largest(vf v) {
 
 #include "GatedBody.h"
 
+#include "RotaryBody.h"
+
 const martlet_kernels KERNELS = {
     .name = KERNELS_NAME,
     .isa = KERNELS_ISA,
@@ -86,6 +88,7 @@ const martlet_kernels KERNELS = {
     .activate_backward = activate_backward,
     .gated = gated,
     .gated_backward = gated_backward,
+    .rotate = rotate,
     .dropout = dropout,
     .add = add,
     .add_scaled = add_scaled,

@@ -119,12 +119,3 @@ void martlet_adafactor(float *weights, const float *gradient, float *state, doub
       weights[at] = (float)((double)weights[at] * shrink - factor * g / sqrt(v));
     }
 }
-
-void martlet_rotate(float *x, long size, const float *cosines, const float *sines,
-                    float direction) {
-  for (long i = 0; i < size / 2; i++) {
-    float a = x[2 * i], b = x[2 * i + 1], sine = sines[i] * direction;
-    x[2 * i] = a * cosines[i] - b * sine;
-    x[2 * i + 1] = a * sine + b * cosines[i];
-  }
-}

@@ -120,31 +120,6 @@ struct EncoderTests {
     }
   }
 
-  @Test("Rotary scores depend on the distance alone, and turning back undoes turning")
-  func rotary() throws {
-    let kernels = try Kernels.best()
-    let angles = RotaryAngles(positions: 40, headSize: 8)
-    let layout = RaggedRows(lengths: [40])
-    let fused = Matrix(rows: 40, columns: 24)
-    for row in 0..<40 {
-      for column in 0..<24 { fused[row, column] = Float(column % 8) * 0.3 - 1 }
-    }
-    let before = fused.values
-    kernels.rotate(fused, layout, heads: 1, angles)
-    func score(_ query: Int, _ key: Int) -> Double {
-      (0..<8).reduce(0) { $0 + Double(fused[query, $1]) * Double(fused[key, 8 + $1]) }
-    }
-    for distance in [0, 1, 7] {
-      #expect(abs(score(3, 3 + distance) - score(30, 30 + distance)) < 1e-4)
-    }
-    #expect(abs(score(3, 4) - score(3, 10)) > 1e-2)
-    // The second pair at place 5 turns by 5 · 10000^(−2/8).
-    let angle = 5 * pow(10000, -0.25)
-    #expect(abs(Double(fused[5, 2]) - (-0.4 * cos(angle) + 0.1 * sin(angle))) < 1e-5)
-    kernels.rotate(fused, layout, heads: 1, angles, backwards: true)
-    for (a, b) in zip(fused.values, before) { #expect(abs(a - b) < 1e-5) }
-  }
-
   @Test("ALiBi's slopes are a geometric sequence, and scores fall by them")
   func alibi() throws {
     #expect(

@@ -146,6 +146,11 @@ typedef struct martlet_kernels {
   /// Both halves of dx[rows, 2n]; dx may be x.
   void (*gated_backward)(martlet_rows dx, martlet_rows dy, martlet_rows x, long rows, long n,
                          martlet_activation activation);
+  /// Turns the first `pairs` pairs of each head, heads side by side, by angles whose cosines and sines
+  /// are given for each pair; `direction` -1 turns back. A pair is (2i, 2i + 1) or, with `halves`,
+  /// (i, i + pairs) (Su et al., 2021). The same bits on every instruction set.
+  void (*rotate)(float *x, long heads, long head_size, long pairs, int halves,
+                 const float *cosines, const float *sines, float direction);
   /// In place: x[i] = keep(i) ? x[i] / (1 - p) : 0, with keep(i) a hash of seed and index + i.
   void (*dropout)(float *x, long n, float p, uint32_t seed, uint32_t index);
   void (*add)(float *y, const float *x, long n);

@@ -30,6 +30,3 @@ void martlet_rmsprop(float *weights, const float *gradient, float *square, float
 void martlet_adafactor(float *weights, const float *gradient, float *state, double *scratch,
                        long rows, long columns, double step, double beta2_decay, double epsilon1,
                        double epsilon2, double clip, const martlet_update *s);
-/// Turns pairs (x[2i], x[2i+1]) of `size` floats by angles whose cosines and sines are given for
-/// each pair; `direction` -1 turns back (Su et al., 2021).
-void martlet_rotate(float *x, long size, const float *cosines, const float *sines, float direction);

@@ -12,11 +12,15 @@ struct SelfAttention {
   let dropout: Float
   let dropoutPlace: UInt32
 
+  private var form: AttentionForm {
+    AttentionForm(heads: shape.heads, headSize: shape.headSize, slopes: slopes)
+  }
+
   /// softmax(Q·Kᵀ / √size)·V of all heads, [tokens, heads × size].
   func forward(_ hidden: Matrix, _ pass: Pass) -> Matrix {
     let (kernels, layout) = (pass.kernels, pass.layout)
     let fused = input.forward(hidden, into: .fused, pass)
-    if let angles { kernels.rotate(fused, layout, heads: shape.heads, angles) }
+    if let angles { kernels.rotate(fused, layout, form, angles) }
     let weights = pass.recorder?.buffer(shape.heads * layout.squares)
     let mixed = pass.matrix(.mixed, hidden.rows, shape.heads * shape.headSize)
     kernels.attention(
@@ -41,7 +45,7 @@ struct SelfAttention {
       weights: weights, dropout: pass.dropout(dropout, dropoutPlace), fusedGradient: gradient,
       scratch: pass.attention)
     if let angles {
-      kernels.rotate(gradient, layout, heads: shape.heads, angles, backwards: true)
+      kernels.rotate(gradient, layout, form, angles, backwards: true)
     }
     return input.backward(gradient, pass)
   }
