@@ -33,11 +33,26 @@ double martlet_peak_operations(martlet_isa isa, long iterations, float *sink) {
   }
 }
 
-// Enough for the widest panels of any instruction set and for the tallest block.
-long martlet_attention_scratch(long length, long head_size) {
-  long widest = 64;
-  long padded = (length + widest) * head_size + (head_size + widest) * length;
-  return 2 * length * length + 2 * padded + 64 * length + 1024;
+long martlet_attention_band(long length, long left, long right) {
+  long band = left + right + MARTLET_TALLEST_BLOCK + MARTLET_WIDEST_PANEL;
+  return band < length ? band : length;
+}
+
+// What `take` takes in the order of the forward and of the backward pass, whichever is more.
+long martlet_attention_scratch(const martlet_attention *a) {
+  if (a->length <= 0) return 0;
+  long length = a->length, size = a->head_size, block = MARTLET_TALLEST_BLOCK;
+  long padded_size = size + MARTLET_WIDEST_PANEL;
+  long floats = 2 * (length + MARTLET_WIDEST_PANEL) * size + padded_size * (length + 2 * block) +
+                3 * block * a->band;
+  if (a->relative) {
+    long rows = martlet_rows_for(a->relative->rows, -martlet_attention_reach(a->left, length),
+                                 martlet_attention_reach(a->right, length)).count;
+    // A table is packed by rows or by columns.
+    floats += 2 * (rows + MARTLET_WIDEST_PANEL) * padded_size + (block + length) * rows;
+  }
+  // Each part begins on a cache line.
+  return floats + 16 * 16;
 }
 
 #if defined(__x86_64__)

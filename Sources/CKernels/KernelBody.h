@@ -61,8 +61,6 @@ INLINE float largest(vf v) {
 
 #include "MatmulBody.h"
 
-#include "AttentionBody.h"
-
 #include "ElementwiseBody.h"
 
 #include "NormBody.h"
@@ -70,6 +68,16 @@ INLINE float largest(vf v) {
 #include "GatedBody.h"
 
 #include "RotaryBody.h"
+
+#include "AttentionBlocks.h"
+
+#include "RelativeBody.h"
+
+#include "AttentionScores.h"
+
+#include "AttentionBody.h"
+
+#include "AttentionBackward.h"
 
 const martlet_kernels KERNELS = {
     .name = KERNELS_NAME,

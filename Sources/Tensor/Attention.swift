@@ -1,176 +1,104 @@
 import CKernels
 
-/// Where each sequence of a ragged batch starts among the rows: `starts[i]..<starts[i + 1]`.
-public struct RaggedRows: Sendable, Equatable {
-  /// Row offsets, one more than there are sequences; the first is 0.
-  public let starts: [Int]
-
-  /// The layout of sequences of these lengths, one behind the other.
-  public init(lengths: [Int]) {
-    var starts = [0]
-    starts.reserveCapacity(lengths.count + 1)
-    for length in lengths {
-      precondition(length >= 0, "a sequence has no negative length")
-      starts.append((starts.last ?? 0) + length)
-    }
-    self.starts = starts
-  }
-
-  /// Sequences.
-  public var count: Int { starts.count - 1 }
-  /// Rows of all sequences.
-  public var rows: Int { starts[starts.count - 1] }
-  /// Rows of the longest sequence.
-  public var longest: Int { (0..<count).reduce(0) { max($0, length($1)) } }
-  /// Rows of sequence `index`.
-  public func length(_ index: Int) -> Int { starts[index + 1] - starts[index] }
-  /// Sum of squared lengths: the floats of one head's attention weights.
-  public var squares: Int { (0..<count).reduce(0) { $0 + length($1) * length($1) } }
-}
-
-/// Dropout by a hash of seed and position, so that no mask is stored.
-public struct Dropout: Sendable {
-  /// Share of elements set to zero; 0 switches dropout off.
-  public let probability: Float
-  /// Changes the mask.
-  public let seed: UInt32
-
-  /// Drops with `probability`, by `seed`.
-  public init(probability: Float, seed: UInt32) {
-    precondition(probability >= 0 && probability < 1, "a probability below one")
-    self.probability = probability
-    self.seed = seed
-  }
-
-  /// Drops nothing.
-  public static let none = Dropout(probability: 0, seed: 0)
-}
-
-/// Scratch memory of the attention kernels, one block for each thread's job.
-public final class AttentionScratch: @unchecked Sendable {
-  private var blocks: [FloatBuffer] = []
-  private var size = 0
-
-  /// Empty; grows to what is asked and stays there.
-  public init() {}
-
-  func reserve(threads: Int, longest: Int, headSize: Int) -> [FloatBuffer] {
-    let wanted = martlet_attention_scratch(longest, headSize)
-    if wanted > size || blocks.count < threads {
-      size = max(size, wanted)
-      blocks = (0..<threads).map { _ in FloatBuffer(count: size) }
-    }
-    return blocks
-  }
-}
-
 extension Kernels {
-  /// softmax(Q·Kᵀ / √d) · V for each head of each sequence (Vaswani et al., 2017, section 3.2.1).
+  /// softmax(scores) · V for each head of each sequence, where scores are scale · Q·Kᵀ (Vaswani et al., 2017,
+  /// section 3.2.1) and what `form`, `distanceBias` and `relative` say of places.
   ///
-  /// `fused` is [rows, 3 × width]: queries, keys and values side by side, each `heads` blocks wide.
-  /// `output` is [rows, width]. With `weights` (heads × `layout.squares` floats) the softmax weights
+  /// `fused` is [rows, `form.fusedWidth`], `output` [rows, `form.width`]. `distanceBias` is [heads, 2 · longest −
+  /// 1]: column longest − 1 + (j − i) is added to the scaled score of the query at i and the key at j
+  /// (MPNet, T5). With `weights` (`form.weightCount(layout)` floats) the softmax weights
   /// are kept for `attentionBackward`; without, only a block of them exists at a time.
-  /// `distanceSlopes`, one a head, are taken off the scores for each row of distance.
   public func attention(
-    fused: Matrix, layout: RaggedRows, heads: Int, output: Matrix, weights: FloatBuffer? = nil,
-    dropout: Dropout = .none, distanceSlopes: [Float] = [], scratch: AttentionScratch
+    fused: Matrix, layout: RaggedRows, form: AttentionForm, distanceBias: Matrix? = nil,
+    relative: RelativeTables? = nil, output: Matrix, weights: FloatBuffer? = nil,
+    dropout: Dropout = .none, scratch: AttentionScratch
   ) {
-    precondition(distanceSlopes.isEmpty || distanceSlopes.count == heads, "a slope for each head")
-    let shape = AttentionShape(
-      fused: fused, layout: layout, heads: heads, weights: weights, dropout: dropout)
-    precondition(output.rows == layout.rows && output.columns == shape.width, "output")
-    let blocks = scratch.reserve(
-      threads: pool.threads, longest: layout.longest, headSize: shape.headSize)
-    pool.split(layout.count * heads) { jobs in
-      let block = blocks[
-        min(jobs.lowerBound * pool.threads / (layout.count * heads), pool.threads - 1)]
-      for job in jobs {
-        var head = shape.head(job, output: output, dropout: dropout, scratch: block)
-        if !distanceSlopes.isEmpty { head.slope = distanceSlopes[job % heads] }
-        table.pointee.attention(&head)
+    precondition(output.rows == layout.rows && output.columns == form.width, "output")
+    let call = AttentionCall(
+      fused: fused, layout: layout, form: form, bias: distanceBias, relative: relative,
+      weights: weights, dropout: dropout)
+    // Heads with the same keys are one job, which packs these once, but where threads would idle.
+    let run = layout.count * form.keyValueHeads >= pool.threads ? form.group : 1
+    let runs = form.heads / run
+    call.withRows { rows in
+      let blocks = scratch.reserve(threads: pool.threads, floats: call.scratchFloats(rows))
+      split(layout.count * runs, blocks) { job, block in
+        let first = job % runs * run
+        for head in first..<first + run {
+          call.with(
+            sequence: job / runs, head: head, output: output, rows: rows, scratch: block,
+            isPacked: head > first
+          ) { table.pointee.attention(&$0) }
+        }
       }
     }
   }
 
-  /// Gradient of `attention` with the `weights` it kept: fusedGradient [rows, 3 × width].
+  /// Gradient of `attention` with the `weights` it kept: sets fusedGradient [rows, `form.fusedWidth`] and
+  /// adds to `biasGradient` and to those of the relative tables, which have the tables' shapes.
+  ///
+  /// The order of all sums is fixed. A soft cap and relative tables do not go together here, since
+  /// no model has both.
   public func attentionBackward(
-    outputGradient: Matrix, fused: Matrix, layout: RaggedRows, heads: Int, weights: FloatBuffer,
-    dropout: Dropout, fusedGradient: Matrix, scratch: AttentionScratch
+    outputGradient: Matrix, fused: Matrix, layout: RaggedRows, form: AttentionForm,
+    relative: RelativeTables? = nil, weights: FloatBuffer, dropout: Dropout = .none,
+    fusedGradient: Matrix, biasGradient: Matrix? = nil,
+    relativeGradients: (keys: Matrix?, queries: Matrix?) = (nil, nil), scratch: AttentionScratch
   ) {
-    let shape = AttentionShape(
-      fused: fused, layout: layout, heads: heads, weights: weights, dropout: dropout)
-    precondition(outputGradient.rows == layout.rows && outputGradient.columns == shape.width)
+    precondition(outputGradient.rows == layout.rows && outputGradient.columns == form.width)
     precondition(fusedGradient.rows == fused.rows && fusedGradient.stride == fused.stride)
-    let blocks = scratch.reserve(
-      threads: pool.threads, longest: layout.longest, headSize: shape.headSize)
-    pool.split(layout.count * heads) { jobs in
-      let block = blocks[
-        min(jobs.lowerBound * pool.threads / (layout.count * heads), pool.threads - 1)]
-      for job in jobs {
-        let head = shape.head(job, output: outputGradient, dropout: dropout, scratch: block)
-        let gradient = fusedGradient.base + shape.offset(job)
-        var arguments = martlet_attention_gradient(
-          forward: head, output_gradient: head.output, query_gradient: gradient,
-          key_gradient: gradient + shape.width, value_gradient: gradient + 2 * shape.width)
-        table.pointee.attention_backward(&arguments)
+    precondition(relative == nil || form.softCap == 0, "no cap with relative tables")
+    for (gradient, table) in [
+      (relativeGradients.keys, relative?.keys), (relativeGradients.queries, relative?.queries),
+    ] {
+      guard let gradient else { continue }
+      precondition(
+        gradient.rows == table?.rows && gradient.columns == table?.columns
+          && gradient.stride == table?.stride, "relative gradients")
+    }
+    // The backward pass reads no bias; its gradient is found as the bias would be.
+    let call = AttentionCall(
+      fused: fused, layout: layout, form: form, bias: biasGradient, relative: relative,
+      weights: weights, dropout: dropout)
+    // Who adds to the same numbers is one job: heads with one key, sequences where a head's bias
+    // or table is learned, all heads where they share a table.
+    let hasTables = relativeGradients.keys != nil || relativeGradients.queries != nil
+    let count = layout.count * form.keyValueHeads
+    let together =
+      hasTables && relative?.isShared(form) == true
+      ? count : hasTables || biasGradient != nil ? layout.count : 1
+    call.withRows { rows in
+      let blocks = scratch.reserve(threads: pool.threads, floats: call.scratchFloats(rows))
+      split(count, blocks, granularity: together) { job, block in
+        let (sequence, first) = (job % layout.count, job / layout.count * form.group)
+        for head in first..<first + form.group {
+          call.with(
+            sequence: sequence, head: head, output: outputGradient, rows: rows, scratch: block,
+            isPacked: head > first
+          ) { arguments in
+            let gradient = fusedGradient.base + layout.starts[sequence] * fusedGradient.stride
+            let key = gradient + form.keyOffset(head)
+            var slopes = martlet_attention_gradient(
+              forward: arguments, output_gradient: arguments.output,
+              query_gradient: gradient + head * form.headSize, key_gradient: key,
+              value_gradient: key + form.keyValueWidth,
+              bias_gradient: UnsafeMutablePointer(mutating: arguments.bias),
+              relative_key_gradient: relativeGradients.keys?.table(head, form),
+              relative_query_gradient: relativeGradients.queries?.table(head, form))
+            table.pointee.attention_backward(&slopes)
+          }
+        }
       }
     }
   }
-}
 
-/// Finds one head of one sequence in the fused buffers; job number = sequence × heads + head.
-private struct AttentionShape {
-  let fused: Matrix
-  let layout: RaggedRows
-  let heads: Int
-  let weights: FloatBuffer?
-  let width: Int
-  let headSize: Int
-  let squaresBefore: [Int]
-
-  init(
-    fused: Matrix, layout: RaggedRows, heads: Int, weights: FloatBuffer?, dropout: Dropout
+  /// Runs `body` for each job with a scratch block that no other thread has.
+  private func split(
+    _ count: Int, _ blocks: [FloatBuffer], granularity: Int = 1, _ body: (Int, FloatBuffer) -> Void
   ) {
-    precondition(heads > 0 && fused.columns % (3 * heads) == 0, "heads must divide the width")
-    precondition(fused.rows == layout.rows, "rows")
-    if let weights { precondition(weights.count >= heads * layout.squares, "weights") }
-    self.fused = fused
-    self.layout = layout
-    self.heads = heads
-    self.weights = weights
-    width = fused.columns / 3
-    headSize = width / heads
-    // Only kept weights are found by it; inference allocates nothing here.
-    guard weights != nil || dropout.probability > 0 else {
-      squaresBefore = []
-      return
+    pool.split(count, granularity: granularity) { jobs in
+      let block = blocks[min(jobs.lowerBound * pool.threads / count, pool.threads - 1)]
+      for job in jobs { body(job, block) }
     }
-    var before = 0
-    squaresBefore = (0..<layout.count).map { index in
-      defer { before += layout.length(index) * layout.length(index) }
-      return before
-    }
-  }
-
-  func offset(_ job: Int) -> Int {
-    layout.starts[job / heads] * fused.stride + job % heads * headSize
-  }
-
-  func head(
-    _ job: Int, output: Matrix, dropout: Dropout, scratch: FloatBuffer
-  ) -> martlet_attention {
-    let (sequence, head) = (job / heads, job % heads)
-    let length = layout.length(sequence)
-    let base = fused.base + offset(job)
-    let square =
-      squaresBefore.isEmpty ? 0 : squaresBefore[sequence] * heads + head * length * length
-    return martlet_attention(
-      query: base, key: base + width, value: base + 2 * width, row_stride: fused.stride,
-      output: output.base + layout.starts[sequence] * output.stride + head * headSize,
-      output_stride: output.stride, length: length, head_size: headSize,
-      scale: 1 / Float(headSize).squareRoot(), slope: 0, dropout: dropout.probability,
-      seed: dropout.seed,
-      index: UInt32(truncatingIfNeeded: square), weights: weights.map { $0.base + square },
-      scratch: scratch.base)
   }
 }

@@ -31,69 +31,6 @@ struct GradientTests {
     }
   }
 
-  @Test(arguments: InstructionSet.available)
-  func attention(set: InstructionSet) throws {
-    let kernels = try #require(Kernels(set))
-    var numbers = TestNumbers(seed: 13)
-    let layout = RaggedRows(lengths: [1, 9, 3])
-    let (heads, headSize) = (2, 5)
-    let width = heads * headSize
-    let fused = numbers.matrix(layout.rows, 3 * width)
-    let dy = numbers.matrix(layout.rows, width)
-    let weights = FloatBuffer(count: heads * layout.squares)
-    let scratch = AttentionScratch()
-    kernels.attention(
-      fused: fused, layout: layout, heads: heads, output: Matrix(rows: layout.rows, columns: width),
-      weights: weights, scratch: scratch)
-    let gradient = Matrix(rows: layout.rows, columns: 3 * width)
-    kernels.attentionBackward(
-      outputGradient: dy, fused: fused, layout: layout, heads: heads, weights: weights,
-      dropout: .none, fusedGradient: gradient, scratch: scratch)
-    let want = slopes(fused.doubles) { point in
-      var total = 0.0
-      for sequence in 0..<layout.count {
-        let rows = layout.starts[sequence]..<layout.starts[sequence + 1]
-        for head in 0..<heads {
-          func part(_ which: Int) -> [[Double]] {
-            let start = which * width + head * headSize
-            return point[rows].map { Array($0[start..<start + headSize]) }
-          }
-          let slice = dy.rowRange(rows).columnRange(head * headSize..<(head + 1) * headSize)
-          total += weighed(Plain.attention(part(0), part(1), part(2)), slice)
-        }
-      }
-      return total
-    }
-    #expect(difference(gradient.doubles, want) < 1e-5)
-  }
-
-  @Test("Attention with dropout: the slope along a direction", arguments: InstructionSet.available)
-  func attentionDropout(set: InstructionSet) throws {
-    let kernels = try #require(Kernels(set))
-    var numbers = TestNumbers(seed: 14)
-    let layout = RaggedRows(lengths: [6, 4])
-    let (fused, dy) = (numbers.matrix(10, 3 * 8), numbers.matrix(10, 8))
-    let direction = numbers.matrix(10, 3 * 8)
-    let dropout = Dropout(probability: 0.4, seed: 5)
-    let (weights, scratch) = (FloatBuffer(count: 2 * layout.squares), AttentionScratch())
-    func loss(_ step: Float) -> Double {
-      let moved = Matrix(
-        rows: 10, columns: 24, zip(fused.values, direction.values).map { $0 + step * $1 })
-      let output = Matrix(rows: 10, columns: 8)
-      kernels.attention(
-        fused: moved, layout: layout, heads: 2, output: output, weights: weights, dropout: dropout,
-        scratch: scratch)
-      return weighed(output.doubles, dy)
-    }
-    let slope = (loss(0.01) - loss(-0.01)) / 0.02
-    _ = loss(0)
-    let gradient = Matrix(rows: 10, columns: 24)
-    kernels.attentionBackward(
-      outputGradient: dy, fused: fused, layout: layout, heads: 2, weights: weights,
-      dropout: dropout, fusedGradient: gradient, scratch: scratch)
-    #expect(abs(weighed(gradient.doubles, direction) - slope) < 2e-3 * max(1, abs(slope)))
-  }
-
   @Test func crossEntropyWithSmoothingAndClassWeights() {
     var numbers = TestNumbers(seed: 15)
     let logits = numbers.matrix(4, 3, -2...2)

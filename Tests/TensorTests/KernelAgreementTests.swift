@@ -110,38 +110,6 @@ struct KernelAgreementTests {
     }
   }
 
-  @Test(arguments: InstructionSet.available)
-  func attentionOverRaggedSequences(set: InstructionSet) throws {
-    let kernels = try #require(Kernels(set))
-    var numbers = TestNumbers(seed: 6)
-    for headSize in [1, 7, 32, 33] {
-      let layout = RaggedRows(lengths: odd)
-      let heads = 2
-      let width = heads * headSize
-      let fused = numbers.matrix(layout.rows, 3 * width, -2...2)
-      let output = Matrix(rows: layout.rows, columns: width)
-      kernels.attention(
-        fused: fused, layout: layout, heads: heads, output: output, scratch: AttentionScratch())
-      let kept = Matrix(rows: layout.rows, columns: width)
-      kernels.attention(
-        fused: fused, layout: layout, heads: heads, output: kept,
-        weights: FloatBuffer(count: heads * layout.squares), scratch: AttentionScratch())
-      #expect(kept.values == output.values)
-      for sequence in 0..<layout.count {
-        let rows = fused.rowRange(layout.starts[sequence]..<layout.starts[sequence + 1])
-        for head in 0..<heads {
-          func part(_ which: Int) -> [[Double]] {
-            let start = which * width + head * headSize
-            return rows.columnRange(start..<start + headSize).doubles
-          }
-          let got = output.rowRange(layout.starts[sequence]..<layout.starts[sequence + 1])
-            .columnRange(head * headSize..<(head + 1) * headSize).doubles
-          #expect(difference(got, Plain.attention(part(0), part(1), part(2))) < 2e-6)
-        }
-      }
-    }
-  }
-
   @Test("Dropout keeps the expected share and the mean", arguments: InstructionSet.available)
   func dropoutShare(set: InstructionSet) throws {
     let kernels = try #require(Kernels(set))

@@ -53,12 +53,6 @@ enum Plain {
       (row[$0] - mean) / (variance + epsilon).squareRoot() * gain[$0] + bias[$0]
     }
   }
-
-  static func attention(_ q: [[Double]], _ k: [[Double]], _ v: [[Double]]) -> [[Double]] {
-    let scale = 1 / Double(q[0].count).squareRoot()
-    let scores = product(q, transpose(k)).map { softmax($0.map { $0 * scale }) }
-    return product(scores, v)
-  }
 }
 
 extension Matrix {

@@ -133,7 +133,8 @@ struct EncoderTests {
       for row in 0..<3 { fused[row, 16] = Float(row) }
       let output = Matrix(rows: 3, columns: 8)
       kernels.attention(
-        fused: fused, layout: layout, heads: 1, output: output, distanceSlopes: [0.7],
+        fused: fused, layout: layout,
+        form: AttentionForm(heads: 1, headSize: 8, slopes: [0.7]), output: output,
         scratch: AttentionScratch())
       // Scores are 0 but for the distance: the mean of 0, 1, 2 with weights e^(−0.7 · distance).
       let (a, b) = (exp(-0.7), exp(-1.4))

@@ -46,8 +46,20 @@ typedef struct martlet_epilogue {
   int accumulate;
 } martlet_epilogue;
 
-/// One ragged sequence's heads for attention. Query, key and value rows are `row_stride` floats
-/// apart (they usually share one fused buffer); output rows `output_stride` apart.
+/// Tables of relative places for one head: the query at i and the key at j meet row rows[j - i].
+typedef struct martlet_relative {
+  /// Rows that queries meet; null for none.
+  const float *keys;
+  long key_stride;
+  /// Rows that keys meet; null for none.
+  const float *queries;
+  long query_stride;
+  /// Points at distance 0; valid for all distances of the sequence, to both sides.
+  const int32_t *rows;
+} martlet_relative;
+
+/// One head over one ragged sequence. Query, key and value rows are `row_stride` floats apart (they
+/// usually share one fused buffer); output rows `output_stride` apart.
 typedef struct martlet_attention {
   const float *query, *key, *value;
   long row_stride;
@@ -55,24 +67,43 @@ typedef struct martlet_attention {
   long output_stride;
   long length;
   long head_size;
+  /// Multiplies the products of queries and keys; above 0.
   float scale;
+  /// A row sees so many keys before and behind its own place; at most `length`.
+  long left, right;
+  /// Scaled scores s become soft_cap tanh(s / soft_cap); 0 for none.
+  float soft_cap;
   /// Taken off the scaled scores for each row between query and key (ALiBi); 0 for none.
   float slope;
+  /// Added to the scaled scores: bias[j - i]. Points at distance 0; null for none.
+  const float *bias;
+  /// Null for none.
+  const martlet_relative *relative;
   /// Probability with which a weight is dropped, 0 for none; seed and index say which (see `dropout`).
   float dropout;
   uint32_t seed;
   uint32_t index;
-  /// [length, length] softmax weights before dropout, kept for the backward pass; null in inference.
+  /// Softmax weights before dropout, kept for the backward pass; null in inference. `length` rows of
+  /// `band`: those of a block begin with the first key that the block sees.
   float *weights;
-  /// At least martlet_attention_scratch(length, head_size) floats.
+  /// martlet_attention_band(length, left, right).
+  long band;
+  /// At least martlet_attention_scratch floats.
   float *scratch;
+  /// Nonzero: the last call with this scratch was of the same key and value, of another query.
+  int is_packed;
 } martlet_attention;
 
 typedef struct martlet_attention_gradient {
   martlet_attention forward;
   const float *output_gradient;
-  /// Rows `forward.row_stride` apart; overwritten.
+  /// Rows `forward.row_stride` apart. The query's is overwritten; so are the key's and the value's,
+  /// unless `forward.is_packed`, which adds to them.
   float *query_gradient, *key_gradient, *value_gradient;
+  /// Added to, by the distance, as `forward.bias` is read; null for none.
+  float *bias_gradient;
+  /// Added to, of the shape of the tables; null for none.
+  float *relative_key_gradient, *relative_query_gradient;
 } martlet_attention_gradient;
 
 /// Rows `stride` floats apart.
@@ -168,8 +199,11 @@ typedef struct martlet_kernels {
 
 /// The kernels of an instruction set, or null when this CPU or build lacks it.
 const martlet_kernels *martlet_kernels_for(martlet_isa isa);
-/// Scratch floats that one `attention` or `attention_backward` call may use.
-long martlet_attention_scratch(long length, long head_size);
+/// Floats between the kept weights of two rows.
+long martlet_attention_band(long length, long left, long right);
+/// Scratch floats that `attention` or `attention_backward` may use for these shapes: its length, head
+/// size, windows, band and relative rows are read. Longer sequences need no less.
+long martlet_attention_scratch(const martlet_attention *a);
 
 /// Multiplies and adds in registers for about `iterations` rounds and returns how many
 /// floating-point operations that were: the ceiling that benchmarks print beside each figure.

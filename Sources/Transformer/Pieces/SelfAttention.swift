@@ -21,12 +21,11 @@ struct SelfAttention {
     let (kernels, layout) = (pass.kernels, pass.layout)
     let fused = input.forward(hidden, into: .fused, pass)
     if let angles { kernels.rotate(fused, layout, form, angles) }
-    let weights = pass.recorder?.buffer(shape.heads * layout.squares)
+    let weights = pass.recorder?.buffer(form.weightCount(layout))
     let mixed = pass.matrix(.mixed, hidden.rows, shape.heads * shape.headSize)
     kernels.attention(
-      fused: fused, layout: layout, heads: shape.heads, output: mixed, weights: weights,
-      dropout: pass.dropout(dropout, dropoutPlace), distanceSlopes: slopes,
-      scratch: pass.attention)
+      fused: fused, layout: layout, form: form, output: mixed, weights: weights,
+      dropout: pass.dropout(dropout, dropoutPlace), scratch: pass.attention)
     if let recorder = pass.recorder, let weights {
       recorder.keep(.attention(fused: fused, weights: weights))
     }
@@ -41,7 +40,7 @@ struct SelfAttention {
     let (kernels, layout) = (pass.kernels, pass.layout)
     let gradient = recorder.matrix(fused.rows, fused.columns)
     kernels.attentionBackward(
-      outputGradient: outputGradient, fused: fused, layout: layout, heads: shape.heads,
+      outputGradient: outputGradient, fused: fused, layout: layout, form: form,
       weights: weights, dropout: pass.dropout(dropout, dropoutPlace), fusedGradient: gradient,
       scratch: pass.attention)
     if let angles {
