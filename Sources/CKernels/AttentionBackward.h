@@ -29,15 +29,15 @@ typedef struct backward_panels {
   float *outputs, *queries;
 } backward_panels;
 
-static backward_panels take_panels(const martlet_attention *a, float **scratch) {
+static backward_panels take_panels(const martlet_attention *a, long height, float **scratch) {
   long size = a->head_size, length = a->length;
   long across = panels_of(length) * PANEL * size, down = panels_of(size) * PANEL;
   return (backward_panels){
       .values = take(scratch, across),
       .keys = take(scratch, down * length),
       .turned_keys = a->soft_cap > 0 ? take(scratch, across) : 0,
-      .outputs = take(scratch, down * ATTENTION_ROWS),
-      .queries = take(scratch, down * ATTENTION_ROWS),
+      .outputs = take(scratch, down * height),
+      .queries = take(scratch, down * height),
   };
 }
 
@@ -45,8 +45,11 @@ static void start_backward(const martlet_attention_gradient *g, const backward_p
   const martlet_attention *a = &g->forward;
   long size = a->head_size, length = a->length, stride = a->row_stride;
   if (a->is_packed) return;
-  clear_rows(g->key_gradient, length, size, stride);
-  clear_rows(g->value_gradient, length, size, stride);
+  // Without a window the first block writes the gradients of all keys and values.
+  if (!is_full(a)) {
+    clear_rows(g->key_gradient, length, size, stride);
+    clear_rows(g->value_gradient, length, size, stride);
+  }
   pack(packed->values, a->value, size, length, 1, stride, 0, panels_of(length));
   pack(packed->keys, a->key, length, size, stride, 1, 0, panels_of(size));
   if (packed->turned_keys)
@@ -56,15 +59,19 @@ static void start_backward(const martlet_attention_gradient *g, const backward_p
 static void attention_backward(const martlet_attention_gradient *g) {
   const martlet_attention *a = &g->forward;
   long length = a->length, size = a->head_size, stride = a->row_stride, band = a->band;
+  // Kept rows begin where their block does; all are whole where there is no window.
+  long height = is_full(a) ? GRADIENT_ROWS : ATTENTION_ROWS;
   float *scratch = a->scratch;
-  backward_panels packed = take_panels(a, &scratch);
-  float *dropped = take(&scratch, ATTENTION_ROWS * band);
-  float *ds = take(&scratch, ATTENTION_ROWS * band);
-  float *raw = take(&scratch, ATTENTION_ROWS * band);
-  relative_gradient relative = prepare_relative_gradient(a, &scratch);
+  backward_panels packed = take_panels(a, height, &scratch);
+  float *dropped = take(&scratch, height * band);
+  float *ds = take(&scratch, height * band);
+  float *raw = take(&scratch, height * band);
+  relative_gradient relative = prepare_relative_gradient(a, height, &scratch);
   start_backward(g, &packed);
-  for (long start = 0; start < length; start += ATTENTION_ROWS) {
-    attention_block b = block_at(a, start);
+  int first_writes = is_full(a) && !a->is_packed;
+  for (long start = 0; start < length; start += height) {
+    attention_block b = block_at(a, start, height);
+    int adds = start > 0 || !first_writes;
     const float *weights = a->weights + start * band;
     if (a->dropout > 0) {
       memcpy(dropped, weights, (size_t)((b.rows - 1) * band + b.keys) * sizeof(float));
@@ -75,7 +82,7 @@ static void attention_backward(const martlet_attention_gradient *g) {
     const float *slopes = g->output_gradient + start * a->output_stride;
     pack(packed.outputs, slopes, b.rows, size, a->output_stride, 1, 0, panels_of(size));
     matmul_slice((martlet_operand){weights, 1, band}, packed.outputs, b.rows, 0, b.keys, b.rows,
-                 size, g->value_gradient + b.first * stride, stride, 1);
+                 size, g->value_gradient + b.first * stride, stride, adds);
     // dW = dO V^T, through the dropout mask, and dS
     martlet_epilogue none = {0};
     matmul((martlet_operand){slopes, a->output_stride, 1}, packed.values + b.first * size, size,
@@ -88,7 +95,7 @@ static void attention_backward(const martlet_attention_gradient *g) {
                  g->query_gradient + start * stride, stride, 0);
     pack(packed.queries, a->query + start * stride, b.rows, size, stride, 1, 0, panels_of(size));
     matmul_slice((martlet_operand){ds, 1, band}, packed.queries, b.rows, 0, b.keys, b.rows, size,
-                 g->key_gradient + b.first * stride, stride, 1);
+                 g->key_gradient + b.first * stride, stride, adds);
     relative_block_backward(g, &relative, b, ds, packed.queries);
   }
   relative_keys_backward(g, &relative, packed.keys);

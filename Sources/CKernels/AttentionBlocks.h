@@ -1,15 +1,20 @@
 // How attention walks a sequence: blocks of query rows, each with the keys that it sees.
 
 #define ATTENTION_ROWS (2 * ROWS)
+// Rows of a block in the backward pass, where nothing depends on which keys a block sees.
+#define GRADIENT_ROWS (MARTLET_GRADIENT_BLOCKS * ATTENTION_ROWS)
 _Static_assert(ATTENTION_ROWS <= MARTLET_TALLEST_BLOCK && PANEL <= MARTLET_WIDEST_PANEL,
                "scratch is sized for smaller blocks");
 
 INLINE long panels_of(long n) { return (n + PANEL - 1) / PANEL; }
 
+// Floats in a cache line.
+#define LINE 16
+
 // The next `n` floats of a scratch buffer, from a cache line on.
 INLINE float *take(float **scratch, long n) {
   float *taken = *scratch;
-  *scratch += (n + 15) / 16 * 16;
+  *scratch += (n + LINE - 1) / LINE * LINE;
   return taken;
 }
 
@@ -19,11 +24,16 @@ typedef struct attention_block {
   long start, rows, first, keys;
 } attention_block;
 
-static attention_block block_at(const martlet_attention *a, long start) {
-  long rows = a->length - start < ATTENTION_ROWS ? a->length - start : ATTENTION_ROWS;
+static attention_block block_at(const martlet_attention *a, long start, long height) {
+  long rows = a->length - start < height ? a->length - start : height;
   long first = start > a->left ? (start - a->left) / PANEL * PANEL : 0;
   long last = start + rows + a->right;
   return (attention_block){start, rows, first, (last < a->length ? last : a->length) - first};
+}
+
+// Whether every row sees every key.
+INLINE int is_full(const martlet_attention *a) {
+  return a->left >= a->length && a->right >= a->length;
 }
 
 // C (+)= A B of rows [first, first + k) of a B that is packed whole, `depth` rows deep.

@@ -9,8 +9,8 @@ static void weigh(const martlet_attention *a, attention_block b, float *scores, 
     long first = place - a->left > b.first ? place - a->left - b.first : 0;
     long last = place + a->right + 1 - b.first;
     if (last > b.keys) last = b.keys;
-    memset(row, 0, (size_t)first * sizeof(float));
-    memset(row + last, 0, (size_t)(b.keys - last) * sizeof(float));
+    if (first > 0) memset(row, 0, (size_t)first * sizeof(float));
+    if (last < b.keys) memset(row + last, 0, (size_t)(b.keys - last) * sizeof(float));
     inverse[i] = 1.0f / exponentials(row + first, last - first, a->scale);
   }
 }
@@ -34,7 +34,7 @@ static void attention(const martlet_attention *a) {
     pack(values, a->value, length, size, stride, 1, 0, panels_of(size));
   }
   for (long start = 0; start < length; start += ATTENTION_ROWS) {
-    attention_block b = block_at(a, start);
+    attention_block b = block_at(a, start, ATTENTION_ROWS);
     float *scores = a->weights ? a->weights + start * band : block;
     fill_scores(a, keys, &relative, b, scores);
     place_scores(a, b, scores);

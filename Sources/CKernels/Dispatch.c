@@ -38,13 +38,15 @@ long martlet_attention_band(long length, long left, long right) {
   return band < length ? band : length;
 }
 
-// What `take` takes in the order of the forward and of the backward pass, whichever is more.
-long martlet_attention_scratch(const martlet_attention *a) {
+// What `take` takes in the order of the forward or of the backward pass.
+long martlet_attention_scratch(const martlet_attention *a, int is_backward) {
   if (a->length <= 0) return 0;
-  long length = a->length, size = a->head_size, block = MARTLET_TALLEST_BLOCK;
+  long length = a->length, size = a->head_size;
+  long block = MARTLET_TALLEST_BLOCK * (is_backward ? MARTLET_GRADIENT_BLOCKS : 1);
   long padded_size = size + MARTLET_WIDEST_PANEL;
-  long floats = 2 * (length + MARTLET_WIDEST_PANEL) * size + padded_size * (length + 2 * block) +
-                3 * block * a->band;
+  long across = (length + MARTLET_WIDEST_PANEL) * size, down = padded_size * length;
+  long floats = is_backward ? 2 * across + down + 2 * padded_size * block + 3 * block * a->band
+                            : across + down + block * a->band;
   if (a->relative) {
     long rows = martlet_rows_for(a->relative->rows, -martlet_attention_reach(a->left, length),
                                  martlet_attention_reach(a->right, length)).count;

@@ -14,6 +14,8 @@ double martlet_avx512_kernels_peak(long iterations, float *sink);
 /// The largest blocks of any instruction set, for which scratch is sized.
 #define MARTLET_TALLEST_BLOCK 28
 #define MARTLET_WIDEST_PANEL 32
+/// Blocks of the forward pass that make one of the backward pass.
+#define MARTLET_GRADIENT_BLOCKS 2
 
 /// Consecutive rows of a table.
 typedef struct martlet_row_range {

@@ -69,10 +69,15 @@ static void add_relative(const martlet_attention *a, const relative_scores *r, a
     }
   }
   if (r->of_keys) {
-    for (long j = 0; j < b.keys; j++) {
-      const int32_t *rows = a->relative->rows + (b.first + j - b.start);
-      const float *products = r->of_keys + (b.first + j) * count;
-      for (long i = 0; i < b.rows; i++) scores[i * a->band + j] += products[rows[-i] - low];
+    // Both sides run across lines of memory, so few columns at a time keep the lines of all at hand.
+    for (long start = 0; start < b.keys; start += LINE) {
+      long end = b.keys - start < LINE ? b.keys : start + LINE;
+      const float *products = r->of_keys + b.first * count;
+      for (long i = 0; i < b.rows; i++) {
+        const int32_t *rows = a->relative->rows + (b.first - b.start - i);
+        float *row = scores + i * a->band;
+        for (long j = start; j < end; j++) row[j] += products[j * count + rows[j] - low];
+      }
     }
   }
 }
@@ -84,7 +89,8 @@ typedef struct relative_gradient {
   float *of_queries, *of_keys;
 } relative_gradient;
 
-static relative_gradient prepare_relative_gradient(const martlet_attention *a, float **scratch) {
+static relative_gradient prepare_relative_gradient(const martlet_attention *a, long height,
+                                                   float **scratch) {
   relative_gradient r = {0};
   const martlet_relative *tables = a->relative;
   if (!tables) return r;
@@ -93,7 +99,7 @@ static relative_gradient prepare_relative_gradient(const martlet_attention *a, f
                             martlet_attention_reach(a->right, a->length));
   if (tables->keys) {
     r.key_panels = take(scratch, columns * PANEL * r.used.count);
-    r.of_queries = take(scratch, ATTENTION_ROWS * r.used.count);
+    r.of_queries = take(scratch, height * r.used.count);
     pack(r.key_panels, tables->keys + r.used.low * tables->key_stride, r.used.count, size,
          tables->key_stride, 1, 0, columns);
   }
@@ -128,10 +134,14 @@ static void relative_block_backward(const martlet_attention_gradient *g, const r
                    a->relative->key_stride, 1);
   }
   if (r->of_keys) {
-    for (long j = 0; j < b.keys; j++) {
-      const int32_t *rows = a->relative->rows + (b.first + j - b.start);
-      float *slopes = r->of_keys + (b.first + j) * count;
-      for (long i = 0; i < b.rows; i++) slopes[rows[-i] - low] += ds[i * a->band + j];
+    for (long start = 0; start < b.keys; start += LINE) {
+      long end = b.keys - start < LINE ? b.keys : start + LINE;
+      float *slopes = r->of_keys + b.first * count;
+      for (long i = 0; i < b.rows; i++) {
+        const int32_t *rows = a->relative->rows + (b.first - b.start - i);
+        const float *row = ds + i * a->band;
+        for (long j = start; j < end; j++) slopes[j * count + rows[j] - low] += row[j];
+      }
     }
   }
 }

@@ -21,7 +21,8 @@ extension Kernels {
     let run = layout.count * form.keyValueHeads >= pool.threads ? form.group : 1
     let runs = form.heads / run
     call.withRows { rows in
-      let blocks = scratch.reserve(threads: pool.threads, floats: call.scratchFloats(rows))
+      let blocks = scratch.reserve(
+        threads: pool.threads, floats: call.scratchFloats(rows, backward: false))
       split(layout.count * runs, blocks) { job, block in
         let first = job % runs * run
         for head in first..<first + run {
@@ -68,7 +69,8 @@ extension Kernels {
       hasTables && relative?.isShared(form) == true
       ? count : hasTables || biasGradient != nil ? layout.count : 1
     call.withRows { rows in
-      let blocks = scratch.reserve(threads: pool.threads, floats: call.scratchFloats(rows))
+      let blocks = scratch.reserve(
+        threads: pool.threads, floats: call.scratchFloats(rows, backward: true))
       split(count, blocks, granularity: together) { job, block in
         let (sequence, first) = (job % layout.count, job / layout.count * form.group)
         for head in first..<first + form.group {

@@ -61,8 +61,10 @@ struct AttentionCall {
   }
 
   /// Floats of scratch that the longest sequence needs.
-  func scratchFloats(_ rows: UnsafePointer<Int32>?) -> Int {
-    with(head: 0, length: layout.longest, rows) { martlet_attention_scratch(&$0) }
+  func scratchFloats(_ rows: UnsafePointer<Int32>?, backward: Bool) -> Int {
+    with(head: 0, length: layout.longest, rows) {
+      martlet_attention_scratch(&$0, backward ? 1 : 0)
+    }
   }
 
   /// Calls `body` with the row of distance 0, or with nil where there are no relative tables.

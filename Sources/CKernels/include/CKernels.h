@@ -201,9 +201,9 @@ typedef struct martlet_kernels {
 const martlet_kernels *martlet_kernels_for(martlet_isa isa);
 /// Floats between the kept weights of two rows.
 long martlet_attention_band(long length, long left, long right);
-/// Scratch floats that `attention` or `attention_backward` may use for these shapes: its length, head
+/// Scratch floats that `attention` (or `attention_backward`) may use for these shapes: the length, head
 /// size, windows, band and relative rows are read. Longer sequences need no less.
-long martlet_attention_scratch(const martlet_attention *a);
+long martlet_attention_scratch(const martlet_attention *a, int is_backward);
 
 /// Multiplies and adds in registers for about `iterations` rounds and returns how many
 /// floating-point operations that were: the ceiling that benchmarks print beside each figure.
