@@ -54,7 +54,7 @@ struct PretrainedEncoder {
     _ checkpoint: Checkpoint, _ shape: ModelShape, directory: String
   ) throws -> (Matrix, Matrix)? {
     let width = shape.hiddenSize
-    if shape.head?.activation == .tanh,
+    if shape.head?.pool?.activation == .tanh,
       FileManager.default.fileExists(atPath: directory + "/modules.json")
     {
       let weight = Matrix(rows: width, columns: width)

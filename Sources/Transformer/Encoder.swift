@@ -35,7 +35,7 @@ public final class Encoder {
       preconditionFailure("this model has no classification head")
     }
     let (pooled, logits) = head.forward(
-      network.stack.forward(batch, keeping: .firsts, pass), pass)
+      network.stack.forward(batch, keeping: head.kept, pass), pass)
     self.pooled = pooled
     return logits
   }

@@ -25,7 +25,7 @@ public final class EncoderTape {
   /// Logits [sequences, labels] of `batch`; `dropoutSeed` nil switches dropout off.
   public func forward(_ batch: TokenBatch, dropoutSeed: UInt32?) -> Matrix {
     guard let head = network.head else { preconditionFailure("training needs a head") }
-    return head.forward(states(batch, keeping: .firsts, dropoutSeed: dropoutSeed), pass).logits
+    return head.forward(states(batch, keeping: head.kept, dropoutSeed: dropoutSeed), pass).logits
   }
 
   /// Hidden states [rows, d] of the batch's tokens number `rows`, in that order; `dropoutSeed` nil

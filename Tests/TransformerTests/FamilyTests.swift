@@ -211,7 +211,7 @@ struct ModelRefusalTests {
       (#""vocab_size": 48"#, #""vocab_size": -1"#, "vocab_size"),
       (#""type_vocab_size": 2"#, #""type_vocab_size": -2"#, "type_vocab_size"),
       (#""2": "blue""#, #""2": 5"#, "id2label"),
-      (#""hidden_act": "gelu""#, #""hidden_act": "swish""#, "swish"),
+      (#""hidden_act": "gelu""#, #""hidden_act": "mish""#, "mish"),
     ])
   func configuration(old: String, new: String, said: String) throws {
     let message = try refusal { directory in

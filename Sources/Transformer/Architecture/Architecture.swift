@@ -12,8 +12,8 @@ public struct Architecture: Sendable {
   let tensorPrefix: String
   /// The shape that `config.json` describes, without a head.
   let read: @Sendable (ConfigReader) throws -> ModelShape
-  /// The head on the whole text for these labels.
-  let head: @Sendable ([String]) -> SequenceHeadShape
+  /// The head on the whole text, without labels; `read` may change it.
+  let headPlan: SequenceHeadShape
   /// What `config.json` says beside what all families have.
   let write: @Sendable (ModelShape) -> JSONObject
   /// The checkpoint's tensors that make up one of ours.
@@ -21,7 +21,8 @@ public struct Architecture: Sendable {
 
   /// Every family.
   static let all: [Architecture] = [
-    .bert, .distilBERT, .roberta, .xlmRoberta, .robertaPreLayerNorm,
+    .bert, .distilBERT, .roberta, .xlmRoberta, .camembert, .data2vecText, .robertaPreLayerNorm,
+    .xlmRobertaXL, .electra, .ernie, .albert, .modernBERT,
   ]
 
   /// The family that `modelType` names.
@@ -55,15 +56,30 @@ struct CheckpointSlice: Sendable {
   /// Which of our tensor's equal parts it fills, of how many.
   var part: Int
   var parts: Int
+  /// Which of the checkpoint's tensor's equal parts it is, of how many.
+  var filePart: Int
+  var fileParts: Int
 
   /// Part `part` of `parts` of one of our tensors is the encoder's `name`.
   static func encoder(_ name: String, part: Int = 0, of parts: Int = 1) -> CheckpointSlice {
-    CheckpointSlice(name: name, isPrefixed: true, part: part, parts: parts)
+    CheckpointSlice(
+      name: name, isPrefixed: true, part: part, parts: parts, filePart: 0, fileParts: 1)
+  }
+
+  /// The encoder's `name` is one of our tensors in another order of equal parts: `order[i]` is the place there
+  /// of our part i.
+  static func encoder(_ name: String, order: [Int]) -> [CheckpointSlice] {
+    order.enumerated().map { part, place in
+      CheckpointSlice(
+        name: name, isPrefixed: true, part: part, parts: order.count, filePart: place,
+        fileParts: order.count)
+    }
   }
 
   /// One of our tensors is the head's `name`.
   static func head(_ name: String) -> CheckpointSlice {
-    CheckpointSlice(name: name, isPrefixed: false, part: 0, parts: 1)
+    CheckpointSlice(
+      name: name, isPrefixed: false, part: 0, parts: 1, filePart: 0, fileParts: 1)
   }
 }
 

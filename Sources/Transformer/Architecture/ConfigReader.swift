@@ -74,13 +74,35 @@ struct ConfigReader {
 
   /// An activation by the name that `transformers` gives it.
   func activation(_ key: String, _ fallback: String = "gelu") throws -> Activation {
-    switch json[key]?.stringValue ?? fallback {
-    case "gelu": return .gelu
-    case "relu": return .relu
-    case let other:
+    let name = json[key]?.stringValue ?? fallback
+    guard let activation = Activation(named: name), activation != .none else {
+      let known = Activation.allCases.filter { $0 != .none }.map(\.rawValue)
       throw ModelError.unsupported(
-        path: path, what: "\(key) \"\(other.prefix(100))\"", supported: "gelu, relu")
+        path: path, what: "\(key) \"\(name.prefix(100))\"",
+        supported: known.joined(separator: ", "))
     }
+    return activation
+  }
+
+  /// A number above 0 and below `limit`.
+  func positive(_ key: String, _ fallback: Double, below limit: Double = 1e12) throws -> Double {
+    guard let json = json[key], !json.isNull else { return fallback }
+    guard let value = json.doubleValue, value > 0, value < limit else {
+      throw ModelError.badConfiguration(
+        path: path, key: key, problem: "is not a number above 0 and below \(limit)")
+    }
+    return value
+  }
+
+  /// Whether `key` is true; `fallback` where it is missing or null.
+  ///
+  /// - Throws: `ModelError.badConfiguration` for anything but true and false.
+  func flag(_ key: String, _ fallback: Bool) throws -> Bool {
+    guard let json = json[key], !json.isNull else { return fallback }
+    guard let value = json.boolValue else {
+      throw ModelError.badConfiguration(path: path, key: key, problem: "is not true or false")
+    }
+    return value
   }
 
   /// Refuses `key` where it has another value than `values` or none.

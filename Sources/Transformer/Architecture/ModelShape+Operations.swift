@@ -4,8 +4,12 @@ extension ModelShape {
     let weights = blockWeights
     let (n, all) = (Double(tokens), encoder.blocks)
     return all.reduce((0, 0)) { total, block in
-      let mixed = Double(block.attention.heads * block.attention.headSize)
-      return (total.0 + n * (weights[block.weights] ?? 0), total.1 + 2 * n * n * mixed)
+      let form = block.attention.form
+      // A token sees as many before and behind it as the window has, and itself.
+      let seen = min(n, Double(form.left ?? tokens) + Double(form.right ?? tokens) + 1)
+      return (
+        total.0 + n * (weights[block.weights] ?? 0), total.1 + 2 * n * seen * Double(form.width)
+      )
     }
   }
 

@@ -20,7 +20,8 @@ extension ModelShape {
     let modelType = given ?? Self.modelType(trainedWith: placement)
     let norm = NormShape.layer(epsilon: epsilon)
     let attention = AttentionShape(
-      heads: headCount, headSize: hiddenSize / headCount, positions: positionalEncoding.inAttention)
+      AttentionForm(heads: headCount, headSize: hiddenSize / headCount),
+      positions: positionalEncoding.inAttention)
     let blocks = (0..<layerCount).map { index in
       BlockShape(
         weights: index, attention: attention,
@@ -34,14 +35,17 @@ extension ModelShape {
         positionCount: maximumTokens + positionOffset, positionOffset: positionOffset,
         tokenTypeCount: tokenTypeCount, norm: norm),
       encoder: StackShape(
-        width: hiddenSize, blocks: blocks, finalNorm: placement == .pre ? norm : nil),
+        width: hiddenSize, blocks: blocks, finalNorm: placement == .post ? nil : norm),
       maximumTokens: maximumTokens, paddingID: paddingID, dropout: dropout)
     head = head(for: labels)
   }
 
   /// The head of this family for `labels`; nil for none.
   public func head(for labels: [String]) -> SequenceHeadShape? {
-    labels.isEmpty ? nil : architecture?.head(labels)
+    if labels.isEmpty { return nil }
+    var head = headPlan
+    head.labels = labels
+    return head
   }
 
   /// The family in which `martlet train` writes models from nothing: norms behind as DistilBERT has them, or
@@ -49,7 +53,7 @@ extension ModelShape {
   public static func modelType(trainedWith placement: BlockShape.Placement) -> String {
     switch placement {
     case .post: "distilbert"
-    case .pre: "roberta-prelayernorm"
+    case .pre, .around: "roberta-prelayernorm"
     }
   }
 
@@ -67,7 +71,7 @@ extension ModelShape {
   /// Blocks.
   public var layerCount: Int { encoder.blocks.count }
   /// Query heads of the first block.
-  public var headCount: Int { encoder.blocks.first?.attention.heads ?? 0 }
+  public var headCount: Int { encoder.blocks.first?.attention.form.heads ?? 0 }
   /// Width inside the first block's feed-forward part.
   public var feedForwardSize: Int { encoder.blocks.first?.feedForward.width ?? 0 }
   /// Trainable numbers.
@@ -85,7 +89,7 @@ extension PositionalEncoding {
 
   var inAttention: AttentionShape.Positions {
     switch self {
-    case .rotary: .rotary
+    case .rotary: .rotary(RotaryShape())
     case .alibi: .slopes
     case .sinusoidal, .learned, .none: .none
     }

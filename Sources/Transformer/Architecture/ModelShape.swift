@@ -12,6 +12,8 @@ public struct ModelShape: Sendable, Equatable {
   public var encoder: StackShape
   /// The head on the whole text; nil for a bare encoder.
   public var head: SequenceHeadShape?
+  /// The family's head on the whole text, without labels.
+  public var headPlan: SequenceHeadShape
   /// Longest input in tokens, special tokens included.
   public var maximumTokens: Int
   /// The padding token's id.
@@ -29,6 +31,8 @@ public struct ModelShape: Sendable, Equatable {
       modelType, embeddings, encoder, head
     )
     (self.maximumTokens, self.paddingID, self.dropout) = (maximumTokens, paddingID, dropout)
+    headPlan =
+      Architecture.named(modelType)?.headPlan ?? SequenceHeadShape(activation: nil)
   }
 
   /// Rows of the word embedding.
@@ -69,9 +73,12 @@ public struct EmbeddingShape: Sendable, Equatable {
 
   /// Rows of the word table.
   public var vocabularySize: Int
-  /// Columns of the tables. Where they are not the stack's width, a linear layer follows (ALBERT, Lan et
-  /// al., 2020, section 3.1).
+  /// Columns of the tables.
   public var width: Int
+  /// Whether a linear layer takes the tables' width to the stack's (ALBERT, Lan et al., 2020, section 3.1).
+  public var isProjected: Bool
+  /// Multiplies the words' rows (Gemma has √d).
+  public var scale: Float = 1
   /// Which table of places there is.
   public var positions: PositionTable
   /// Rows of the position table, whether stored or not.
@@ -85,11 +92,13 @@ public struct EmbeddingShape: Sendable, Equatable {
 
   /// Tables of `width` columns.
   public init(
-    vocabularySize: Int, width: Int, positions: PositionTable, positionCount: Int,
-    positionOffset: Int = 0, tokenTypeCount: Int = 0, norm: NormShape?
+    vocabularySize: Int, width: Int, isProjected: Bool = false, positions: PositionTable,
+    positionCount: Int, positionOffset: Int = 0, tokenTypeCount: Int = 0, norm: NormShape?
   ) {
-    (self.vocabularySize, self.width, self.positions) = (vocabularySize, width, positions)
-    (self.positionCount, self.positionOffset) = (positionCount, positionOffset)
+    (self.vocabularySize, self.width, self.isProjected) = (vocabularySize, width, isProjected)
+    (self.positions, self.positionCount, self.positionOffset) = (
+      positions, positionCount, positionOffset
+    )
     (self.tokenTypeCount, self.norm) = (tokenTypeCount, norm)
   }
 }
@@ -109,7 +118,7 @@ public struct StackShape: Sendable, Equatable {
   }
 }
 
-/// Attention, then feed-forward, each with a residual sum and a norm.
+/// Attention, then feed-forward, each with a residual sum and norms.
 public struct BlockShape: Sendable, Equatable {
   /// Where norms stand (Xiong et al., 2020).
   public enum Placement: String, Sendable, CaseIterable {
@@ -117,6 +126,8 @@ public struct BlockShape: Sendable, Equatable {
     case post
     /// Before each part.
     case pre
+    /// Before each part, and again over what the part adds to the sum (Gemma 2).
+    case around
   }
 
   /// Number of the weights: blocks with the same number share them (ALBERT).
@@ -149,27 +160,41 @@ public struct AttentionShape: Sendable, Equatable {
     /// They do not.
     case none
     /// Queries and keys turn by their places (Su et al., 2021).
-    case rotary
+    case rotary(RotaryShape)
     /// Scores fall with distance, at each head's own rate (Press, Smith and Lewis, 2022).
     case slopes
   }
 
-  /// Query heads.
-  public var heads: Int
-  /// Floats in a head.
-  public var headSize: Int
+  /// Heads, their size, the scores' scale, and which tokens a token sees.
+  public var form: AttentionForm
   /// How places enter the scores.
   public var positions: Positions
+  /// Whether biases are added to queries, keys and values.
+  public var hasInputBias = true
+  /// Whether a bias is added to the heads' outputs.
+  public var hasOutputBias = true
+  /// The norm over each head's query and key; nil for none.
+  public var headNorm: NormShape?
 
-  /// Heads of one size.
-  public init(heads: Int, headSize: Int, positions: Positions = .none) {
-    (self.heads, self.headSize, self.positions) = (heads, headSize, positions)
+  /// Attention of this form; slopes are put into it.
+  public init(_ form: AttentionForm, positions: Positions = .none) {
+    (self.form, self.positions) = (form, positions)
+    if positions == .slopes {
+      self.form.slopes = PositionalEncoding.distanceSlopes(heads: form.heads)
+    }
   }
+}
 
-  /// What ALiBi takes off the scores for each token of distance, by head; empty otherwise.
-  var distanceSlopes: [Float] {
-    positions == .slopes ? PositionalEncoding.distanceSlopes(heads: heads) : []
-  }
+/// How queries and keys turn.
+public struct RotaryShape: Sendable, Equatable {
+  /// The base of the angles.
+  public var base = 10000.0
+  /// Floats of a head that turn; nil for all.
+  public var width: Int?
+  /// Which floats make a pair.
+  public var pairing = RotaryAngles.Pairing.neighbours
+  /// How angles change for long texts.
+  public var scaling = RotaryScaling.none
 }
 
 /// Two linear layers with an activation between them.
@@ -178,31 +203,79 @@ public struct FeedForwardShape: Sendable, Equatable {
   public var width: Int
   /// Between the layers.
   public var activation: Activation
+  /// Whether the first layer gives a gate and what it multiplies (Shazeer, 2020): activation(x·Gᵀ) · x·Vᵀ.
+  public var isGated: Bool
+  /// Whether a bias is added on the way in.
+  public var hasInputBias: Bool
+  /// Whether a bias is added on the way out.
+  public var hasOutputBias: Bool
 
   /// Layers of `width` inside.
-  public init(width: Int, activation: Activation) {
-    (self.width, self.activation) = (width, activation)
+  public init(
+    width: Int, activation: Activation, isGated: Bool = false, hasInputBias: Bool = true,
+    hasOutputBias: Bool = true
+  ) {
+    (self.width, self.activation, self.isGated) = (width, activation, isGated)
+    (self.hasInputBias, self.hasOutputBias) = (hasInputBias, hasOutputBias)
   }
 }
 
 /// A norm over each row.
 public struct NormShape: Sendable, Equatable {
+  /// What is divided by.
+  public var kind: Norm.Kind
+  /// Whether something is added behind the gain.
+  public var hasBias: Bool
+  /// Added to each gain.
+  public var gainOffset: Float
   /// Keeps the division from zero.
   public var epsilon: Float
 
-  /// Layer norm with gain and shift (Ba, Kiros and Hinton, 2016).
-  public static func layer(epsilon: Float) -> NormShape { NormShape(epsilon: epsilon) }
+  /// Layer norm (Ba, Kiros and Hinton, 2016).
+  public static func layer(epsilon: Float, hasBias: Bool = true) -> NormShape {
+    NormShape(kind: .layer, hasBias: hasBias, gainOffset: 0, epsilon: epsilon)
+  }
+
+  /// RMS norm (Zhang and Sennrich, 2019).
+  public static func rms(epsilon: Float, gainOffset: Float = 0) -> NormShape {
+    NormShape(kind: .rms, hasBias: false, gainOffset: gainOffset, epsilon: epsilon)
+  }
 }
 
-/// Two linear layers on one token's state, which give the whole text its scores.
+/// What gives the whole text its scores: a linear layer, mostly behind another with an activation.
 public struct SequenceHeadShape: Sendable, Equatable {
+  /// Which token's state it reads.
+  public enum Reading: String, Sendable {
+    /// The first token's.
+    case first
+    /// The last token's.
+    case last
+    /// The mean of all.
+    case mean
+  }
+
+  /// The layer in front of the last.
+  public struct Pool: Sendable, Equatable {
+    /// Behind it.
+    public var activation: Activation
+    /// Whether a bias is added.
+    public var hasBias = true
+    /// The norm behind the activation.
+    public var norm: NormShape?
+  }
+
   /// Class names in order.
   public var labels: [String]
-  /// Between the layers.
-  public var activation: Activation
+  /// Which token's state it reads.
+  public var reading = Reading.first
+  /// The layer in front of the last; nil where there is only one.
+  public var pool: Pool?
+  /// Whether the last layer adds a bias.
+  public var hasBias = true
 
-  /// A head for `labels`.
-  public init(labels: [String], activation: Activation) {
-    (self.labels, self.activation) = (labels, activation)
+  /// A head whose first layer ends in `activation`; of one layer where that is nil.
+  public init(labels: [String] = [], activation: Activation?) {
+    self.labels = labels
+    pool = activation.map { Pool(activation: $0) }
   }
 }

@@ -36,6 +36,14 @@ public struct ParameterKey: Sendable, Hashable {
     case feedForwardOutput
     /// The feed-forward part's norm.
     case feedForwardNorm
+    /// The norm over what attention adds.
+    case attentionOutputNorm
+    /// The norm over what the feed-forward part adds.
+    case feedForwardOutputNorm
+    /// The norm over each head's query.
+    case queryNorm
+    /// The norm over each head's key.
+    case keyNorm
     /// The head's first layer.
     case pool
     /// The head's last layer.

@@ -6,7 +6,8 @@ public struct TensorSpec: Sendable, Equatable {
   public let rows: Int
   /// Columns.
   public let columns: Int
-  /// Matrices that stand one under the other in it: three in the fused projection of queries, keys and values.
+  /// Matrices that stand one under the other in it: three in the fused projection of queries, keys and values, two in a gated
+  /// layer.
   public let parts: Int
   /// First float in the buffer; each tensor starts on a cache line.
   public let offset: Int
@@ -38,10 +39,7 @@ extension ModelShape {
       list.addBlock(block, width: encoder.width)
     }
     list.addNorm(encoder.finalNorm, .final, .norm, width: encoder.width)
-    if let head {
-      list.addProduct(.head, .pool, encoder.width, encoder.width)
-      list.addProduct(.head, .classifier, head.labels.count, encoder.width)
-    }
+    if let head { list.addHead(head, width: encoder.width) }
     return list.specs
   }
 }
@@ -64,18 +62,18 @@ private struct TensorList {
 
   mutating func addProduct(
     _ place: ParameterKey.Place, _ part: ParameterKey.Part, _ outputs: Int, _ inputs: Int,
-    parts: Int = 1
+    parts: Int = 1, hasBias: Bool = true
   ) {
     add(place, part, .weight, outputs, inputs, parts: parts)
-    add(place, part, .bias, 1, outputs, parts: parts)
+    if hasBias { add(place, part, .bias, 1, outputs, parts: parts) }
   }
 
   mutating func addNorm(
     _ norm: NormShape?, _ place: ParameterKey.Place, _ part: ParameterKey.Part, width: Int
   ) {
-    guard norm != nil else { return }
+    guard let norm else { return }
     add(place, part, .gain, 1, width)
-    add(place, part, .shift, 1, width)
+    if norm.hasBias { add(place, part, .shift, 1, width) }
   }
 
   mutating func addEmbeddings(_ shape: EmbeddingShape, stackWidth: Int) {
@@ -87,18 +85,37 @@ private struct TensorList {
       add(.embeddings, .tokenTypes, .table, shape.tokenTypeCount, shape.width)
     }
     addNorm(shape.norm, .embeddings, .norm, width: shape.width)
-    if shape.width != stackWidth { addProduct(.embeddings, .projection, stackWidth, shape.width) }
+    if shape.isProjected { addProduct(.embeddings, .projection, stackWidth, shape.width) }
   }
 
   mutating func addBlock(_ block: BlockShape, width: Int) {
     let place = ParameterKey.Place.block(block.weights)
-    let (attention, wide) = (block.attention, block.feedForward.width)
-    let mixed = attention.heads * attention.headSize
-    addProduct(place, .attentionInput, 3 * mixed, width, parts: 3)
-    addProduct(place, .attentionOutput, width, mixed)
+    let (attention, feedForward) = (block.attention, block.feedForward)
+    let isAround = block.placement == .around
+    addProduct(
+      place, .attentionInput, attention.form.fusedWidth, width, parts: 3,
+      hasBias: attention.hasInputBias)
+    addNorm(attention.headNorm, place, .queryNorm, width: attention.form.headSize)
+    addNorm(attention.headNorm, place, .keyNorm, width: attention.form.headSize)
+    addProduct(
+      place, .attentionOutput, width, attention.form.width, hasBias: attention.hasOutputBias)
     addNorm(block.attentionNorm, place, .attentionNorm, width: width)
-    addProduct(place, .feedForwardInput, wide, width)
-    addProduct(place, .feedForwardOutput, width, wide)
+    if isAround { addNorm(block.attentionNorm, place, .attentionOutputNorm, width: width) }
+    let gates = feedForward.isGated ? 2 : 1
+    addProduct(
+      place, .feedForwardInput, gates * feedForward.width, width, parts: gates,
+      hasBias: feedForward.hasInputBias)
+    addProduct(
+      place, .feedForwardOutput, width, feedForward.width, hasBias: feedForward.hasOutputBias)
     addNorm(block.feedForwardNorm, place, .feedForwardNorm, width: width)
+    if isAround { addNorm(block.feedForwardNorm, place, .feedForwardOutputNorm, width: width) }
+  }
+
+  mutating func addHead(_ head: SequenceHeadShape, width: Int) {
+    if let pool = head.pool {
+      addProduct(.head, .pool, width, width, hasBias: pool.hasBias)
+      addNorm(pool.norm, .head, .norm, width: width)
+    }
+    addProduct(.head, .classifier, head.labels.count, width, hasBias: head.hasBias)
   }
 }

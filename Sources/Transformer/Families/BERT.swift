@@ -7,7 +7,7 @@ extension Architecture {
   static let bert = Architecture(
     modelTypes: ["bert"], classPrefix: "Bert", tensorPrefix: "bert.",
     read: { try BERTLayout.read($0) },
-    head: { SequenceHeadShape(labels: $0, activation: .tanh) },
+    headPlan: SequenceHeadShape(activation: .tanh),
     write: { BERTLayout.write($0) },
     names: { key, shape in
       switch (key.place, key.part) {
@@ -23,10 +23,11 @@ enum BERTLayout {
   /// - Parameters:
   ///   - placement: where norms stand.
   ///   - padding: the default of `pad_token_id`.
+  ///   - activation: the default of `hidden_act`.
   ///   - countsFromPadding: whether the first place is the padding id plus one, as in RoBERTa.
   static func read(
     _ reader: ConfigReader, placement: BlockShape.Placement = .post, padding: Int = 0,
-    countsFromPadding: Bool = false
+    countsFromPadding: Bool = false, activation: String = "gelu"
   ) throws -> ModelShape {
     try reader.require("position_embedding_type", oneOf: ["absolute"])
     let paddingID = try reader.count("pad_token_id", padding)
@@ -47,7 +48,7 @@ enum BERTLayout {
       placement: placement,
       positionalEncoding: try reader.positionalEncoding(isSinusoidal ? .sinusoidal : .learned),
       positionOffset: offset, tokenTypeCount: try reader.count("type_vocab_size", 2),
-      activation: try reader.activation("hidden_act"),
+      activation: try reader.activation("hidden_act", activation),
       epsilon: try reader.epsilon("layer_norm_eps"), paddingID: paddingID,
       dropout: DropoutShape(
         hidden, attention: reader.share("attention_probs_dropout_prob", 0.1),
@@ -70,13 +71,15 @@ enum BERTLayout {
     return json
   }
 
-  /// Names of all but the head; `norms` are those of the attention and of the feed-forward part.
-  static func names(
-    _ key: ParameterKey,
-    norms: (attention: String, feedForward: String) = (
-      "attention.output.LayerNorm", "output.LayerNorm"
-    )
-  ) -> [CheckpointSlice] {
+  /// What the norms of a block and the final one are called.
+  struct Norms: Sendable {
+    var attention = "attention.output.LayerNorm"
+    var feedForward = "output.LayerNorm"
+    var final = "LayerNorm"
+  }
+
+  /// Names of all but the head.
+  static func names(_ key: ParameterKey, _ norms: Norms = Norms()) -> [CheckpointSlice] {
     let kind = key.moduleSuffix
     let block = "encoder.layer.\(key.block ?? 0)."
     switch key.part {
@@ -84,7 +87,8 @@ enum BERTLayout {
     case .positions: return [.encoder("embeddings.position_embeddings.weight")]
     case .tokenTypes: return [.encoder("embeddings.token_type_embeddings.weight")]
     case .norm where key.place == .embeddings: return [.encoder("embeddings.LayerNorm.\(kind)")]
-    case .norm: return [.encoder("LayerNorm.\(kind)")]
+    case .norm: return [.encoder("\(norms.final).\(kind)")]
+    case .projection: return [.encoder("embeddings_project.\(kind)")]
     case .attentionInput:
       return ["query", "key", "value"].enumerated().map { part, name in
         .encoder("\(block)attention.self.\(name).\(kind)", part: part, of: 3)
@@ -94,7 +98,7 @@ enum BERTLayout {
     case .feedForwardInput: return [.encoder("\(block)intermediate.dense.\(kind)")]
     case .feedForwardOutput: return [.encoder("\(block)output.dense.\(kind)")]
     case .feedForwardNorm: return [.encoder("\(block)\(norms.feedForward).\(kind)")]
-    case .projection, .pool, .classifier: return []
+    default: return []
     }
   }
 }

@@ -22,7 +22,7 @@ extension Architecture {
           reader.share("dropout", 0.1), attention: reader.share("attention_dropout", 0.1),
           classifier: reader.share("seq_classif_dropout", 0.2)))
     },
-    head: { SequenceHeadShape(labels: $0, activation: .relu) },
+    headPlan: SequenceHeadShape(activation: .relu),
     write: { shape in
       var json = JSONObject()
       json["dim"] = JSONValue(shape.hiddenSize)
@@ -55,7 +55,7 @@ extension Architecture {
       case .feedForwardNorm: return [.encoder("\(block)output_layer_norm.\(kind)")]
       case .pool: return [.head("pre_classifier.\(kind)")]
       case .classifier: return [.head("classifier.\(kind)")]
-      case .tokenTypes, .projection: return []
+      default: return []
       }
     })
 }

@@ -6,6 +6,8 @@ struct CheckpointNames {
   struct Source {
     let name: String
     let range: Range<Int>
+    /// Which of the checkpoint's tensor's equal parts it is, of how many.
+    let part, parts: Int
   }
 
   let shape: ModelShape
@@ -37,7 +39,8 @@ struct CheckpointNames {
       let all = spec.isVector ? spec.columns : spec.rows
       let size = all / slice.parts
       return Source(
-        name: full(slice), range: slice.part * size..<(slice.part + 1) * size)
+        name: full(slice), range: slice.part * size..<(slice.part + 1) * size,
+        part: slice.filePart, parts: slice.fileParts)
     }
   }
 
@@ -57,9 +60,10 @@ struct CheckpointNames {
     spec.isVector ? matrix.columnRange(source.range).asVector : matrix.rowRange(source.range)
   }
 
-  /// The shape that a source has in the file.
+  /// The shape that a source's tensor has in the file.
   static func shape(_ spec: TensorSpec, _ source: Source) -> [Int] {
-    spec.isVector ? [source.range.count] : [source.range.count, spec.columns]
+    let count = source.range.count * source.parts
+    return spec.isVector ? [count] : [count, spec.columns]
   }
 
   /// The first parts of the encoder's names, such as "bert.encoder.": what stands there is the encoder's.

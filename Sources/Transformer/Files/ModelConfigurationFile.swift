@@ -30,7 +30,7 @@ public enum ModelConfigurationFile {
     var shape = try architecture.read(reader)
     let head = try HeadDescription(json, architecture, path: path)
     let isOnText = head.task != .tokenClassification && head.task != .embedding
-    if isOnText { shape.head = architecture.head(head.labels) }
+    if isOnText { shape.head = shape.head(for: head.labels) }
     return shape
   }
 

@@ -49,14 +49,32 @@ struct ParameterReader {
     let target = CheckpointNames.view(parameters.matrix(spec), spec, source)
     let name = present(source.name, spec)
     used.insert(name)
+    let count = source.range.count
+    let place = source.part * count..<(source.part + 1) * count
     guard spec.isQuantizable, file[name]?.type == "I8" else {
-      return try file.read(name, into: target)
+      return try read(spec, source, place, into: target) { try file.read(name, into: $0) }
     }
     if parameters.quantization == nil { parameters.quantization = .init() }
-    let stored = try file.readQuantized(name, into: target)
-    parameters.quantization?.scales[spec.key, default: []] += stored.scales
-    if let factors = stored.smoothing { parameters.quantization?.smoothing[spec.key] = factors }
+    try read(spec, source, place, into: target) { whole in
+      let stored = try file.readQuantized(name, into: whole)
+      parameters.quantization?.scales[spec.key, default: []] += stored.scales[place]
+      if let factors = stored.smoothing { parameters.quantization?.smoothing[spec.key] = factors }
+    }
     used.formUnion([name + "_scale", name + "_smoothing"])
+  }
+
+  /// Reads a tensor whole with `read`, and takes those of its rows (columns of a vector) that stand at `place`.
+  private func read(
+    _ spec: TensorSpec, _ source: CheckpointNames.Source, _ place: Range<Int>, into target: Matrix,
+    _ read: (Matrix) throws -> Void
+  ) throws {
+    if source.parts == 1 { return try read(target) }
+    let count = source.range.count * source.parts
+    let whole =
+      spec.isVector
+      ? Matrix(rows: 1, columns: count) : Matrix(rows: count, columns: spec.columns)
+    try read(whole)
+    target.copy(from: spec.isVector ? whole.columnRange(place) : whole.rowRange(place))
   }
 
   /// Checkpoints converted from TensorFlow call a norm's gain gamma and its shift beta.

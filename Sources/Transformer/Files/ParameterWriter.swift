@@ -24,7 +24,11 @@ struct ParameterWriter {
   func bytes(extra: [(name: String, matrix: Matrix)] = []) -> Data {
     var tensors: [Tensor] = []
     for spec in parameters.tensors {
-      for source in names.sources(spec) { tensors += self.tensors(spec, source) }
+      let sources = names.sources(spec).sorted { $0.part < $1.part }
+      for name in Set(sources.map(\.name)) {
+        tensors += joined(
+          sources.filter { $0.name == name }.map { self.tensors(spec, $0) }, of: spec)
+      }
     }
     let embeddings = parameters.shape.embeddings
     if embeddings.positions != .learned, let name = names.positions {
@@ -40,6 +44,19 @@ struct ParameterWriter {
       tensors.sorted { $0.name < $1.name }, metadata: ["format": "pt"])
   }
 
+  /// Parts of the same tensors, one behind the other. Smoothing factors belong to the inputs, so all parts have
+  /// the same.
+  private func joined(_ parts: [[Tensor]], of spec: TensorSpec) -> [Tensor] {
+    guard var whole = parts.first else { return [] }
+    for part in parts.dropFirst() {
+      for (index, tensor) in part.enumerated() where index < 2 {
+        whole[index].shape[0] += tensor.shape[0]
+        whole[index].bytes += tensor.bytes
+      }
+    }
+    return whole
+  }
+
   private func tensors(_ spec: TensorSpec, _ source: CheckpointNames.Source) -> [Tensor] {
     let view = CheckpointNames.view(parameters.matrix(spec), spec, source)
     if let quantization = parameters.quantization, spec.isQuantizable {
@@ -48,7 +65,8 @@ struct ParameterWriter {
         scales: quantization.scales[spec.key].map { Array($0[source.range]) })
     }
     let bytes = parameters.buffer.bytes(view.offset..<view.offset + view.count)
-    return [(source.name, CheckpointNames.shape(spec, source), bytes)]
+    let shape = spec.isVector ? [source.range.count] : [source.range.count, spec.columns]
+    return [(source.name, shape, bytes)]
   }
 
   /// A weight in 8 bits: its values, its scales and, where there are any, its smoothing factors.

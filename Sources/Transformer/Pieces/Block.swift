@@ -1,58 +1,82 @@
 import Tensor
 
-/// One block of an encoder: attention, then feed-forward, each with a residual sum, norms behind or before.
+/// One block of an encoder: attention, then feed-forward, each with a residual sum, and norms behind, before or
+/// around them.
 struct Block {
   let placement: BlockShape.Placement
   let attention: SelfAttention
-  let attentionOutput: Projection
-  let attentionNorm: Normalization?
+  let attentionEnd: Residual
   let feedForward: FeedForward
-  let feedForwardOutput: Projection
-  let feedForwardNorm: Normalization?
-  let dropout: Float
-  /// Places of the two outputs' dropout.
-  let dropoutPlaces: (attention: UInt32, feedForward: UInt32)
+  let feedForwardEnd: Residual
 
   /// The hidden states of the rows that `kept` chooses, from those of all.
   func forward(_ input: Matrix, keeping kept: RowSelection, _ pass: Pass) -> Matrix {
-    let isPre = placement == .pre
-    let read = isPre ? attentionNorm?.forward(input, into: .normed, pass) ?? input : input
-    let mixed = kept.of(attention.forward(read, pass), pass)
-    var hidden = attentionOutput.forward(
-      mixed, addingTo: kept.of(input, pass), pass.dropout(dropout, dropoutPlaces.attention), pass)
-    if !isPre { hidden = attentionNorm?.forward(hidden, pass) ?? hidden }
-    let normed = isPre ? feedForwardNorm?.forward(hidden, into: .normed, pass) ?? hidden : hidden
-    hidden = feedForwardOutput.forward(
-      feedForward.forward(normed, pass), addingTo: hidden,
-      pass.dropout(dropout, dropoutPlaces.feedForward), pass)
-    if !isPre { hidden = feedForwardNorm?.forward(hidden, pass) ?? hidden }
-    return hidden
+    let mixed = kept.of(attention.forward(attentionEnd.read(input, pass), pass), pass)
+    let middle = attentionEnd.forward(mixed, addingTo: kept.of(input, pass), pass)
+    let wide = feedForward.forward(feedForwardEnd.read(middle, pass), pass)
+    return feedForwardEnd.forward(wide, addingTo: middle, pass)
   }
 
   /// ∂loss/∂input of all rows from ∂loss/∂output of the kept ones.
   func backward(_ outputGradient: Matrix, keeping kept: RowSelection, _ pass: Pass) -> Matrix {
-    let middle = residualBackward(
-      outputGradient, feedForwardNorm, feedForwardOutput, dropoutPlaces.feedForward, .all, pass
-    ) { feedForward.backward($0, pass) }
-    return residualBackward(
-      middle, attentionNorm, attentionOutput, dropoutPlaces.attention, kept, pass
-    ) { attention.backward($0, pass) }
+    let middle = feedForwardEnd.backward(outputGradient, keeping: .all, pass) {
+      feedForward.backward($0, pass)
+    }
+    return attentionEnd.backward(middle, keeping: kept, pass) { attention.backward($0, pass) }
+  }
+}
+
+/// What stands around a block's part: x + dropout(output(part(x))), with norms (Xiong et al., 2020).
+struct Residual {
+  let placement: BlockShape.Placement
+  let output: Projection
+  /// Before the part, or behind the sum.
+  let norm: Normalization?
+  /// Over what the part adds.
+  let outputNorm: Normalization?
+  let dropout: Float
+  let dropoutPlace: UInt32
+
+  private var isBehind: Bool { placement == .post }
+
+  /// What the part reads.
+  func read(_ input: Matrix, _ pass: Pass) -> Matrix {
+    isBehind ? input : norm?.forward(input, into: .normed, pass) ?? input
   }
 
-  /// The gradient of x + dropout(output(part(x))) with its norm, behind or before.
-  private func residualBackward(
-    _ outputGradient: Matrix, _ norm: Normalization?, _ output: Projection, _ place: UInt32,
-    _ kept: RowSelection, _ pass: Pass, part: (Matrix) -> Matrix
+  /// The sum, from what the part gave.
+  func forward(_ part: Matrix, addingTo residual: Matrix, _ pass: Pass) -> Matrix {
+    let drop = pass.dropout(dropout, dropoutPlace)
+    guard let outputNorm else {
+      let sum = output.forward(part, addingTo: residual, drop, pass)
+      return isBehind ? norm?.forward(sum, pass) ?? sum : sum
+    }
+    let added = outputNorm.forward(output.forward(part, into: .normed, pass), pass)
+    pass.kernels.apply(drop, to: added)
+    guard let recorder = pass.recorder else {
+      pass.kernels.add(added, to: residual)
+      return residual
+    }
+    let sum = recorder.matrix(residual.rows, residual.columns)
+    sum.copy(from: residual)
+    pass.kernels.add(added, to: sum)
+    return sum
+  }
+
+  /// The gradient of what went in, for all rows; `part` takes the gradient of what the part gave.
+  func backward(
+    _ outputGradient: Matrix, keeping kept: RowSelection, _ pass: Pass, part: (Matrix) -> Matrix
   ) -> Matrix {
     guard let recorder = pass.recorder else { preconditionFailure("inference has no gradients") }
-    let (kernels, isPre) = (pass.kernels, placement == .pre)
-    let sum = isPre ? outputGradient : norm?.backward(outputGradient, pass) ?? outputGradient
-    let branch = recorder.matrix(sum.rows, sum.columns)
+    let kernels = pass.kernels
+    let sum = isBehind ? norm?.backward(outputGradient, pass) ?? outputGradient : outputGradient
+    var branch = recorder.matrix(sum.rows, sum.columns)
     branch.copy(from: sum)
-    kernels.apply(pass.dropout(dropout, place), to: branch)
+    kernels.apply(pass.dropout(dropout, dropoutPlace), to: branch)
+    if let outputNorm { branch = outputNorm.backward(branch, pass) }
     let inner = part(kept.backward(output.backward(branch, pass), pass))
     let residual = kept.backward(sum, pass)
-    if isPre, let norm { return norm.backward(inner, addingTo: residual, pass) }
+    if !isBehind, let norm { return norm.backward(inner, addingTo: residual, pass) }
     kernels.add(inner, to: residual)
     return residual
   }

@@ -45,14 +45,14 @@ struct Network {
     func norm(
       _ norm: NormShape?, _ place: ParameterKey.Place, _ part: ParameterKey.Part
     ) -> Normalization? {
-      guard let norm, let gain = parameters[place, part, .gain],
-        let shift = parameters[place, part, .shift]
-      else { return nil }
-      var slopes: (Matrix, Matrix)?
-      if let gain = gradients?[place, part, .gain], let shift = gradients?[place, part, .shift] {
-        slopes = (gain, shift)
-      }
-      return Normalization(shape: norm, gain: gain, shift: shift, gradients: slopes)
+      guard let norm, let gain = parameters[place, part, .gain] else { return nil }
+      return Normalization(
+        norm: Norm(
+          norm.kind, gain: gain, bias: parameters[place, part, .shift],
+          gainOffset: norm.gainOffset, epsilon: norm.epsilon),
+        gradients: gradients?[place, part, .gain].map {
+          ($0, gradients?[place, part, .shift])
+        })
     }
     func required<Piece>(_ piece: Piece?) -> Piece {
       guard let piece else { preconditionFailure("the shape lists all of its tensors") }
@@ -69,35 +69,62 @@ struct Network {
       gradients: gradients.map {
         ($0.words, $0[.embeddings, .positions, .table], $0[.embeddings, .tokenTypes, .table])
       })
-    var angles: RotaryAngles?
+    var angles: [(shape: RotaryShape, size: Int, angles: RotaryAngles)] = []
+    func turning(_ attention: AttentionShape) -> RotaryAngles? {
+      guard case .rotary(let rotary) = attention.positions else { return nil }
+      let size = attention.form.headSize
+      if let known = angles.first(where: { $0.shape == rotary && $0.size == size }) {
+        return known.angles
+      }
+      let fresh = RotaryAngles(
+        positions: shape.maximumTokens, headSize: size, width: rotary.width, base: rotary.base,
+        pairing: rotary.pairing, scaling: rotary.scaling)
+      angles.append((rotary, size, fresh))
+      return fresh
+    }
+    func residual(
+      _ block: BlockShape, _ shape: NormShape?, _ output: ParameterKey.Part,
+      _ part: ParameterKey.Part, _ outputPart: ParameterKey.Part, _ dropoutPlace: UInt32
+    ) -> Residual {
+      let place = ParameterKey.Place.block(block.weights)
+      return Residual(
+        placement: block.placement, output: required(projection(place, output)),
+        norm: norm(shape, place, part),
+        outputNorm: block.placement == .around ? norm(shape, place, outputPart) : nil,
+        dropout: dropout.hidden, dropoutPlace: dropoutPlace)
+    }
     let blocks = shape.encoder.blocks.enumerated().map { index, block in
       let place = ParameterKey.Place.block(block.weights)
       let attention = block.attention
-      if attention.positions == .rotary, angles?.headSize != attention.headSize {
-        angles = RotaryAngles(positions: shape.maximumTokens, headSize: attention.headSize)
-      }
       // Places of the embeddings and the head come first.
       let first = UInt32(truncatingIfNeeded: index * 8)
+      var headNorms: (Normalization, Normalization)?
+      if let queries = norm(attention.headNorm, place, .queryNorm),
+        let keys = norm(attention.headNorm, place, .keyNorm)
+      {
+        headNorms = (queries, keys)
+      }
       return Block(
         placement: block.placement,
         attention: SelfAttention(
-          shape: attention, input: required(projection(place, .attentionInput)),
-          angles: attention.positions == .rotary ? angles : nil, slopes: attention.distanceSlopes,
-          dropout: dropout.attention, dropoutPlace: first + 2),
-        attentionOutput: required(projection(place, .attentionOutput)),
-        attentionNorm: norm(block.attentionNorm, place, .attentionNorm),
+          form: attention.form, input: required(projection(place, .attentionInput)),
+          headNorms: headNorms, angles: turning(attention), dropout: dropout.attention,
+          dropoutPlace: first + 2),
+        attentionEnd: residual(
+          block, block.attentionNorm, .attentionOutput, .attentionNorm, .attentionOutputNorm,
+          first + 3),
         feedForward: FeedForward(
           shape: block.feedForward, input: required(projection(place, .feedForwardInput))),
-        feedForwardOutput: required(projection(place, .feedForwardOutput)),
-        feedForwardNorm: norm(block.feedForwardNorm, place, .feedForwardNorm),
-        dropout: dropout.hidden, dropoutPlaces: (first + 3, first + 4))
+        feedForwardEnd: residual(
+          block, block.feedForwardNorm, .feedForwardOutput, .feedForwardNorm,
+          .feedForwardOutputNorm, first + 4))
     }
     stack = Stack(
       embedding: embedding, blocks: blocks,
       finalNorm: norm(shape.encoder.finalNorm, .final, .norm))
     head = shape.head.map {
       SequenceHead(
-        shape: $0, pool: required(projection(.head, .pool)),
+        shape: $0, pool: projection(.head, .pool), norm: norm($0.pool?.norm, .head, .norm),
         classifier: required(projection(.head, .classifier)), dropout: dropout.classifier)
     }
   }

@@ -1,14 +1,10 @@
 import Tensor
 
-/// Layer norm of each row (Ba, Kiros and Hinton, 2016).
+/// Layer norm (Ba, Kiros and Hinton, 2016) or RMS norm (Zhang and Sennrich, 2019) of each row.
 struct Normalization {
-  let shape: NormShape
-  let gain: Matrix
-  let shift: Matrix
+  let norm: Norm
   /// Nil in inference.
-  let gradients: (gain: Matrix, shift: Matrix)?
-
-  private var norm: Norm { Norm(.layer, gain: gain, bias: shift, epsilon: shape.epsilon) }
+  let gradients: (gain: Matrix, bias: Matrix?)?
 
   /// The norm of `input`; in inference in `slot`, or in place where that is nil.
   func forward(_ input: Matrix, into slot: Pass.Slot? = nil, _ pass: Pass) -> Matrix {
@@ -32,7 +28,7 @@ struct Normalization {
     let output = target ?? recorder.matrix(input.rows, input.columns)
     pass.kernels.normBackward(
       outputGradient: outputGradient, input: input, norm, statistics: statistics,
-      inputGradient: output, gainGradient: gradients.gain, biasGradient: gradients.shift,
+      inputGradient: output, gainGradient: gradients.gain, biasGradient: gradients.bias,
       accumulating: target != nil)
     return output
   }

@@ -7,7 +7,9 @@ import Tensor
 /// what `backward` needs. Not thread-safe: one for each thread at work.
 final class Pass {
   /// Intermediate results that live at the same time.
-  enum Slot: Int, CaseIterable { case tables, hidden, normed, fused, mixed, wide, pooled, logits }
+  enum Slot: Int, CaseIterable {
+    case tables, hidden, normed, fused, mixed, wide, means, pooled, logits
+  }
 
   let kernels: Kernels
   /// Scratch of the attention kernels.

@@ -6,47 +6,50 @@ enum RowSelection {
   case all
   /// Each sequence's first.
   case firsts
+  /// Each sequence's last.
+  case lasts
   /// These, in this order.
   case rows([Int])
 
-  /// The chosen rows of `matrix`; in inference, firsts move to the front of the same storage. That is safe in
-  /// order, because a sequence's number is never above its first row's.
+  /// The chosen rows of `matrix`; in inference they move to the front of the same storage. That is safe in
+  /// order where rows are chosen in their order, because then none is above its new place.
   func of(_ matrix: Matrix, _ pass: Pass) -> Matrix {
+    if case .all = self { return matrix }
+    let count = count(pass.layout)
+    let chosen =
+      pass.recorder?.matrix(count, matrix.columns) ?? matrix.rowRange(0..<count)
+    for row in 0..<count {
+      let source = source(row, pass.layout)
+      if pass.recorder != nil || source != row { chosen.setRow(row, from: matrix, row: source) }
+    }
+    return chosen
+  }
+
+  private func count(_ layout: RaggedRows) -> Int {
     switch self {
-    case .all: return matrix
-    case .rows(let rows): return copy(matrix, rows.count, pass) { rows[$0] }
-    case .firsts:
-      let layout = pass.layout
-      if pass.recorder != nil { return copy(matrix, layout.count, pass) { layout.starts[$0] } }
-      for sequence in 0..<layout.count where layout.starts[sequence] != sequence {
-        matrix.setRow(sequence, from: matrix, row: layout.starts[sequence])
-      }
-      return matrix.rowRange(0..<layout.count)
+    case .all: layout.rows
+    case .firsts, .lasts: layout.count
+    case .rows(let rows): rows.count
     }
   }
 
-  private func copy(
-    _ matrix: Matrix, _ count: Int, _ pass: Pass, _ source: (Int) -> Int
-  ) -> Matrix {
-    let chosen =
-      pass.recorder?.matrix(count, matrix.columns) ?? Matrix(rows: count, columns: matrix.columns)
-    for row in 0..<count { chosen.setRow(row, from: matrix, row: source(row)) }
-    return chosen
+  private func source(_ row: Int, _ layout: RaggedRows) -> Int {
+    switch self {
+    case .all: row
+    case .firsts: layout.starts[row]
+    case .lasts: layout.starts[row + 1] - 1
+    case .rows(let rows): rows[row]
+    }
   }
 
   /// The gradient of all rows from that of the chosen ones.
   func backward(_ gradient: Matrix, _ pass: Pass) -> Matrix {
     guard let recorder = pass.recorder else { return gradient }
+    if case .all = self { return gradient }
     let layout = pass.layout
-    let source: (Int) -> Int
-    switch self {
-    case .all: return gradient
-    case .rows(let rows): source = { rows[$0] }
-    case .firsts: source = { layout.starts[$0] }
-    }
     let all = recorder.matrix(layout.rows, gradient.columns)
     all.zero()
-    for row in 0..<gradient.rows { all.setRow(source(row), from: gradient, row: row) }
+    for row in 0..<gradient.rows { all.setRow(source(row, layout), from: gradient, row: row) }
     return all
   }
 }

@@ -3,26 +3,23 @@ import Tensor
 /// Multi-head self-attention (Vaswani et al., 2017, section 3.2) up to the heads' outputs side by side.
 ///
 /// Places enter by rotation of queries and keys (Su et al., 2021) or by slopes over the distance (Press, Smith
-/// and Lewis, 2022), where the shape says so.
+/// and Lewis, 2022), where the shape says so; heads' queries and keys have norms of their own where there
+/// are any (Henry et al., 2020).
 struct SelfAttention {
-  let shape: AttentionShape
+  let form: AttentionForm
   let input: Projection
+  let headNorms: (queries: Normalization, keys: Normalization)?
   let angles: RotaryAngles?
-  let slopes: [Float]
   let dropout: Float
   let dropoutPlace: UInt32
 
-  private var form: AttentionForm {
-    AttentionForm(heads: shape.heads, headSize: shape.headSize, slopes: slopes)
-  }
-
-  /// softmax(Q·Kᵀ / √size)·V of all heads, [tokens, heads × size].
+  /// softmax(scale · Q·Kᵀ)·V of all heads, [tokens, heads × size].
   func forward(_ hidden: Matrix, _ pass: Pass) -> Matrix {
     let (kernels, layout) = (pass.kernels, pass.layout)
-    let fused = input.forward(hidden, into: .fused, pass)
+    let fused = normed(input.forward(hidden, into: .fused, pass), pass)
     if let angles { kernels.rotate(fused, layout, form, angles) }
     let weights = pass.recorder?.buffer(form.weightCount(layout))
-    let mixed = pass.matrix(.mixed, hidden.rows, shape.heads * shape.headSize)
+    let mixed = pass.matrix(.mixed, hidden.rows, form.width)
     kernels.attention(
       fused: fused, layout: layout, form: form, output: mixed, weights: weights,
       dropout: pass.dropout(dropout, dropoutPlace), scratch: pass.attention)
@@ -40,12 +37,37 @@ struct SelfAttention {
     let (kernels, layout) = (pass.kernels, pass.layout)
     let gradient = recorder.matrix(fused.rows, fused.columns)
     kernels.attentionBackward(
-      outputGradient: outputGradient, fused: fused, layout: layout, form: form,
-      weights: weights, dropout: pass.dropout(dropout, dropoutPlace), fusedGradient: gradient,
+      outputGradient: outputGradient, fused: fused, layout: layout, form: form, weights: weights,
+      dropout: pass.dropout(dropout, dropoutPlace), fusedGradient: gradient,
       scratch: pass.attention)
-    if let angles {
-      kernels.rotate(gradient, layout, form, angles, backwards: true)
-    }
+    if let angles { kernels.rotate(gradient, layout, form, angles, backwards: true) }
+    normedBackward(gradient, pass)
     return input.backward(gradient, pass)
+  }
+
+  private func normed(_ fused: Matrix, _ pass: Pass) -> Matrix {
+    guard let headNorms else { return fused }
+    guard let recorder = pass.recorder else {
+      pass.kernels.normHeads(
+        fused, form, queries: headNorms.queries.norm, keys: headNorms.keys.norm, output: fused)
+      return fused
+    }
+    let statistics = NormStatistics(rows: fused.rows * form.normedRows)
+    recorder.keep(.norm(input: fused, statistics))
+    let output = recorder.matrix(fused.rows, fused.columns)
+    pass.kernels.normHeads(
+      fused, form, queries: headNorms.queries.norm, keys: headNorms.keys.norm, output: output,
+      statistics: statistics)
+    return output
+  }
+
+  private func normedBackward(_ gradient: Matrix, _ pass: Pass) {
+    guard let headNorms else { return }
+    guard let queries = headNorms.queries.gradients, let keys = headNorms.keys.gradients,
+      case .norm(let fused, let statistics)? = pass.recorder?.take()
+    else { preconditionFailure("what was kept is no norm's") }
+    pass.kernels.normHeadsBackward(
+      gradient, fused: fused, form, queries: headNorms.queries.norm, keys: headNorms.keys.norm,
+      statistics: statistics, queryGainGradient: queries.gain, keyGainGradient: keys.gain)
   }
 }

@@ -21,6 +21,7 @@ struct TokenEmbedding {
     var hidden = pass.matrix(
       projection == nil ? .hidden : .tables, batch.ids.count, shape.width)
     kernels.embed(batch.ids, table: words, output: hidden)
+    if shape.scale != 1 { kernels.scale(hidden, by: shape.scale) }
     if let tokenTypes {
       if batch.tokenTypes.isEmpty {
         kernels.addEmbedding(row: 0, table: tokenTypes, output: hidden)
@@ -46,7 +47,6 @@ struct TokenEmbedding {
     if let projection { gradient = projection.backward(gradient, pass) }
     kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: gradient)
     if let norm { gradient = norm.backward(gradient, pass) }
-    kernels.embeddingBackward(batch.ids, outputGradient: gradient, tableGradient: gradients.words)
     if let types = gradients.tokenTypes {
       kernels.embeddingBackward(batch.types, outputGradient: gradient, tableGradient: types)
     }
@@ -55,5 +55,7 @@ struct TokenEmbedding {
         batch.positions(offset: shape.positionOffset), outputGradient: gradient,
         tableGradient: positions)
     }
+    if shape.scale != 1 { kernels.scale(gradient, by: shape.scale) }
+    kernels.embeddingBackward(batch.ids, outputGradient: gradient, tableGradient: gradients.words)
   }
 }
