@@ -10,6 +10,8 @@ public struct PackedWeights: Sendable {
   let buffer: FloatBuffer
   /// The constant table of places, where the shape has one.
   let sinusoids: Matrix?
+  /// What relative places add to the scores of each set of blocks' weights.
+  private(set) var relative: [Int: RelativeAttention.Tables] = [:]
   private let products: [ParameterKey: PackedWeight]
 
   /// Packs `parameters` for `kernels`: the blocks in 8 bits where `parameters.quantization` says.
@@ -72,6 +74,7 @@ public struct PackedWeights: Sendable {
     }
     (self.parameters, self.buffer, self.products) = (parameters, buffer, products)
     sinusoids = parameters.shape.sinusoids
+    if parameters.shape.hasRelativePlaces { relative = Network(self).relativeTables(kernels) }
   }
 
   /// The packed weight that `key` names.

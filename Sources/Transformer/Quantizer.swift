@@ -125,9 +125,10 @@ public enum Quantizer {
     var extra: [(name: String, matrix: Matrix)] = []
     if configuration.task == .tokenClassification {
       let (labels, width) = (configuration.labels.count, configuration.shape.hiddenSize)
+      let layer = configuration.shape.tokenHead
       extra = [
-        ("classifier.weight", Matrix(rows: labels, columns: width)),
-        ("classifier.bias", Matrix(rows: 1, columns: labels)),
+        (layer + ".weight", Matrix(rows: labels, columns: width)),
+        (layer + ".bias", Matrix(rows: 1, columns: labels)),
       ]
       for (name, matrix) in extra { try checkpoint.read(name, into: matrix) }
     }

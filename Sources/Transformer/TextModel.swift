@@ -84,8 +84,9 @@ public final class TextModel {
       let labels = configuration.labels.count
       let weight = Matrix(rows: labels, columns: configuration.shape.hiddenSize)
       let bias = Matrix(rows: 1, columns: labels)
-      try checkpoint.read("classifier.weight", into: weight)
-      try checkpoint.read("classifier.bias", into: bias)
+      let layer = configuration.shape.tokenHead
+      try checkpoint.read(layer + ".weight", into: weight)
+      try checkpoint.read(layer + ".bias", into: bias)
       head = .tokens(weight: .transposing(weight, kernels: kernels), bias: bias)
     case .embedding:
       head = .embedding(

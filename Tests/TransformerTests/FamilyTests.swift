@@ -6,21 +6,21 @@ import Tokenization
 import Transformer
 
 /// Tiny models of every family and task with what transformers and sentence-transformers say of
-/// them, made by Tests/Reference/families.py.
-private struct FamilyCase: Sendable, CustomTestStringConvertible {
+/// them, made by families.py, encoder_families.py and own_families.py of Tests/Reference.
+struct FamilyCase: Sendable, CustomTestStringConvertible {
   let json: JSONValue
   var testDescription: String { json["name"]?.stringValue ?? "" }
 
   static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Fixtures/families")
 
-  static let all: [FamilyCase] = {
-    let file = fixtures.appendingPathComponent("families.json")
+  static let all: [FamilyCase] = ["families.json", "encoders.json", "own.json"].flatMap { name in
+    let file = fixtures.appendingPathComponent(name)
     guard let data = try? Data(contentsOf: file), let json = try? JSONValue(parsing: data) else {
-      return []
+      return [FamilyCase]()
     }
     return (json.arrayValue ?? []).map { FamilyCase(json: $0) }
-  }()
+  }
 
   /// Lays the case out as a model directory.
   func withDirectory(_ body: (String) throws -> Void) throws {
@@ -63,10 +63,10 @@ private struct FamilyCase: Sendable, CustomTestStringConvertible {
 @Suite("Families and tasks")
 struct FamilyTests {
   @Test("The fixtures are there")
-  func fixtures() { #expect(FamilyCase.all.count >= 40) }
+  func fixtures() { #expect(FamilyCase.all.count >= 170) }
 
   @Test("Each gives the numbers of transformers to 1e-4", arguments: FamilyCase.all)
-  fileprivate func outputs(family: FamilyCase) throws {
+  func outputs(family: FamilyCase) throws {
     try family.withDirectory { directory in
       let configuration = try ModelDirectory.describe(directory)
       #expect(configuration.task.rawValue == family.json["task"]?.stringValue)

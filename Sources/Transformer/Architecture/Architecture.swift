@@ -14,16 +14,29 @@ public struct Architecture: Sendable {
   let read: @Sendable (ConfigReader) throws -> ModelShape
   /// The head on the whole text, without labels; `read` may change it.
   let headPlan: SequenceHeadShape
-  /// What `config.json` says beside what all families have.
-  let write: @Sendable (ModelShape) -> JSONObject
+  /// What `config.json` says beside what all families have; nil for families that are not trained from nothing
+  /// here, whose `config.json` is written as it was read.
+  var write: (@Sendable (ModelShape) -> JSONObject)?
   /// The checkpoint's tensors that make up one of ours.
   let names: @Sendable (ParameterKey, ModelShape) -> [CheckpointSlice]
+  /// The layer that labels tokens; nil where such heads are not supported.
+  var tokenHead: String? = "classifier"
+  /// Whether a `config.json` is of this family, where its `model_type` does not say; the first such family wins.
+  var claims: (@Sendable (ConfigReader) -> Bool)?
 
   /// Every family.
   static let all: [Architecture] = [
     .bert, .distilBERT, .roberta, .xlmRoberta, .camembert, .data2vecText, .robertaPreLayerNorm,
-    .xlmRobertaXL, .electra, .ernie, .albert, .modernBERT,
+    .xlmRobertaXL, .electra, .ernie, .albert, .modernBERT, .mpnet, .nomicBERT, .nomicBERTOwn, .gte,
+    .gteOwn, .jinaBERT, .debertaV2, .deberta, .roFormer, .euroBERT, .llama, .mistral, .qwen2,
+    .qwen3,
+    .gemma2, .gemma3,
   ]
+
+  /// The family of the `config.json` that `reader` has.
+  static func of(_ reader: ConfigReader) -> Architecture? {
+    all.first { $0.claims?(reader) == true } ?? named(reader.modelType)
+  }
 
   /// The family that `modelType` names.
   static func named(_ modelType: String) -> Architecture? {
@@ -45,6 +58,14 @@ public struct Architecture: Sendable {
 extension ModelShape {
   /// Its family.
   var architecture: Architecture? { Architecture.named(modelType) }
+
+  /// The layer that labels tokens, as checkpoints call it.
+  var tokenHead: String { architecture?.tokenHead ?? "classifier" }
+
+  /// The first block with the weights that `key` names.
+  func block(_ key: ParameterKey) -> BlockShape? {
+    key.block.flatMap { number in encoder.blocks.first { $0.weights == number } }
+  }
 }
 
 /// A tensor of a checkpoint, or rows of one, and the rows of ours that they fill.
@@ -53,17 +74,33 @@ struct CheckpointSlice: Sendable {
   var name: String
   /// Whether the family's prefix stands before it; heads have none.
   var isPrefixed: Bool
-  /// Which of our tensor's equal parts it fills, of how many.
+  /// Which of our tensor's equal parts it fills first, of how many.
   var part: Int
   var parts: Int
+  /// How many parts it fills: heads of a projection with fewer keys than queries.
+  var span = 1
   /// Which of the checkpoint's tensor's equal parts it is, of how many.
   var filePart: Int
   var fileParts: Int
 
-  /// Part `part` of `parts` of one of our tensors is the encoder's `name`.
-  static func encoder(_ name: String, part: Int = 0, of parts: Int = 1) -> CheckpointSlice {
+  /// Part `part` of `parts` of one of our tensors is the encoder's `name`, or as many from there on as `span` says.
+  static func encoder(
+    _ name: String, part: Int = 0, of parts: Int = 1, span: Int = 1
+  ) -> CheckpointSlice {
     CheckpointSlice(
-      name: name, isPrefixed: true, part: part, parts: parts, filePart: 0, fileParts: 1)
+      name: name, isPrefixed: true, part: part, parts: parts, span: span, filePart: 0, fileParts: 1)
+  }
+
+  /// Queries, keys and values of one block, by what `names` calls them in this order: heads may share keys.
+  static func projections(
+    _ names: [String], _ key: ParameterKey, _ shape: ModelShape
+  ) -> [CheckpointSlice] {
+    guard let form = shape.block(key)?.attention.form else { return [] }
+    let (heads, pairs) = (form.heads, form.keyValueHeads)
+    let spans = [(0, heads), (heads, pairs), (heads + pairs, pairs)]
+    return zip(names, spans).map { name, span in
+      .encoder(name, part: span.0, of: heads + 2 * pairs, span: span.1)
+    }
   }
 
   /// The encoder's `name` is one of our tensors in another order of equal parts: `order[i]` is the place there

@@ -64,7 +64,17 @@ extension ModelShape {
     case (.sinusoidal, _): .sinusoidal
     case (.none, .rotary): .rotary
     case (.none, .slopes): .alibi
-    case (.none, .none): .none
+    case (.none, _): .none
+    }
+  }
+
+  /// How order enters, for people.
+  public var positionsName: String {
+    switch encoder.blocks.first?.attention.positions {
+    case .buckets, .disentangled, .distances:
+      embeddings.positions == .none
+        ? "relative" : "\(embeddings.positions.rawValue) and relative"
+    case nil, .some(.none), .rotary, .slopes: positionalEncoding.rawValue
     }
   }
 

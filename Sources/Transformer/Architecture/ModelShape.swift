@@ -1,3 +1,4 @@
+import JSON
 import Tensor
 
 /// Everything about a model that is not a weight: what `config.json` says, in one vocabulary for all families.
@@ -20,6 +21,8 @@ public struct ModelShape: Sendable, Equatable {
   public var paddingID: Int
   /// Shares that training drops.
   public var dropout: DropoutShape
+  /// What `config.json` said, where it is written back as it was read.
+  var settings: JSONValue?
 
   /// A shape of these parts.
   public init(
@@ -163,6 +166,12 @@ public struct AttentionShape: Sendable, Equatable {
     case rotary(RotaryShape)
     /// Scores fall with distance, at each head's own rate (Press, Smith and Lewis, 2022).
     case slopes
+    /// Each head adds a number of its own for the bucket of the distance; all blocks share them (Raffel et al., 2020).
+    case buckets(DistanceBuckets)
+    /// Queries meet keys of places, and keys queries of places (He et al., 2021).
+    case disentangled(DisentangledShape)
+    /// Queries meet a vector for each distance, and with `keys` so do keys (Shaw et al., 2018).
+    case distances(keys: Bool)
   }
 
   /// Heads, their size, the scores' scale, and which tokens a token sees.
@@ -171,6 +180,8 @@ public struct AttentionShape: Sendable, Equatable {
   public var positions: Positions
   /// Whether biases are added to queries, keys and values.
   public var hasInputBias = true
+  /// Whether keys have a part of that bias (DeBERTa's first version has none).
+  public var hasKeyBias = true
   /// Whether a bias is added to the heads' outputs.
   public var hasOutputBias = true
   /// The norm over each head's query and key; nil for none.
@@ -195,6 +206,8 @@ public struct RotaryShape: Sendable, Equatable {
   public var pairing = RotaryAngles.Pairing.neighbours
   /// How angles change for long texts.
   public var scaling = RotaryScaling.none
+  /// Whether values turn as well (RoFormer's `rotary_value`).
+  public var turnsValues = false
 }
 
 /// Two linear layers with an activation between them.
@@ -252,6 +265,8 @@ public struct SequenceHeadShape: Sendable, Equatable {
     case last
     /// The mean of all.
     case mean
+    /// The mean of what the layer in front of the last gives for each token (EuroBERT's "late").
+    case late
   }
 
   /// The layer in front of the last.

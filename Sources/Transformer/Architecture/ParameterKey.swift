@@ -22,6 +22,14 @@ public struct ParameterKey: Sendable, Hashable {
     case tokenTypes
     /// From the tables' width to the stack's.
     case projection
+    /// Relative places: shared by all blocks with the embeddings, or one table a block.
+    case relativePlaces
+    /// From relative places to keys.
+    case relativeKeys
+    /// From relative places to queries.
+    case relativeQueries
+    /// The norm over the shared table of relative places.
+    case relativeNorm
     /// The place's only norm.
     case norm
     /// Projections to queries, keys and values, one under the other.

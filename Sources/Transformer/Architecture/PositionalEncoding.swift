@@ -21,6 +21,15 @@ public enum PositionalEncoding: String, Sendable, CaseIterable {
     (1...max(1, heads)).map { Float(pow(2, -8 * Double($0) / Double(heads))) }
   }
 
+  /// The slopes of ALiBi's published code: those above where `heads` is a power of two; else those of the power
+  /// below, and then every other one of the power above.
+  static func publishedSlopes(heads: Int) -> [Float] {
+    var power = 1
+    while power * 2 <= heads { power *= 2 }
+    let between = distanceSlopes(heads: 2 * power).enumerated().filter { $0.offset % 2 == 0 }
+    return distanceSlopes(heads: power) + between.map(\.element).prefix(heads - power)
+  }
+
   /// The sinusoidal table, [positions, width], by the formula above.
   public static func sinusoids(positions: Int, width: Int) -> Matrix {
     let table = Matrix(rows: positions, columns: width)

@@ -37,7 +37,9 @@ extension ModelShape {
     var seen: Set<Int> = []
     for block in encoder.blocks where seen.insert(block.weights).inserted {
       list.addBlock(block, width: encoder.width)
+      list.addRelative(block, maximumTokens: maximumTokens, width: encoder.width)
     }
+    list.addRelative(encoder)
     list.addNorm(encoder.finalNorm, .final, .norm, width: encoder.width)
     if let head { list.addHead(head, width: encoder.width) }
     return list.specs
@@ -109,6 +111,34 @@ private struct TensorList {
       place, .feedForwardOutput, width, feedForward.width, hasBias: feedForward.hasOutputBias)
     addNorm(block.feedForwardNorm, place, .feedForwardNorm, width: width)
     if isAround { addNorm(block.feedForwardNorm, place, .feedForwardOutputNorm, width: width) }
+  }
+
+  mutating func addRelative(_ block: BlockShape, maximumTokens: Int, width: Int) {
+    let (place, form) = (ParameterKey.Place.block(block.weights), block.attention.form)
+    switch block.attention.positions {
+    case .distances:
+      add(place, .relativePlaces, .table, 2 * maximumTokens - 1, form.headSize)
+    case .disentangled(let shape) where !shape.sharesProjections:
+      if shape.hasKeys {
+        addProduct(place, .relativeKeys, form.width, width, hasBias: shape.hasKeyBias)
+      }
+      if shape.hasQueries { addProduct(place, .relativeQueries, form.width, width) }
+    case .none, .rotary, .slopes, .buckets, .disentangled: break
+    }
+  }
+
+  /// What all blocks share.
+  mutating func addRelative(_ stack: StackShape) {
+    switch stack.blocks.first?.attention {
+    case let attention? where attention.positions.buckets != nil:
+      let count = attention.positions.buckets?.count ?? 0
+      add(.embeddings, .relativePlaces, .table, count, attention.form.heads)
+    case let attention?:
+      guard case .disentangled(let shape) = attention.positions else { return }
+      add(.embeddings, .relativePlaces, .table, 2 * shape.span, stack.width)
+      addNorm(shape.norm, .embeddings, .relativeNorm, width: stack.width)
+    case nil: break
+    }
   }
 
   mutating func addHead(_ head: SequenceHeadShape, width: Int) {

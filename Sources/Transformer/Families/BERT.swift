@@ -6,7 +6,18 @@ extension Architecture {
   /// segments, norms behind each residual sum, a tanh pooler on the first token.
   static let bert = Architecture(
     modelTypes: ["bert"], classPrefix: "Bert", tensorPrefix: "bert.",
-    read: { try BERTLayout.read($0) },
+    read: { reader in
+      var shape = try BERTLayout.read(reader, hasRelative: true)
+      let kind = reader.json["position_embedding_type"]?.stringValue ?? "absolute"
+      guard kind != "absolute" else { return shape }
+      shape.embeddings.positions = .none
+      shape.settings = reader.json
+      for index in shape.encoder.blocks.indices {
+        shape.encoder.blocks[index].attention.positions = .distances(
+          keys: kind == "relative_key_query")
+      }
+      return shape
+    },
     headPlan: SequenceHeadShape(activation: .tanh),
     write: { BERTLayout.write($0) },
     names: { key, shape in
@@ -24,12 +35,15 @@ enum BERTLayout {
   ///   - placement: where norms stand.
   ///   - padding: the default of `pad_token_id`.
   ///   - activation: the default of `hidden_act`.
+  ///   - hasRelative: whether places may be relative instead (Shaw et al., 2018).
   ///   - countsFromPadding: whether the first place is the padding id plus one, as in RoBERTa.
   static func read(
     _ reader: ConfigReader, placement: BlockShape.Placement = .post, padding: Int = 0,
-    countsFromPadding: Bool = false, activation: String = "gelu"
+    countsFromPadding: Bool = false, activation: String = "gelu", hasRelative: Bool = false
   ) throws -> ModelShape {
-    try reader.require("position_embedding_type", oneOf: ["absolute"])
+    try reader.require(
+      "position_embedding_type",
+      oneOf: ["absolute"] + (hasRelative ? ["relative_key", "relative_key_query"] : []))
     let paddingID = try reader.count("pad_token_id", padding)
     let offset = countsFromPadding ? paddingID + 1 : 0
     let positions = try reader.size("max_position_embeddings")
@@ -62,7 +76,8 @@ enum BERTLayout {
     json["num_attention_heads"] = JSONValue(shape.headCount)
     json["intermediate_size"] = JSONValue(shape.feedForwardSize)
     json["type_vocab_size"] = JSONValue(shape.embeddings.tokenTypeCount)
-    json["layer_norm_eps"] = .digits(shape.embeddings.norm?.epsilon ?? 1e-12)
+    json["layer_norm_eps"] = .digits(
+      shape.encoder.blocks.first?.attentionNorm?.epsilon ?? 1e-12)
     json["hidden_act"] = .string(shape.encoder.blocks.first?.feedForward.activation.rawValue ?? "")
     json["hidden_dropout_prob"] = .digits(shape.dropout.hidden)
     json["attention_probs_dropout_prob"] = .digits(shape.dropout.attention)
@@ -88,6 +103,8 @@ enum BERTLayout {
     case .tokenTypes: return [.encoder("embeddings.token_type_embeddings.weight")]
     case .norm where key.place == .embeddings: return [.encoder("embeddings.LayerNorm.\(kind)")]
     case .norm: return [.encoder("\(norms.final).\(kind)")]
+    case .relativePlaces:
+      return [.encoder("\(block)attention.self.distance_embedding.weight")]
     case .projection: return [.encoder("embeddings_project.\(kind)")]
     case .attentionInput:
       return ["query", "key", "value"].enumerated().map { part, name in

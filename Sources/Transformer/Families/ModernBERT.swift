@@ -8,8 +8,8 @@ extension Architecture {
     modelTypes: ["modernbert"], classPrefix: "ModernBert", tensorPrefix: "model.",
     read: { try ModernBERTLayout.read($0) },
     headPlan: SequenceHeadShape(activation: .gelu),
-    write: { _ in JSONObject() },
-    names: { key, _ in ModernBERTLayout.names(key) })
+    // Its head on tokens has a layer and a norm in front.
+    names: { key, _ in ModernBERTLayout.names(key) }, tokenHead: nil)
 }
 
 private enum ModernBERTLayout {
@@ -25,7 +25,8 @@ private enum ModernBERTLayout {
     let layers = try reader.blocks("num_hidden_layers")
     let longest = try reader.size("max_position_embeddings")
     let norm = try norm(reader)
-    let kinds = try kinds(reader, layers)
+    let every = max(1, try reader.count("global_attn_every_n_layers", 3))
+    let kinds = try reader.localLayers(layers) { $0 % every != 0 }
     let reach = try reader.size("local_attention") / 2
     let form = AttentionForm(heads: heads, headSize: width / heads)
     let turning = (
@@ -70,20 +71,6 @@ private enum ModernBERTLayout {
     try reader.require("classifier_pooling", oneOf: ["cls", "mean"])
     if reader.json["classifier_pooling"]?.stringValue == "mean" { shape.headPlan.reading = .mean }
     return shape
-  }
-
-  /// Which layers see a window alone.
-  private static func kinds(_ reader: ConfigReader, _ layers: Int) throws -> [Bool] {
-    guard let named = reader.json["layer_types"]?.arrayValue else {
-      let every = max(1, try reader.count("global_attn_every_n_layers", 3))
-      return (0..<layers).map { $0 % every != 0 }
-    }
-    let kinds = named.map { $0.stringValue == "sliding_attention" }
-    guard kinds.count == layers else {
-      throw ModelError.badConfiguration(
-        path: reader.path, key: "layer_types", problem: "names \(kinds.count) of \(layers) layers")
-    }
-    return kinds
   }
 
   static func names(_ key: ParameterKey) -> [CheckpointSlice] {

@@ -39,7 +39,7 @@ struct CheckpointNames {
       let all = spec.isVector ? spec.columns : spec.rows
       let size = all / slice.parts
       return Source(
-        name: full(slice), range: slice.part * size..<(slice.part + 1) * size,
+        name: full(slice), range: slice.part * size..<(slice.part + slice.span) * size,
         part: slice.filePart, parts: slice.fileParts)
     }
   }

@@ -12,14 +12,14 @@ struct HeadDescription {
   private static let sequenceHead = "ForSequenceClassification"
   private static let tokenHead = "ForTokenClassification"
   /// Of a model for pre-training, the encoder is taken and its head is left.
-  private static let bare = ["Model", "ForMaskedLM", "ForPreTraining"]
+  private static let bare = ["Model", "ForMaskedLM", "ForPreTraining", "ForCausalLM"]
 
   /// - Throws: `ModelError.unsupported` naming an architecture whose head is not known, or
   ///   `.badConfiguration`.
   init(_ json: JSONValue, _ architecture: Architecture, path: String) throws {
     let prefix = architecture.classPrefix
-    let supported =
-      Self.bare.prefix(1) + [Self.sequenceHead, Self.tokenHead] + Self.bare.dropFirst()
+    let tokenHead = architecture.tokenHead == nil ? [] : [Self.tokenHead]
+    let supported = Self.bare.prefix(1) + [Self.sequenceHead] + tokenHead + Self.bare.dropFirst()
     let named = json["architectures"]?.arrayValue?.compactMap(\.stringValue) ?? []
     let known = named.first { name in supported.contains { name == prefix + $0 } }
     guard let architecture = known ?? (named.isEmpty ? prefix + "Model" : nil) else {

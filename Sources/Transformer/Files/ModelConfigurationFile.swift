@@ -31,6 +31,7 @@ public enum ModelConfigurationFile {
     let head = try HeadDescription(json, architecture, path: path)
     let isOnText = head.task != .tokenClassification && head.task != .embedding
     if isOnText { shape.head = shape.head(for: head.labels) }
+    if architecture.write == nil { shape.settings = json }
     return shape
   }
 
@@ -39,7 +40,7 @@ public enum ModelConfigurationFile {
   /// - Throws: `ModelError.unsupported` with the list of what is supported.
   static func architecture(_ reader: ConfigReader) throws -> Architecture {
     let type = try reader.string("model_type")
-    guard let architecture = Architecture.named(type) else {
+    guard let architecture = Architecture.of(reader) else {
       throw ModelError.unsupported(
         path: reader.path, what: "model_type \"\(type.prefix(100))\"",
         supported: Architecture.supported)
@@ -52,16 +53,21 @@ public enum ModelConfigurationFile {
     guard let architecture = Architecture.named(shape.modelType) else { return nil }
     var json = JSONObject()
     let kind = shape.labels.isEmpty ? "Model" : "ForSequenceClassification"
-    json["architectures"] = [.string(architecture.classPrefix + kind)]
-    json["model_type"] = .string(shape.modelType)
-    json["vocab_size"] = JSONValue(shape.vocabularySize)
-    json["max_position_embeddings"] = JSONValue(shape.embeddings.positionCount)
-    json["pad_token_id"] = JSONValue(shape.paddingID)
-    for (key, value) in architecture.write(shape) { json[key] = value }
-    let encoding = shape.positionalEncoding
-    if encoding != .learned && encoding != .sinusoidal {
-      json["martlet_positional_encoding"] = .string(encoding.rawValue)
+    if let write = architecture.write, shape.settings == nil {
+      json["model_type"] = .string(shape.modelType)
+      json["vocab_size"] = JSONValue(shape.vocabularySize)
+      json["max_position_embeddings"] = JSONValue(shape.embeddings.positionCount)
+      json["pad_token_id"] = JSONValue(shape.paddingID)
+      for (key, value) in write(shape) { json[key] = value }
+      let encoding = shape.positionalEncoding
+      if encoding != .learned && encoding != .sinusoidal {
+        json["martlet_positional_encoding"] = .string(encoding.rawValue)
+      }
+    } else {
+      guard let settings = shape.settings?.objectValue else { return nil }
+      json = settings
     }
+    json["architectures"] = [.string(architecture.classPrefix + kind)]
     if !shape.labels.isEmpty {
       json["problem_type"] = "single_label_classification"
       var (names, indices) = (JSONObject(), JSONObject())

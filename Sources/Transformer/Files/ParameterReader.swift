@@ -9,7 +9,11 @@ struct ParameterReader {
 
   private static let longestSinusoids = 1 << 16
   /// Buffers that `transformers` stores beside the weights.
-  private static let constants = ["embeddings.position_ids", "embeddings.token_type_ids"]
+  private static let constants = [
+    "embeddings.position_ids", "embeddings.token_type_ids", "encoder.embed_positions.weight",
+  ]
+  /// Ends of names of stored constants: the angles of rotary places.
+  private static let constantEnds = ["rotary_emb.inv_freq"]
 
   /// Checks that `file` holds what `shape` asks for, before memory is taken for it.
   ///
@@ -99,6 +103,7 @@ struct ParameterReader {
     let constants = Self.constants.map { names.prefix + $0 }
     let strangers = file.names.filter { name in
       !used.contains(name) && !constants.contains(name) && spaces.contains { name.hasPrefix($0) }
+        && !Self.constantEnds.contains { name.hasSuffix($0) }
     }
     if let first = strangers.min() { throw ModelError.extraTensor(path: file.path, name: first) }
   }
@@ -118,7 +123,7 @@ struct ParameterReader {
 
   private func checkCount() throws {
     let needed = shape.tensors.reduce(0) {
-      $0 + ($1.key.block == nil ? 0 : names.sources($1).count)
+      $0 + ($1.key.block == nil ? 0 : Set(names.sources($1).map(\.name)).count)
     }
     guard needed <= file.names.count else {
       throw ModelError.badTensors(

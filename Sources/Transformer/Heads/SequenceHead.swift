@@ -15,7 +15,7 @@ struct SequenceHead {
     switch shape.reading {
     case .first: .firsts
     case .last: .lasts
-    case .mean: .all
+    case .mean, .late: .all
     }
   }
 
@@ -27,6 +27,7 @@ struct SequenceHead {
         pooled, activation: shape.pool?.activation ?? .none, into: .pooled, pass)
       if let norm { pooled = norm.forward(pooled, pass) }
     }
+    if shape.reading == .late { pooled = means(pooled, pass) }
     pass.kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: pooled)
     return (pooled, classifier.forward(pooled, into: .logits, pass))
   }
@@ -35,6 +36,7 @@ struct SequenceHead {
   func backward(_ logitsGradient: Matrix, _ pass: Pass) -> Matrix {
     var gradient = classifier.backward(logitsGradient, pass)
     pass.kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: gradient)
+    if shape.reading == .late { gradient = meansBackward(gradient, pass) }
     if let pool {
       if let norm { gradient = norm.backward(gradient, pass) }
       gradient = pool.backward(gradient, activation: shape.pool?.activation ?? .none, pass)

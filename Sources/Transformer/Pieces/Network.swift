@@ -7,7 +7,9 @@ struct Network {
 
   /// The pieces for inference.
   init(_ weights: PackedWeights) {
-    self.init(weights.parameters, sinusoids: weights.sinusoids) { spec in
+    self.init(
+      weights.parameters, sinusoids: weights.sinusoids, constants: weights.relative
+    ) { spec in
       guard let weight = weights[spec.key] else {
         preconditionFailure("\(spec.key) is not packed")
       }
@@ -31,6 +33,7 @@ struct Network {
 
   private init(
     _ parameters: ModelParameters, _ gradients: ModelParameters? = nil, sinusoids: Matrix?,
+    constants: [Int: RelativeAttention.Tables] = [:],
     weight: (TensorSpec) -> (PackedWeight, Projection.Gradients?)
   ) {
     let shape = parameters.shape
@@ -93,6 +96,27 @@ struct Network {
         outputNorm: block.placement == .around ? norm(shape, place, outputPart) : nil,
         dropout: dropout.hidden, dropoutPlace: dropoutPlace)
     }
+    let places = shape.encoder.blocks.first?.attention.positions
+      .rows(longest: shape.maximumTokens).map { rows in
+        let positions = shape.encoder.blocks.first?.attention.positions
+        var tableNorm: NormShape?
+        if case .disentangled(let shape)? = positions { tableNorm = shape.norm }
+        return RelativePlaces(
+          rows: rows, table: parameters[.embeddings, .relativePlaces, .table],
+          norm: norm(tableNorm, .embeddings, .relativeNorm),
+          gradient: gradients?[.embeddings, .relativePlaces, .table],
+          isBias: positions?.buckets != nil)
+      }
+    func relative(_ block: BlockShape) -> RelativeAttention? {
+      guard let places else { return nil }
+      let place = ParameterKey.Place.block(block.weights)
+      return RelativeAttention(
+        shape: block.attention, places: places, keys: projection(place, .relativeKeys),
+        queries: projection(place, .relativeQueries),
+        table: parameters[place, .relativePlaces, .table],
+        tableGradient: gradients?[place, .relativePlaces, .table],
+        constant: constants[block.weights])
+    }
     let blocks = shape.encoder.blocks.enumerated().map { index, block in
       let place = ParameterKey.Place.block(block.weights)
       let attention = block.attention
@@ -108,7 +132,9 @@ struct Network {
         placement: block.placement,
         attention: SelfAttention(
           form: attention.form, input: required(projection(place, .attentionInput)),
-          headNorms: headNorms, angles: turning(attention), dropout: dropout.attention,
+          headNorms: headNorms, angles: turning(attention),
+          turnsValues: attention.positions.turnsValues, relative: relative(block),
+          hasKeyBias: attention.hasKeyBias, dropout: dropout.attention,
           dropoutPlace: first + 2),
         attentionEnd: residual(
           block, block.attentionNorm, .attentionOutput, .attentionNorm, .attentionOutputNorm,
@@ -121,11 +147,26 @@ struct Network {
     }
     stack = Stack(
       embedding: embedding, blocks: blocks,
-      finalNorm: norm(shape.encoder.finalNorm, .final, .norm))
+      finalNorm: norm(shape.encoder.finalNorm, .final, .norm), places: places)
     head = shape.head.map {
       SequenceHead(
         shape: $0, pool: projection(.head, .pool), norm: norm($0.pool?.norm, .head, .norm),
         classifier: required(projection(.head, .classifier)), dropout: dropout.classifier)
     }
+  }
+
+  /// What relative places add to the scores, by the number of the block's weights: in inference it depends on no
+  /// text.
+  func relativeTables(_ kernels: Kernels) -> [Int: RelativeAttention.Tables] {
+    guard let places = stack.places else { return [:] }
+    let pass = Pass(kernels: kernels)
+    places.begin(pass)
+    var tables: [Int: RelativeAttention.Tables] = [:]
+    for block in stack.blocks {
+      let attention = block.attention
+      guard let number = attention.input.key.block, tables[number] == nil else { continue }
+      tables[number] = attention.relative?.constants(attention.input, pass)
+    }
+    return tables
   }
 }

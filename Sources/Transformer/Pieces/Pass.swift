@@ -56,7 +56,7 @@ final class Recorder {
     case norm(input: Matrix, NormStatistics)
     case product(input: Matrix)
     case activation(input: Matrix)
-    case attention(fused: Matrix, weights: FloatBuffer)
+    case attention(fused: Matrix, weights: FloatBuffer, RelativeAttention.Tables?)
   }
 
   /// Decides what dropout drops; nil switches it off.

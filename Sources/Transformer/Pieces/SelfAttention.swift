@@ -3,13 +3,16 @@ import Tensor
 /// Multi-head self-attention (Vaswani et al., 2017, section 3.2) up to the heads' outputs side by side.
 ///
 /// Places enter by rotation of queries and keys (Su et al., 2021) or by slopes over the distance (Press, Smith
-/// and Lewis, 2022), where the shape says so; heads' queries and keys have norms of their own where there
+/// and Lewis, 2022) or by relative places (`RelativeAttention`), where the shape says so; heads' queries and keys have norms of their own where there
 /// are any (Henry et al., 2020).
 struct SelfAttention {
   let form: AttentionForm
   let input: Projection
   let headNorms: (queries: Normalization, keys: Normalization)?
   let angles: RotaryAngles?
+  let turnsValues: Bool
+  let relative: RelativeAttention?
+  let hasKeyBias: Bool
   let dropout: Float
   let dropoutPlace: UInt32
 
@@ -17,14 +20,17 @@ struct SelfAttention {
   func forward(_ hidden: Matrix, _ pass: Pass) -> Matrix {
     let (kernels, layout) = (pass.kernels, pass.layout)
     let fused = normed(input.forward(hidden, into: .fused, pass), pass)
-    if let angles { kernels.rotate(fused, layout, form, angles) }
+    if let angles { kernels.rotate(fused, layout, form, angles, includingValues: turnsValues) }
+    let tables = relative?.forward(input, pass)
     let weights = pass.recorder?.buffer(form.weightCount(layout))
     let mixed = pass.matrix(.mixed, hidden.rows, form.width)
     kernels.attention(
-      fused: fused, layout: layout, form: form, output: mixed, weights: weights,
+      fused: fused, layout: layout, form: form, distanceBias: tables?.bias,
+      relative: tables?.relative,
+      output: mixed, weights: weights,
       dropout: pass.dropout(dropout, dropoutPlace), scratch: pass.attention)
     if let recorder = pass.recorder, let weights {
-      recorder.keep(.attention(fused: fused, weights: weights))
+      recorder.keep(.attention(fused: fused, weights: weights, tables))
     }
     return mixed
   }
@@ -32,17 +38,26 @@ struct SelfAttention {
   /// ∂loss/∂hidden from ∂loss/∂output.
   func backward(_ outputGradient: Matrix, _ pass: Pass) -> Matrix {
     guard let recorder = pass.recorder,
-      case .attention(let fused, let weights) = recorder.take()
+      case .attention(let fused, let weights, let tables) = recorder.take()
     else { preconditionFailure("what was kept is no attention's") }
     let (kernels, layout) = (pass.kernels, pass.layout)
     let gradient = recorder.matrix(fused.rows, fused.columns)
+    let slopes = tables.flatMap { relative?.gradients($0, pass) }
     kernels.attentionBackward(
-      outputGradient: outputGradient, fused: fused, layout: layout, form: form, weights: weights,
+      outputGradient: outputGradient, fused: fused, layout: layout, form: form,
+      relative: tables?.relative, weights: weights,
       dropout: pass.dropout(dropout, dropoutPlace), fusedGradient: gradient,
+      biasGradient: slopes?.bias, relativeGradients: (slopes?.keys, slopes?.queries),
       scratch: pass.attention)
-    if let angles { kernels.rotate(gradient, layout, form, angles, backwards: true) }
+    if let slopes { relative?.backward(slopes, input, pass) }
+    if let angles {
+      kernels.rotate(
+        gradient, layout, form, angles, includingValues: turnsValues, backwards: true)
+    }
     normedBackward(gradient, pass)
-    return input.backward(gradient, pass)
+    let inputGradient = input.backward(gradient, pass)
+    if !hasKeyBias { input.gradients?.bias?.columnRange(form.width..<form.width * 2).zero() }
+    return inputGradient
   }
 
   private func normed(_ fused: Matrix, _ pass: Pass) -> Matrix {

@@ -5,10 +5,12 @@ struct Stack {
   let embedding: TokenEmbedding
   let blocks: [Block]
   let finalNorm: Normalization?
+  let places: RelativePlaces?
 
   /// Hidden states of the rows that `kept` chooses.
   func forward(_ batch: TokenBatch, keeping kept: RowSelection, _ pass: Pass) -> Matrix {
     pass.begin(batch.layout)
+    if pass.recorder != nil { places?.begin(pass) }
     var hidden = embedding.forward(batch, pass)
     for (index, block) in blocks.enumerated() {
       hidden = block.forward(hidden, keeping: index == blocks.count - 1 ? kept : .all, pass)
@@ -27,6 +29,8 @@ struct Stack {
       gradient = blocks[index].backward(
         gradient, keeping: index == blocks.count - 1 ? kept : .all, pass)
     }
-    if depth == 0 { embedding.backward(gradient, batch, pass) }
+    guard depth == 0 else { return }
+    embedding.backward(gradient, batch, pass)
+    places?.end(pass)
   }
 }

@@ -1,0 +1,167 @@
+import Foundation
+import JSON
+import Tensor
+import Testing
+import Tokenization
+import Transformer
+
+/// What holds for every family, tried on its fixtures with a head on the whole text.
+@Suite("Every family")
+struct EncoderFamilyTests {
+  /// One case a weights file.
+  static let cases = FamilyCase.all.filter {
+    $0.testDescription.hasSuffix(" text-classification")
+  }
+
+  private let batch: [[Int32]] = [
+    [2, 7, 9, 3], [2, 3],
+    [2, 5, 12, 19, 26, 33, 40, 47, 11, 18, 25, 32, 39, 46, 10, 17, 24, 31, 38, 45, 9, 3],
+  ]
+
+  private func withParameters(
+    _ family: FamilyCase, _ body: (ModelParameters, String) throws -> Void
+  ) throws {
+    try family.withDirectory { try body(ModelDirectory.read($0), $0) }
+  }
+
+  @Test("Each family of the list has a case")
+  func complete() {
+    let tried = Set(Self.cases.map(\.modelType))
+    // Own code is told by other keys than `model_type`, and has a note behind it here.
+    for type in Architecture.modelTypes where !type.hasSuffix(")") {
+      #expect(tried.contains(type), "\(type)")
+    }
+  }
+
+  @Test("A row has the same bits alone, in a batch, and with two threads", arguments: cases)
+  func sameBits(family: FamilyCase) throws {
+    try withParameters(family) { parameters, _ in
+      let (one, two) = (try Kernels.best(), try Kernels.best(threads: 2))
+      let encoder = Encoder(PackedWeights(parameters, kernels: one), kernels: one)
+      let threaded = Encoder(PackedWeights(parameters, kernels: two), kernels: two)
+      let together = encoder.logits(TokenBatch(batch)).values
+      #expect(together == batch.flatMap { encoder.logits(TokenBatch([$0])).values })
+      #expect(threaded.logits(TokenBatch(batch)).values == together)
+    }
+  }
+
+  @Test(
+    "The gradient is the slope of the loss, and training runs as inference does", arguments: cases)
+  func gradient(family: FamilyCase) throws {
+    try withParameters(family) { parameters, _ in
+      let kernels = try Kernels.best(threads: 2)
+      let gradients = ModelParameters(parameters.shape)
+      let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
+      let (tokens, labels) = (TokenBatch(batch), [0, 2, 1])
+      func loss() -> Double {
+        tape.packWeights()
+        let logits = tape.forward(tokens, dropoutSeed: nil)
+        return CrossEntropy.loss(logits: logits, labels: labels, gradient: logits)
+      }
+      let served = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
+      for (a, b) in zip(
+        tape.forward(tokens, dropoutSeed: nil).values, served.logits(tokens).values)
+      { #expect(abs(a - b) < 1e-4) }
+      let logits = tape.forward(tokens, dropoutSeed: nil)
+      _ = CrossEntropy.loss(logits: logits, labels: labels, gradient: logits)
+      tape.backward(logits)
+      let start = parameters.buffer.values(0..<parameters.buffer.count)
+      var total = 0.0
+      for tensor in parameters.tensors {
+        let slope = gradients.buffer.values(tensor.range)
+          .reduce(0.0) { $0 + Double($1) * Double($1) }
+        total += slope
+        guard slope > 1e-8 else { continue }
+        func moved(_ step: Double) -> Double {
+          for index in tensor.range {
+            parameters.buffer[index] =
+              start[index] + Float(step * Double(gradients.buffer[index]))
+          }
+          defer { for index in tensor.range { parameters.buffer[index] = start[index] } }
+          return loss()
+        }
+        func difference(_ length: Double) -> Double {
+          let step = length / slope.squareRoot()
+          return (moved(step) - moved(-step)) / (2 * step)
+        }
+        // Deep in a random model the loss bends: two steps take its third derivative away (Richardson, 1911).
+        let measured = (4 * difference(0.0015) - difference(0.003)) / 3
+        #expect(
+          abs(measured - slope) < 0.03 * slope + 2e-3 * slope.squareRoot(),
+          "\(tensor.key): \(measured) \(slope)")
+      }
+      #expect(total > 1e-4)
+    }
+  }
+
+  @Test("What training writes is read again, and says the same", arguments: cases)
+  func written(family: FamilyCase) throws {
+    try withParameters(family) { parameters, directory in
+      let copy = directory + "/copy"
+      try ModelDirectory.write(parameters, to: copy)
+      let again = try ModelDirectory.read(copy)
+      #expect(again.shape.labels == parameters.shape.labels)
+      let kernels = try Kernels.best()
+      func logits(_ parameters: ModelParameters) -> [Float] {
+        Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
+          .logits(TokenBatch(batch)).values
+      }
+      #expect(logits(again) == logits(parameters))
+    }
+  }
+
+  private static let wrong: [JSONValue?] = [
+    nil, .null, -1, 0, 1, 3, JSONValue(4_000_000), JSONValue(Int.max), 0.5, "x", [], [1], [:], true,
+    false,
+  ]
+
+  /// `json` with each of its keys, and those of objects in it, changed to `value`.
+  private static func changed(_ json: JSONObject, to value: JSONValue?) -> [(String, JSONObject)] {
+    json.keys.flatMap { key -> [(String, JSONObject)] in
+      func with(_ value: JSONValue?) -> JSONObject {
+        var copy = JSONObject()
+        for (name, old) in json where name != key { copy[name] = old }
+        if let value { copy[key] = value }
+        return copy
+      }
+      let inner = json[key]?.objectValue.map { changed($0, to: value) } ?? []
+      return [(key, with(value))] + inner.map { ("\(key).\($0.0)", with(.object($0.1))) }
+    }
+  }
+
+  @Test("A key that is missing or senseless is refused by an error, never a trap", arguments: cases)
+  func senseless(family: FamilyCase) throws {
+    let text = try #require(family.json["files"]?["config.json"]?.stringValue)
+    let json = try #require(try JSONValue(parsing: Data(text.utf8)).objectValue)
+    try family.withDirectory { directory in
+      let (checkpoint, kernels) = (try Checkpoint(directory: directory), try Kernels.best())
+      var refused = 0
+      for value in Self.wrong {
+        for (_, json) in Self.changed(json, to: value) {
+          do {
+            let shape = try ModelConfigurationFile.read(.object(json), path: "config.json")
+            let parameters = try ModelDirectory.read(shape, checkpoint)
+            guard shape.head != nil, shape.maximumTokens > 1 else { continue }
+            let encoder = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
+            let row = Array(batch[2].prefix(min(6, shape.maximumTokens)))
+            #expect(encoder.logits(TokenBatch([row])).columns == shape.labels.count)
+          } catch let error as ModelError {
+            refused += 1
+            let message = error.localizedDescription
+            #expect(message.contains("config.json") || message.contains("model.safetensors"))
+          }
+        }
+      }
+      #expect(refused > 60)
+    }
+  }
+}
+
+extension FamilyCase {
+  fileprivate var modelType: String {
+    guard let text = json["files"]?["config.json"]?.stringValue,
+      let json = try? JSONValue(parsing: Data(text.utf8))
+    else { return "" }
+    return json["model_type"]?.stringValue ?? ""
+  }
+}
