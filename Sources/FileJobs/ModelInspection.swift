@@ -114,7 +114,7 @@ public struct ModelInspection: Sendable {
       (
         "shape",
         "\(e.layerCount) layers, width \(e.hiddenSize), \(e.headCount) heads, feed-forward "
-          + "\(e.feedForwardSize), \(e.vocabularySize) tokens, \(e.positionalEncoding.rawValue) "
+          + "\(e.feedForwardSize), \(e.vocabularySize) tokens, \(e.positionsName) "
           + "positions"
       ),
       ("longest input", "\(c.maximumTokens) tokens"), ("tokenizer", tokenizerKind),

@@ -8,7 +8,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var architecture: String
   /// What the model says.
   public var task: ModelTask
-  /// The model's shape. Its own labels are those of a head on the whole text; it has none for
+  /// The model's shape. Its own labels are those of a head on the whole text; it mostly has none for
   /// token classification and embeddings.
   public var shape: ModelShape
   /// Names of the outputs, in order; empty for embeddings.

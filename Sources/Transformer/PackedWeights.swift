@@ -10,6 +10,8 @@ public struct PackedWeights: Sendable {
   let buffer: FloatBuffer
   /// The constant table of places, where the shape has one.
   let sinusoids: Matrix?
+  /// The angles of rotary places.
+  let angles: [RotaryTable]
   /// What relative places add to the scores of each set of blocks' weights.
   private(set) var relative: [Int: RelativeAttention.Tables] = [:]
   private let products: [ParameterKey: PackedWeight]
@@ -74,6 +76,7 @@ public struct PackedWeights: Sendable {
     }
     (self.parameters, self.buffer, self.products) = (parameters, buffer, products)
     sinusoids = parameters.shape.sinusoids
+    angles = parameters.shape.angles
     if parameters.shape.hasRelativePlaces { relative = Network(self).relativeTables(kernels) }
   }
 

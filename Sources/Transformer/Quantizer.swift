@@ -123,7 +123,7 @@ public enum Quantizer {
     let inside = configuration.encoderDirectory.dropFirst(configuration.directory.count)
     try Folder.make(staged.path + inside)
     var extra: [(name: String, matrix: Matrix)] = []
-    if configuration.task == .tokenClassification {
+    if configuration.task == .tokenClassification, configuration.shape.head == nil {
       let (labels, width) = (configuration.labels.count, configuration.shape.hiddenSize)
       let layer = configuration.shape.tokenHead
       extra = [

@@ -80,6 +80,7 @@ public final class TextModel {
     let head: Head
     switch configuration.task {
     case .classification, .multiLabelClassification, .regression: head = .encoders
+    case .tokenClassification where configuration.shape.head != nil: head = .encoders
     case .tokenClassification:
       let labels = configuration.labels.count
       let weight = Matrix(rows: labels, columns: configuration.shape.hiddenSize)
@@ -217,17 +218,26 @@ public final class TextModel {
     switch head {
     case .encoders:
       let logits = encoder.logits(batch)
-      return encodings.indices.map { sequenceValue(logits.row($0)) }
+      guard task == .tokenClassification else {
+        return encodings.indices.map { sequenceValue(logits.row($0)) }
+      }
+      return tokenValues(encodings, logits, batch)
     case .tokens(let weight, let bias):
       let states = encoder.hiddenStates(batch)
       let logits = Matrix(rows: states.rows, columns: labels.count)
       kernels.linear(states, weight, bias: bias, output: logits)
-      return encodings.enumerated().map { index, encoding in
-        .tokens(tokenLabels(encoding, logits, from: batch.layout.starts[index]))
-      }
+      return tokenValues(encodings, logits, batch)
     case .embedding(let head):
       let states = encoder.hiddenStates(batch)
       return head.vectors(states, batch.layout, kernels: kernels).map { .vector($0) }
+    }
+  }
+
+  private func tokenValues(
+    _ encodings: [Encoding], _ logits: Matrix, _ batch: TokenBatch
+  ) -> [Prediction.Value] {
+    encodings.enumerated().map { index, encoding in
+      .tokens(tokenLabels(encoding, logits, from: batch.layout.starts[index]))
     }
   }
 

@@ -124,7 +124,7 @@ def main():
         stem = f"{family}{'-' if variant else ''}{variant.replace(' ', '-')}"
         sequence = made(kind, "ForSequenceClassification", config, seed)
         bare = getattr(sequence, sequence.base_model_prefix) if sequence else made(kind, "Model", config, seed)
-        tokens = made(kind, "ForTokenClassification", config, seed + 100) if family != "modernbert" else None
+        tokens = made(kind, "ForTokenClassification", config, seed + 100)
         state = dict((sequence or bare).state_dict())
         if tokens:
             tokens.load_state_dict({k: v for k, v in state.items() if k in tokens.state_dict()}, strict=False)

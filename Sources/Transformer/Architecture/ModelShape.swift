@@ -265,6 +265,8 @@ public struct SequenceHeadShape: Sendable, Equatable {
     case last
     /// The mean of all.
     case mean
+    /// Each token's: the head labels tokens.
+    case each
     /// The mean of what the layer in front of the last gives for each token (EuroBERT's "late").
     case late
   }

@@ -1,4 +1,5 @@
 import Foundation
+import Tensor
 
 /// Which number of a table a distance takes, as T5 (Raffel et al., 2020, section 2.1) and MPNet have it: near ones
 /// their own, far ones one for a span that widens with them, half of the table for each side.
@@ -85,5 +86,32 @@ extension ModelShape {
     case .buckets, .disentangled, .distances: true
     case nil, .some(.none), .rotary, .slopes: false
     }
+  }
+}
+
+/// The angles of one kind of rotary places, for heads of one size.
+struct RotaryTable: Sendable {
+  let shape: RotaryShape
+  let size: Int
+  let angles: RotaryAngles
+}
+
+extension ModelShape {
+  /// The angles of all blocks, each kind once.
+  var angles: [RotaryTable] {
+    var tables: [RotaryTable] = []
+    for block in encoder.blocks {
+      let size = block.attention.form.headSize
+      guard case .rotary(let shape) = block.attention.positions,
+        !tables.contains(where: { $0.shape == shape && $0.size == size })
+      else { continue }
+      tables.append(
+        RotaryTable(
+          shape: shape, size: size,
+          angles: RotaryAngles(
+            positions: maximumTokens, headSize: size, width: shape.width, base: shape.base,
+            pairing: shape.pairing, scaling: shape.scaling)))
+    }
+    return tables
   }
 }

@@ -8,7 +8,6 @@ extension Architecture {
     modelTypes: ["modernbert"], classPrefix: "ModernBert", tensorPrefix: "model.",
     read: { try ModernBERTLayout.read($0) },
     headPlan: SequenceHeadShape(activation: .gelu),
-    // Its head on tokens has a layer and a norm in front.
     names: { key, _ in ModernBERTLayout.names(key) }, tokenHead: nil)
 }
 

@@ -18,8 +18,8 @@ struct HeadDescription {
   ///   `.badConfiguration`.
   init(_ json: JSONValue, _ architecture: Architecture, path: String) throws {
     let prefix = architecture.classPrefix
-    let tokenHead = architecture.tokenHead == nil ? [] : [Self.tokenHead]
-    let supported = Self.bare.prefix(1) + [Self.sequenceHead] + tokenHead + Self.bare.dropFirst()
+    let supported =
+      Self.bare.prefix(1) + [Self.sequenceHead, Self.tokenHead] + Self.bare.dropFirst()
     let named = json["architectures"]?.arrayValue?.compactMap(\.stringValue) ?? []
     let known = named.first { name in supported.contains { name == prefix + $0 } }
     guard let architecture = known ?? (named.isEmpty ? prefix + "Model" : nil) else {

@@ -31,6 +31,10 @@ public enum ModelConfigurationFile {
     let head = try HeadDescription(json, architecture, path: path)
     let isOnText = head.task != .tokenClassification && head.task != .embedding
     if isOnText { shape.head = shape.head(for: head.labels) }
+    if head.task == .tokenClassification, architecture.tokenHead == nil {
+      shape.head = shape.head(for: head.labels)
+      shape.head?.reading = .each
+    }
     if architecture.write == nil { shape.settings = json }
     return shape
   }

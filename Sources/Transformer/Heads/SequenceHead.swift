@@ -15,7 +15,7 @@ struct SequenceHead {
     switch shape.reading {
     case .first: .firsts
     case .last: .lasts
-    case .mean, .late: .all
+    case .mean, .late, .each: .all
     }
   }
 

@@ -8,7 +8,8 @@ struct Network {
   /// The pieces for inference.
   init(_ weights: PackedWeights) {
     self.init(
-      weights.parameters, sinusoids: weights.sinusoids, constants: weights.relative
+      weights.parameters, sinusoids: weights.sinusoids, angles: weights.angles,
+      constants: weights.relative
     ) { spec in
       guard let weight = weights[spec.key] else {
         preconditionFailure("\(spec.key) is not packed")
@@ -19,7 +20,9 @@ struct Network {
 
   /// The pieces for training: weights packed both ways, gradients added to `gradients`.
   init(_ parameters: ModelParameters, _ gradients: ModelParameters, packed: TrainedWeights) {
-    self.init(parameters, gradients, sinusoids: parameters.shape.sinusoids) { spec in
+    self.init(
+      parameters, gradients, sinusoids: parameters.shape.sinusoids, angles: parameters.shape.angles
+    ) { spec in
       guard let weight = packed[spec.key], let gradient = gradients[spec.key] else {
         preconditionFailure("\(spec.key) is not packed")
       }
@@ -33,6 +36,7 @@ struct Network {
 
   private init(
     _ parameters: ModelParameters, _ gradients: ModelParameters? = nil, sinusoids: Matrix?,
+    angles: [RotaryTable],
     constants: [Int: RelativeAttention.Tables] = [:],
     weight: (TensorSpec) -> (PackedWeight, Projection.Gradients?)
   ) {
@@ -72,18 +76,9 @@ struct Network {
       gradients: gradients.map {
         ($0.words, $0[.embeddings, .positions, .table], $0[.embeddings, .tokenTypes, .table])
       })
-    var angles: [(shape: RotaryShape, size: Int, angles: RotaryAngles)] = []
     func turning(_ attention: AttentionShape) -> RotaryAngles? {
       guard case .rotary(let rotary) = attention.positions else { return nil }
-      let size = attention.form.headSize
-      if let known = angles.first(where: { $0.shape == rotary && $0.size == size }) {
-        return known.angles
-      }
-      let fresh = RotaryAngles(
-        positions: shape.maximumTokens, headSize: size, width: rotary.width, base: rotary.base,
-        pairing: rotary.pairing, scaling: rotary.scaling)
-      angles.append((rotary, size, fresh))
-      return fresh
+      return angles.first { $0.shape == rotary && $0.size == attention.form.headSize }?.angles
     }
     func residual(
       _ block: BlockShape, _ shape: NormShape?, _ output: ParameterKey.Part,
