@@ -114,6 +114,32 @@ struct EncoderFamilyTests {
     }
   }
 
+  @Test("Packed weights from the disk say the same, and 8-bit layers nearly", arguments: cases)
+  func stored(family: FamilyCase) throws {
+    try withParameters(family) { parameters, directory in
+      let kernels = try Kernels.best()
+      func logits(_ weights: PackedWeights) -> [Float] {
+        Encoder(weights, kernels: kernels).logits(TokenBatch(batch)).values
+      }
+      let wanted = logits(PackedWeights(parameters, kernels: kernels))
+      for _ in 0..<2 {
+        let cache = try #require(
+          try WeightCache(
+            parameters.shape, Checkpoint(directory: directory), directory: directory,
+            kernels: kernels, environment: [:], leastParameters: 0))
+        #expect(logits(try cache.weights()) == wanted)
+      }
+      try Quantizer.write(directory, to: directory + "-8bit")
+      defer { try? FileManager.default.removeItem(atPath: directory + "-8bit") }
+      let small = try ModelDirectory.read(directory + "-8bit")
+      #expect(small.quantization != nil)
+      let found = logits(PackedWeights(small, kernels: kernels))
+      let size = wanted.reduce(0) { max($0, abs($1)) }
+      for (a, b) in zip(found, wanted) { #expect(abs(a - b) < 0.25 * size) }
+      #expect(found != wanted)
+    }
+  }
+
   private static let wrong: [JSONValue?] = [
     nil, .null, -1, 0, 1, 3, JSONValue(4_000_000), JSONValue(Int.max), 0.5, "x", [], [1], [:], true,
     false,

@@ -12,7 +12,7 @@ exit(
     }
     guard let shape = read else { return }
     precondition(shape.maximumTokens > 0 && shape.headCount > 0)
-    precondition(shape.hiddenSize % shape.headCount == 0)
+    precondition(shape.tensors.allSatisfy { $0.rows > 0 && $0.columns > 0 })
     precondition(shape.embeddings.positionCount > 0 && shape.embeddings.tokenTypeCount >= 0)
     // What was read must read the same again when it is written.
     if shape.positionalEncoding != .none {

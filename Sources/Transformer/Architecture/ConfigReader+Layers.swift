@@ -10,7 +10,7 @@ extension ConfigReader {
 
   /// Heads, the heads of keys and values, and the width of each, which `head_dim` may say.
   func attentionForm(width: Int, keyValueHeads key: String? = nil) throws -> AttentionForm {
-    let heads = try size("num_attention_heads")
+    let heads = try size("num_attention_heads", upTo: Self.mostHeads)
     let headSize: Int
     if let given = try optionalSize("head_dim") {
       headSize = given

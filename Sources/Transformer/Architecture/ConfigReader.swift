@@ -10,6 +10,8 @@ struct ConfigReader {
 
   /// Widths and counts; products of two of them stay far from overflow.
   static let largestSize = 4_000_000
+  /// More heads than any encoder has.
+  static let mostHeads = 1 << 16
   /// More blocks than any encoder has.
   static let mostBlocks = 1024
 
@@ -47,7 +49,7 @@ struct ConfigReader {
 
   /// The number of heads, which must divide `width`.
   func heads(_ key: String, dividing width: Int) throws -> Int {
-    let heads = try size(key)
+    let heads = try size(key, upTo: Self.mostHeads)
     guard width % heads == 0 else {
       throw ModelError.badConfiguration(
         path: path, key: key, problem: "(\(heads)) does not divide the width \(width)")
