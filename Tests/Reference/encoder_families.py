@@ -54,6 +54,8 @@ CASES = [
     ("deberta-v2", "p2c", "DebertaV2", dict(V3, pos_att_type=["p2c"], norm_rel_ebd="none", share_att_key=False)),
     ("deberta-v2", "c2p shared", "DebertaV2", dict(V3, pos_att_type=["c2p"])),
     ("deberta-v2", "plain", "DebertaV2", dict(V3, relative_attention=False, pos_att_type=None, norm_rel_ebd="none", position_biased_input=True)),
+    ("deberta-v2", "convolution", "DebertaV2", dict(V3, conv_kernel_size=3, conv_act="gelu")),
+    ("deberta-v2", "one layer", "DebertaV2", dict(V3, num_hidden_layers=1, conv_kernel_size=5)),
     ("deberta", "", "Deberta", dict(DEBERTA, pooler_hidden_size=16, max_relative_positions=-1)),
     ("deberta", "near", "Deberta", dict(DEBERTA, pos_att_type=["c2p"], pooler_hidden_size=16, max_relative_positions=5, position_biased_input=True, type_vocab_size=2)),
     ("deberta", "p2c", "Deberta", dict(DEBERTA, pos_att_type=["p2c"], pooler_hidden_size=16)),
@@ -142,10 +144,10 @@ def main():
             with torch.no_grad():
                 return model(**inputs)
 
-        def case(task, architecture, value, changes={}, note=""):
+        def case(task, architecture, value, changes=None, note=""):
             rows = [{"ids": i, "types": TYPES if len(i) == 7 and hasTypes else [0] * len(i), "value": [round(x, 6) for x in value(i)]} for i in ROWS]
             cases.append({"name": " ".join(filter(None, [family, variant, note, task])), "weights": {"model.safetensors": f"{stem}.safetensors"}, "task": task,
-                          "files": {"config.json": json.dumps(body(config, architecture, changes))}, "rows": rows})
+                          "files": {"config.json": json.dumps(body(config, architecture, changes or {}))}, "rows": rows})
 
         def labels(ids):
             logits = run(tokens, ids).logits[0]

@@ -145,6 +145,8 @@ public struct BlockShape: Sendable, Equatable {
   public var feedForwardNorm: NormShape?
   /// Where norms stand.
   public var placement: Placement
+  /// A convolution beside the block; nil where there is none.
+  public var convolution: ConvolutionShape?
 
   /// A block whose norms are all `norm`.
   public init(
@@ -154,6 +156,16 @@ public struct BlockShape: Sendable, Equatable {
     (self.weights, self.attention, self.feedForward) = (weights, attention, feedForward)
     (attentionNorm, feedForwardNorm, self.placement) = (norm, norm, placement)
   }
+}
+
+/// A convolution over neighbouring tokens beside a block (DeBERTa v2).
+public struct ConvolutionShape: Sendable, Equatable {
+  /// Tokens that it sees, an odd number.
+  public var kernel: Int
+  /// Behind it.
+  public var activation: Activation
+  /// The norm over the block's output and what the convolution adds.
+  public var norm: NormShape
 }
 
 /// Multi-head attention.

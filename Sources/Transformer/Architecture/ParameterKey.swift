@@ -52,6 +52,10 @@ public struct ParameterKey: Sendable, Hashable {
     case queryNorm
     /// The norm over each head's key.
     case keyNorm
+    /// The convolution beside a block.
+    case convolution
+    /// The norm behind the convolution.
+    case convolutionNorm
     /// The head's first layer.
     case pool
     /// The head's last layer.

@@ -9,6 +9,8 @@ public struct TensorSpec: Sendable, Equatable {
   /// Matrices that stand one under the other in it: three in the fused projection of queries, keys and values, two in a gated
   /// layer.
   public let parts: Int
+  /// Neighbours that a convolution's row has for each input, which files keep as a dimension of its own.
+  var kernel = 1
   /// First float in the buffer; each tensor starts on a cache line.
   public let offset: Int
 
@@ -25,7 +27,13 @@ public struct TensorSpec: Sendable, Equatable {
 
   /// The same tensor at another place.
   func moved(to offset: Int) -> TensorSpec {
-    TensorSpec(key: key, rows: rows, columns: columns, parts: parts, offset: offset)
+    TensorSpec(key: key, rows: rows, columns: columns, parts: parts, kernel: kernel, offset: offset)
+  }
+
+  /// The shape in files of `rows` rows of it.
+  func fileShape(rows: Int) -> [Int] {
+    if isVector { return [rows] }
+    return kernel == 1 ? [rows, columns] : [rows, columns / kernel, kernel]
   }
 }
 
@@ -53,20 +61,20 @@ private struct TensorList {
 
   mutating func add(
     _ place: ParameterKey.Place, _ part: ParameterKey.Part, _ role: ParameterKey.Role, _ rows: Int,
-    _ columns: Int, parts: Int = 1
+    _ columns: Int, parts: Int = 1, kernel: Int = 1
   ) {
     specs.append(
       TensorSpec(
         key: ParameterKey(place, part, role), rows: rows, columns: columns, parts: parts,
-        offset: offset))
+        kernel: kernel, offset: offset))
     offset += (rows * columns + 15) / 16 * 16
   }
 
   mutating func addProduct(
     _ place: ParameterKey.Place, _ part: ParameterKey.Part, _ outputs: Int, _ inputs: Int,
-    parts: Int = 1, hasBias: Bool = true
+    parts: Int = 1, kernel: Int = 1, hasBias: Bool = true
   ) {
-    add(place, part, .weight, outputs, inputs, parts: parts)
+    add(place, part, .weight, outputs, inputs, parts: parts, kernel: kernel)
     if hasBias { add(place, part, .bias, 1, outputs, parts: parts) }
   }
 
@@ -111,6 +119,11 @@ private struct TensorList {
       place, .feedForwardOutput, width, feedForward.width, hasBias: feedForward.hasOutputBias)
     addNorm(block.feedForwardNorm, place, .feedForwardNorm, width: width)
     if isAround { addNorm(block.feedForwardNorm, place, .feedForwardOutputNorm, width: width) }
+    if let convolution = block.convolution {
+      let kernel = convolution.kernel
+      addProduct(place, .convolution, width, width * kernel, kernel: kernel)
+      addNorm(convolution.norm, place, .convolutionNorm, width: width)
+    }
   }
 
   mutating func addRelative(_ block: BlockShape, maximumTokens: Int, width: Int) {

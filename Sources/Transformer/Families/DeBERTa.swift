@@ -7,15 +7,10 @@ extension Architecture {
   static let debertaV2 = Architecture(
     modelTypes: ["deberta-v2"], classPrefix: "DebertaV2", tensorPrefix: "deberta.",
     read: { reader in
-      if try reader.count("conv_kernel_size", 0) > 0 {
-        throw ModelError.unsupported(
-          path: reader.path, what: "conv_kernel_size (a convolution in the first layer)",
-          supported: "DeBERTa without it, such as deberta-v3-large")
-      }
       let sharesProjections = try reader.flag("share_att_key", false)
       let norms = (reader.json["norm_rel_ebd"]?.stringValue ?? "none").lowercased()
         .split(separator: "|").map { $0.filter { $0 != " " } }
-      return try DeBERTaLayout.read(reader) { shape in
+      var shape = try DeBERTaLayout.read(reader) { shape in
         shape.sharesProjections = sharesProjections
         let buckets = reader.json["position_buckets"]?.intValue ?? -1
         if buckets > 0 {
@@ -26,6 +21,8 @@ extension Architecture {
           shape.norm = .layer(epsilon: try reader.epsilon("layer_norm_eps", 1e-7))
         }
       }
+      shape.encoder.blocks[0].convolution = try convolution(reader)
+      return shape
     },
     headPlan: DeBERTaLayout.headPlan,
     names: { key, _ in
@@ -36,11 +33,27 @@ extension Architecture {
         return ["query_proj", "key_proj", "value_proj"].enumerated().map { part, name in
           .encoder("\(attention)\(name).\(kind)", part: part, of: 3)
         }
+      case .convolution: return [.encoder("encoder.conv.conv.\(kind)")]
+      case .convolutionNorm: return [.encoder("encoder.conv.LayerNorm.\(kind)")]
       case .relativeKeys: return [.encoder("\(attention)pos_key_proj.\(kind)")]
       case .relativeQueries: return [.encoder("\(attention)pos_query_proj.\(kind)")]
       default: return DeBERTaLayout.names(key)
       }
     })
+
+  /// The convolution beside the first layer, as deberta-v2-xlarge has it.
+  private static func convolution(_ reader: ConfigReader) throws -> ConvolutionShape? {
+    guard try reader.count("conv_kernel_size", 0) > 0 else { return nil }
+    let kernel = try reader.size("conv_kernel_size", upTo: 99)
+    guard kernel % 2 == 1, try reader.count("conv_groups", 1) == 1 else {
+      throw ModelError.unsupported(
+        path: reader.path, what: "an even conv_kernel_size, or conv_groups above 1,",
+        supported: "odd kernels of one group")
+    }
+    return ConvolutionShape(
+      kernel: kernel, activation: try reader.activation("conv_act", "tanh"),
+      norm: .layer(epsilon: try reader.epsilon("layer_norm_eps", 1e-7)))
+  }
 
   /// DeBERTa (He et al., 2021): `DebertaModel`. Disentangled attention with a row for each distance;
   /// queries, keys and values of a head stand together in its files, and keys have no bias.

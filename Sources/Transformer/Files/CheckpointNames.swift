@@ -62,8 +62,7 @@ struct CheckpointNames {
 
   /// The shape that a source's tensor has in the file.
   static func shape(_ spec: TensorSpec, _ source: Source) -> [Int] {
-    let count = source.range.count * source.parts
-    return spec.isVector ? [count] : [count, spec.columns]
+    spec.fileShape(rows: source.range.count * source.parts)
   }
 
   /// The first parts of the encoder's names, such as "bert.encoder.": what stands there is the encoder's.

@@ -61,22 +61,22 @@ struct ParameterWriter {
     let view = CheckpointNames.view(parameters.matrix(spec), spec, source)
     if let quantization = parameters.quantization, spec.isQuantizable {
       return Self.quantized(
-        source.name, view, smoothing: quantization.smoothing[spec.key],
+        source.name, view, shape: spec.fileShape(rows: source.range.count),
+        smoothing: quantization.smoothing[spec.key],
         scales: quantization.scales[spec.key].map { Array($0[source.range]) })
     }
     let bytes = parameters.buffer.bytes(view.offset..<view.offset + view.count)
-    let shape = spec.isVector ? [source.range.count] : [source.range.count, spec.columns]
-    return [(source.name, shape, bytes)]
+    return [(source.name, spec.fileShape(rows: source.range.count), bytes)]
   }
 
   /// A weight in 8 bits: its values, its scales and, where there are any, its smoothing factors.
   private static func quantized(
-    _ name: String, _ weight: Matrix, smoothing: [Float]?, scales: [Float]?
+    _ name: String, _ weight: Matrix, shape: [Int], smoothing: [Float]?, scales: [Float]?
   ) -> [Tensor] {
     let (values, scales) = QuantizedMatrix.stored(weight, smoothing: smoothing, scales: scales)
     func floats(_ values: [Float]) -> Data { FloatBuffer(values).bytes(0..<values.count) }
     var tensors: [Tensor] = [
-      (name, [weight.rows, weight.columns], values.withUnsafeBytes { Data($0) }),
+      (name, shape, values.withUnsafeBytes { Data($0) }),
       (name + "_scale", [weight.rows], floats(scales)),
     ]
     if let smoothing { tensors.append((name + "_smoothing", [weight.columns], floats(smoothing))) }

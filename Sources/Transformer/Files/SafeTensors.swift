@@ -154,7 +154,7 @@ public struct SafeTensors: Sendable {
       throw ModelError.missingTensor(path: path, name: name)
     }
     let wanted = target.rows == 1 ? [target.columns] : [target.rows, target.columns]
-    let fits = entry.shape == wanted || entry.shape == [target.rows, target.columns]
+    let fits = entry.shape == wanted || Self.fits(entry, target)
     guard let format = FloatFormat(rawValue: entry.type), fits else {
       throw ModelError.wrongTensor(
         path: path, name: name, found: "\(entry.type) \(entry.shape)",
@@ -166,6 +166,11 @@ public struct SafeTensors: Sendable {
     guard finite else { throw ModelError.notFinite(path: path, name: name) }
   }
 
+  /// Whether a tensor is as many rows, whose columns may have further dimensions.
+  private static func fits(_ entry: Entry, _ target: Matrix) -> Bool {
+    entry.shape.count > 1 && entry.shape[0] == target.rows && entry.count == target.count
+  }
+
   /// Copies an I8 tensor of shape `rows` × `columns` into `target`, each row multiplied by its scale:
   /// the F32 vector NAME_scale. With NAME_smoothing, column p is then divided by its factor p.
   ///
@@ -174,7 +179,7 @@ public struct SafeTensors: Sendable {
   public func readQuantized(
     _ name: String, into target: Matrix
   ) throws -> (scales: [Float], smoothing: [Float]?) {
-    guard let entry = entries[name], entry.shape == [target.rows, target.columns] else {
+    guard let entry = entries[name], Self.fits(entry, target) else {
       throw ModelError.wrongTensor(
         path: path, name: name, found: "\(entries[name]?.shape ?? [])",
         wanted: "I8 \([target.rows, target.columns])")

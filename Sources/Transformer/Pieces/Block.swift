@@ -8,9 +8,16 @@ struct Block {
   let attentionEnd: Residual
   let feedForward: FeedForward
   let feedForwardEnd: Residual
+  let convolution: Convolution?
 
   /// The hidden states of the rows that `kept` chooses, from those of all.
   func forward(_ input: Matrix, keeping kept: RowSelection, _ pass: Pass) -> Matrix {
+    guard let convolution else { return plain(input, keeping: kept, pass) }
+    let added = kept.of(convolution.read(input, pass), pass)
+    return convolution.forward(added, to: plain(input, keeping: kept, pass), pass)
+  }
+
+  private func plain(_ input: Matrix, keeping kept: RowSelection, _ pass: Pass) -> Matrix {
     let mixed = kept.of(attention.forward(attentionEnd.read(input, pass), pass), pass)
     let middle = attentionEnd.forward(mixed, addingTo: kept.of(input, pass), pass)
     let wide = feedForward.forward(feedForwardEnd.read(middle, pass), pass)
@@ -19,6 +26,20 @@ struct Block {
 
   /// ∂loss/∂input of all rows from ∂loss/∂output of the kept ones.
   func backward(_ outputGradient: Matrix, keeping kept: RowSelection, _ pass: Pass) -> Matrix {
+    guard let convolution, let recorder = pass.recorder else {
+      return plainBackward(outputGradient, keeping: kept, pass)
+    }
+    let sum = convolution.norm.backward(outputGradient, pass)
+    let added = recorder.matrix(sum.rows, sum.columns)
+    added.copy(from: sum)
+    let gradient = plainBackward(sum, keeping: kept, pass)
+    convolution.backward(kept.backward(added, pass), addingTo: gradient, pass)
+    return gradient
+  }
+
+  private func plainBackward(
+    _ outputGradient: Matrix, keeping kept: RowSelection, _ pass: Pass
+  ) -> Matrix {
     let middle = feedForwardEnd.backward(outputGradient, keeping: .all, pass) {
       feedForward.backward($0, pass)
     }

@@ -112,6 +112,14 @@ struct Network {
         tableGradient: gradients?[place, .relativePlaces, .table],
         constant: constants[block.weights])
     }
+    func convolution(_ block: BlockShape) -> Convolution? {
+      let place = ParameterKey.Place.block(block.weights)
+      return block.convolution.map {
+        Convolution(
+          shape: $0, projection: required(projection(place, .convolution)),
+          norm: required(norm($0.norm, place, .convolutionNorm)))
+      }
+    }
     let blocks = shape.encoder.blocks.enumerated().map { index, block in
       let place = ParameterKey.Place.block(block.weights)
       let attention = block.attention
@@ -138,7 +146,7 @@ struct Network {
           shape: block.feedForward, input: required(projection(place, .feedForwardInput))),
         feedForwardEnd: residual(
           block, block.feedForwardNorm, .feedForwardOutput, .feedForwardNorm,
-          .feedForwardOutputNorm, first + 4))
+          .feedForwardOutputNorm, first + 4), convolution: convolution(block))
     }
     stack = Stack(
       embedding: embedding, blocks: blocks,
