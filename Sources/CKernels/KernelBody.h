@@ -127,13 +127,14 @@ INLINE vf gelu(vf x) {
   return x;
 }
 
+// What is not finite must not come out as a number: x - x is 0, or else NaN. (GELU needs no such help.)
 INLINE vf apply(vf x, martlet_activation activation) {
   switch (activation) {
-    case MARTLET_ACTIVATION_RELU: return __builtin_elementwise_max(x, SPLAT(0.0f));
+    case MARTLET_ACTIVATION_RELU: return __builtin_elementwise_max(x, SPLAT(0.0f)) + (x - x);
     case MARTLET_ACTIVATION_GELU: return gelu(x);
     case MARTLET_ACTIVATION_TANH: {
       vf e = vexp(x * SPLAT(-2.0f));
-      return (SPLAT(1.0f) - e) / (SPLAT(1.0f) + e);
+      return (SPLAT(1.0f) - e) / (SPLAT(1.0f) + e) + (x - x);
     }
     default: return x;
   }

@@ -88,7 +88,7 @@ struct GradientTests {
   func attention(set: InstructionSet) throws {
     let kernels = try #require(Kernels(set))
     var numbers = TestNumbers(seed: 13)
-    let layout = RaggedRows(lengths: [1, 9, 3])
+    let layout = try RaggedRows(lengths: [1, 9, 3])
     let (heads, headSize) = (2, 5)
     let width = heads * headSize
     let fused = numbers.matrix(layout.rows, 3 * width)
@@ -124,7 +124,7 @@ struct GradientTests {
   func attentionDropout(set: InstructionSet) throws {
     let kernels = try #require(Kernels(set))
     var numbers = TestNumbers(seed: 14)
-    let layout = RaggedRows(lengths: [6, 4])
+    let layout = try RaggedRows(lengths: [6, 4])
     let (fused, dy) = (numbers.matrix(10, 3 * 8), numbers.matrix(10, 8))
     let direction = numbers.matrix(10, 3 * 8)
     let dropout = Dropout(probability: 0.4, seed: 5)

@@ -115,7 +115,7 @@ struct KernelAgreementTests {
     let kernels = try #require(Kernels(set))
     var numbers = TestNumbers(seed: 6)
     for headSize in [1, 7, 32, 33] {
-      let layout = RaggedRows(lengths: odd)
+      let layout = try RaggedRows(lengths: odd)
       let heads = 2
       let width = heads * headSize
       let fused = numbers.matrix(layout.rows, 3 * width, -2...2)

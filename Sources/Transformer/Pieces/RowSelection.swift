@@ -17,9 +17,9 @@ enum RowSelection {
     case .rows(let rows): return copy(matrix, rows.count, pass) { rows[$0] }
     case .firsts:
       let layout = pass.layout
-      if pass.recorder != nil { return copy(matrix, layout.count, pass) { layout.starts[$0] } }
-      for sequence in 0..<layout.count where layout.starts[sequence] != sequence {
-        matrix.setRow(sequence, from: matrix, row: layout.starts[sequence])
+      if pass.recorder != nil { return copy(matrix, layout.count, pass) { layout[$0].lowerBound } }
+      for sequence in 0..<layout.count where layout[sequence].lowerBound != sequence {
+        matrix.setRow(sequence, from: matrix, row: layout[sequence].lowerBound)
       }
       return matrix.rowRange(0..<layout.count)
     }
@@ -42,7 +42,7 @@ enum RowSelection {
     switch self {
     case .all: return gradient
     case .rows(let rows): source = { rows[$0] }
-    case .firsts: source = { layout.starts[$0] }
+    case .firsts: source = { layout[$0].lowerBound }
     }
     let all = recorder.matrix(layout.rows, gradient.columns)
     all.zero()
