@@ -11,8 +11,9 @@ struct Sample {
 
   /// What the model says of `text`, whose class is that of `row`.
   init?(_ model: TextModel, _ row: LabeledText, text: String) {
-    let answer = model.predict([TextInput(text)])[0]
-    guard let classes = answer.classification else { return nil }
+    guard let answer = try? model.predict([TextInput(text)]).first,
+      let classes = answer.classification
+    else { return nil }
     let features = FeatureValues(
       text: text, tokenCount: answer.tokenCount, unknownTokenCount: answer.unknownTokenCount)
     var record = PredictionRecord()

@@ -33,7 +33,7 @@ else {
 func predict(_ path: String, export name: String) throws -> [(confidence: Double, isRight: Bool)] {
   var (rows, lines) = ([(confidence: Double, isRight: Bool)](), "")
   for row in try LabeledDataset(path: path).rows {
-    guard let answer = model.predict([TextInput(row.text)])[0].classification,
+    guard let answer = try model.predict([TextInput(row.text)])[0].classification,
       let label = model.labels.firstIndex(of: row.label)
     else { continue }
     let confidence = Double(answer.probabilities.max() ?? 0)

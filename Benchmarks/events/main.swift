@@ -26,7 +26,7 @@ func measured() throws -> (reference: ReferenceProfile, records: [PredictionReco
   var builder = ReferenceProfile.Builder(labels: model.labels)
   var records: [PredictionRecord] = []
   for (index, row) in rows.enumerated() {
-    let answer = model.predict([TextInput(row.text)])[0]
+    let answer = try model.predict([TextInput(row.text)])[0]
     guard let classes = answer.classification else { continue }
     let features = FeatureValues(
       text: row.text, tokenCount: answer.tokenCount, unknownTokenCount: answer.unknownTokenCount)

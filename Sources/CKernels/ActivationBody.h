@@ -84,22 +84,23 @@ INLINE vf gelu_tanh_gate_slope(vf x) {
 
 #define QUICK_GELU_GATE 1.702f
 
+// What is not finite must not come out as a number: x - x is 0, or else NaN. (A product with x needs no such help.)
 INLINE vf apply(vf x, martlet_activation activation) {
   switch (activation) {
-    case MARTLET_ACTIVATION_RELU: return __builtin_elementwise_max(x, SPLAT(0.0f));
+    case MARTLET_ACTIVATION_RELU: return __builtin_elementwise_max(x, SPLAT(0.0f)) + (x - x);
     case MARTLET_ACTIVATION_GELU: return gelu(x);
     case MARTLET_ACTIVATION_TANH: {
       vf e = vexp(x * SPLAT(-2.0f));
-      return (SPLAT(1.0f) - e) / (SPLAT(1.0f) + e);
+      return (SPLAT(1.0f) - e) / (SPLAT(1.0f) + e) + (x - x);
     }
     case MARTLET_ACTIVATION_GELU_TANH: return x * sigmoid(gelu_tanh_gate(x));
     case MARTLET_ACTIVATION_QUICK_GELU: return x * sigmoid(x * SPLAT(QUICK_GELU_GATE));
     case MARTLET_ACTIVATION_SILU: return x * sigmoid(x);
     case MARTLET_ACTIVATION_RELU2: {
       vf y = __builtin_elementwise_max(x, SPLAT(0.0f));
-      return y * y;
+      return y * y + (x - x);
     }
-    case MARTLET_ACTIVATION_SIGMOID: return sigmoid(x);
+    case MARTLET_ACTIVATION_SIGMOID: return sigmoid(x) + (x - x);
     default: return x;
   }
 }

@@ -55,25 +55,36 @@ static void pack(const float *weights, long k, long n, long stride, const float 
 static void quantize(const float *x, long rows, long k, long stride, const float *input_scale,
                      uint8_t *q, long q_stride, float *scales, int32_t *zeros) {
   for (long i = 0; i < rows; i++, x += stride, q += q_stride) {
-    vf low = SPLAT(0.0f), high = low;
-    float least = 0, most = 0;
+    // The differences v - v are 0, or NaN where v is not finite, which minimum and maximum pass over.
+    vf low = SPLAT(0.0f), high = low, odd = low;
+    float least = 0, most = 0, rest = 0;
     long p = 0;
     for (; p + LANES <= k; p += LANES) {
       vf v = *(const vf_unaligned *)(x + p);
       if (input_scale) v *= *(const vf_unaligned *)(input_scale + p);
       low = __builtin_elementwise_min(low, v);
       high = __builtin_elementwise_max(high, v);
+      odd += v - v;
     }
     for (long l = 0; l < LANES; l++) {
       least = low[l] < least ? low[l] : least;
       most = high[l] > most ? high[l] : most;
+      rest += odd[l];
     }
     for (long r = p; r < k; r++) {
       float v = input_scale ? x[r] * input_scale[r] : x[r];
       least = v < least ? v : least;
       most = v > most ? v : most;
+      rest += v - v;
     }
-    float range = most - least;
+    float range = most - least + rest;
+    if (!(range < INFINITY)) {
+      // Each product of the row is then NaN, as it is in floats.
+      scales[i] = NAN;
+      zeros[i] = 0;
+      memset(q, 0, (size_t)q_stride);
+      continue;
+    }
     float inverse = range > 0 ? (float)ACTIVATION_LIMIT / range : 0;
     float zero = rintf(-least * inverse);
     scales[i] = range / (float)ACTIVATION_LIMIT;

@@ -18,7 +18,9 @@ INLINE float reciprocal_deviation(const float *x, long n, float mean, float epsi
   }
   float tail = 0;
   for (; j < n; j++) tail += (x[j] - mean) * (x[j] - mean);
-  return 1.0f / sqrtf((sum(squares) + tail) / (float)n + epsilon);
+  float variance = (sum(squares) + tail) / (float)n;
+  // Of a row that overflows, the bias alone would be left.
+  return variance < INFINITY ? 1.0f / sqrtf(variance + epsilon) : NAN;
 }
 
 static void norm(martlet_rows y, martlet_rows x, long rows, long n, const martlet_norm *norm,

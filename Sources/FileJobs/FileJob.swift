@@ -37,7 +37,7 @@ public struct FileJob {
 
   /// Predicts for all rows of `reader`; `answer` gets each in order.
   ///
-  /// - Throws: what the reader or `answer` throws.
+  /// - Throws: `RecordError.rejected` for a row that has no answer; what the reader or `answer` throws.
   public func run(
     _ reader: inout RecordReader, encode: ((Record, TextModel) -> EncodedRecord)? = nil,
     progress: (Progress) -> Void = { _ in }, answer: (Record, Prediction) throws -> Void
@@ -48,7 +48,11 @@ public struct FileJob {
       if batches.isEmpty { return }
       let results = predict(batches, encode)
       for (batch, predictions) in zip(batches, results) {
-        for (record, prediction) in zip(batch, predictions) {
+        for (record, result) in zip(batch, predictions) {
+          let prediction: Prediction
+          do throws(PredictionError) { prediction = try result.get() } catch {
+            throw RecordError.rejected(path: reader.path, line: record.line, reason: error)
+          }
           try answer(record, prediction)
           done.tokens += prediction.tokenCount
         }
@@ -81,15 +85,24 @@ public struct FileJob {
     return batches
   }
 
+  private typealias Answers = [Result<Prediction, PredictionError>]
+
   private func predict(
     _ batches: [[Record]], _ encode: ((Record, TextModel) -> EncodedRecord)?
-  ) -> [[Prediction]] {
-    func one(_ batch: [Record], _ model: TextModel) -> [Prediction] {
-      guard let encode else { return model.predict(batch.map(\.input)) }
-      return model.predict(encoded: batch.map { encode($0, model).encoding })
+  ) -> [Answers] {
+    func tokens(_ record: Record, _ model: TextModel) throws(PredictionError) -> EncodedInput {
+      guard let encode else { return try model.encode(record.input) }
+      return try EncodedInput(record.input, encode(record, model).encoding)
+    }
+    func one(_ batch: [Record], _ model: TextModel) -> Answers {
+      let encoded = batch.map { record in
+        Result { () throws(PredictionError) in try tokens(record, model) }
+      }
+      var answers = model.predict(encoded.compactMap { try? $0.get() })[...]
+      return encoded.map { $0.flatMap { _ in answers.removeFirst() } }
     }
     if models.count == 1 || batches.count == 1 { return batches.map { one($0, models[0]) } }
-    let results = Mutex([[Prediction]](repeating: [], count: batches.count))
+    let results = Mutex([Answers](repeating: [], count: batches.count))
     let next = Atomic(0)
     withoutActuallyEscaping(one) { one in
       // Each thread has a model of its own, and concurrentPerform returns only when all are done.

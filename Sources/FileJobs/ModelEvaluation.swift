@@ -103,7 +103,12 @@ public enum ModelEvaluation: Sendable {
           path: reader.path, line: record.line, problem: "the row has no second text",
           mend: "An embedding model is measured on score<TAB>text<TAB>text; see --pair-column.")
       }
-      let answers = model.predict([TextInput(record.input.text), TextInput(pair)])
+      let answers: [Prediction]
+      do throws(RejectedInput) {
+        answers = try model.predict([TextInput(record.input.text), TextInput(pair)])
+      } catch {
+        throw RecordError.rejected(path: reader.path, line: record.line, reason: error.reason)
+      }
       guard case .vector(let a) = answers[0].value, case .vector(let b) = answers[1].value else {
         continue
       }

@@ -38,7 +38,10 @@ public struct PredictionWriter {
   }
 
   /// Adds one row.
+  ///
+  /// - Throws: `PredictionError.notFinite` for numbers that no format can tell, or what the output throws.
   public mutating func write(_ prediction: Prediction) throws {
+    guard prediction.isFinite else { throw PredictionError.notFinite }
     rows += 1
     switch format {
     case .jsonl:
@@ -95,7 +98,7 @@ public struct PredictionWriter {
   private static func digits(_ value: Float) -> String { String(format: "%.4f", value) }
 
   private func json(_ prediction: Prediction) -> JSONValue {
-    func number(_ value: Float) -> JSONValue { JSONValue(Double("\(value)") ?? .nan) }
+    func number(_ value: Float) -> JSONValue { JSONValue(Double("\(value)") ?? Double(value)) }
     var object = JSONObject()
     switch prediction.value {
     case .label(let top, let probabilities):

@@ -1,4 +1,5 @@
 import Foundation
+import Transformer
 
 /// How a file's rows are written.
 public enum RecordFormat: String, Sendable, CaseIterable {
@@ -50,6 +51,8 @@ public enum RecordError: Error, Equatable, LocalizedError {
   case malformed(path: String, line: Int, problem: String, mend: String)
   /// A column that was asked for is missing.
   case noColumn(path: String, name: String, known: [String])
+  /// The model has no answer for a row.
+  case rejected(path: String, line: Int, reason: PredictionError)
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
@@ -58,6 +61,9 @@ public enum RecordError: Error, Equatable, LocalizedError {
       return "\(path): \(reason). Check path and permissions; a text itself goes behind --text."
     case .malformed(let path, let line, let problem, let mend):
       return "\(path), line \(line): \(problem). \(mend)"
+    case .rejected(let path, let line, let reason):
+      return "\(path), line \(line): \(reason.errorDescription ?? "") "
+        + (reason.recoverySuggestion ?? "")
     case .noColumn(let path, let name, let known):
       return "\(path): no column is named \"\(name)\". There are: "
         + known.prefix(20).joined(separator: ", ") + ". Choose with --column, --pair-column, "

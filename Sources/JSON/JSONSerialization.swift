@@ -41,10 +41,18 @@ extension JSONValue {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  /// Appends a number to `bytes`; `null` if it is not finite.
-  public static func write(number: Double, to bytes: inout [UInt8]) {
-    bytes.append(contentsOf: (number.isFinite ? number.description : "null").utf8)
+  /// Appends a number to `bytes`, in the fewest digits that read back the same. No writer of JSON has another way.
+  ///
+  /// - Throws: `NotFinite` for what JSON has no number for; nothing is then appended.
+  public static func write(
+    number: some BinaryFloatingPoint & CustomStringConvertible, to bytes: inout [UInt8]
+  ) throws(NotFinite) {
+    guard number.isFinite else { throw NotFinite() }
+    bytes.append(contentsOf: number.description.utf8)
   }
+
+  /// A number that is infinite, or none.
+  public struct NotFinite: Error, Equatable {}
 
   private static func escape(_ byte: UInt8, to bytes: inout [UInt8]) {
     bytes.append(UInt8(ascii: "\\"))
@@ -70,7 +78,10 @@ extension JSONValue {
     case .null: bytes.append(contentsOf: "null".utf8)
     case .bool(let value): bytes.append(contentsOf: (value ? "true" : "false").utf8)
     case .number(.integer(let value)): bytes.append(contentsOf: value.description.utf8)
-    case .number(.double(let value)): JSONValue.write(number: value, to: &bytes)
+    case .number(.double(let value)):
+      do throws(NotFinite) { try JSONValue.write(number: value, to: &bytes) } catch {
+        JSONValue.null.write(to: &bytes)
+      }
     case .string(let text): JSONValue.write(string: text, to: &bytes)
     case .array(let elements):
       bytes.append(UInt8(ascii: "["))

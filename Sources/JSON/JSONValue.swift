@@ -15,8 +15,8 @@ public enum JSONValue: Sendable {
 
   /// An integer.
   public init(_ value: Int) { self = .number(.integer(value)) }
-  /// A double. What is not finite is written as `null`: JSON has no such number.
-  public init(_ value: Double) { self = .number(.double(value)) }
+  /// A double; `null` for what is not finite, since JSON has no such number: a figure that is not defined.
+  public init(_ value: Double) { self = value.isFinite ? .number(.double(value)) : .null }
   /// A string.
   public init(_ value: String) { self = .string(value) }
   /// A truth value.

@@ -20,7 +20,7 @@ public enum ReferenceMeasurement {
 
   /// The profile of `rows` under `model`.
   /// - Parameter trainingTexts: what the model was trained on; counts for features of the text alone.
-  /// - Throws: `HealthError` when there are no rows.
+  /// - Throws: `HealthError` when there are no rows; `RejectedInput` naming a row that has no answer.
   public static func profile(
     _ model: TextModel, rows: [Row], trainingTexts: [String] = [], modelChecksum: String = "",
     batchSize: Int = 64
@@ -30,7 +30,13 @@ public enum ReferenceMeasurement {
     model.makesSketches = true
     for start in stride(from: 0, to: rows.count, by: batchSize) {
       let batch = Array(rows[start..<min(start + batchSize, rows.count)])
-      for (row, answer) in zip(batch, model.predict(batch.map { TextInput($0.text) })) {
+      let answers: [Prediction]
+      do throws(RejectedInput) {
+        answers = try model.predict(batch.map { TextInput($0.text) })
+      } catch {
+        throw RejectedInput(index: start + error.index, reason: error.reason)
+      }
+      for (row, answer) in zip(batch, answers) {
         guard let classes = answer.classification else { continue }
         builder.add(
           FeatureValues(
@@ -45,7 +51,7 @@ public enum ReferenceMeasurement {
   }
 
   /// Measures `rows` and writes `reference.json` into the model's directory.
-  /// - Throws: `ModelError`, `TokenizationError` or `HealthError`.
+  /// - Throws: `ModelError`, `TokenizationError`, `HealthError` or `RejectedInput`.
   public static func write(
     directory: String, rows: [Row], trainingTexts: [String] = [], threads: Int
   ) throws {

@@ -86,7 +86,7 @@ public final class ServeProgram: PoolProgram {
   public func rehearse() throws {
     guard var service = prepared else { return }
     if service.loaded.isEmpty { try service.load() }
-    for loaded in service.loaded { _ = loaded.model.predict([TextInput("rehearsal")]) }
+    for loaded in service.loaded { _ = try loaded.model.predict([TextInput("rehearsal")]) }
   }
 
   /// New workers serve what was prepared.

@@ -24,6 +24,8 @@ public enum VersionOutcome: Sendable {
   case answered(texts: Int, nanoseconds: Int64)
   /// The model failed, or the request's time passed in the queue.
   case failed
+  /// What the model computed for so many texts is not a finite number.
+  case notFinite(texts: Int)
   /// A shadow was asked about one text, took so long for it, and said the same as the primary or not.
   case compared(agrees: Bool, nanoseconds: Int64)
   /// A shadow was not asked, because it had too much to do.
@@ -98,7 +100,8 @@ public struct ServingOptions: Sendable {
   public var maximumTextsPerRequest = 256
   /// Texts in one batch at most, unless one request alone brings more.
   public var maximumBatchTexts = 32
-  /// Tokens in one batch at most, as estimated from the bytes, unless one request brings more.
+  /// Tokens in one batch at most, as estimated from the bytes, unless one request brings more; what a request brings is computed in
+  /// parts of so many.
   public var maximumBatchTokens = 4096
   /// Seconds that a request may wait for its answer, where it names no time of its own.
   public var requestTimeout = 30.0

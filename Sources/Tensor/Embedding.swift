@@ -26,22 +26,6 @@ extension Kernels {
     }
   }
 
-  /// Row i of each sequence of `output` += table[i + offset].
-  public func addPositions(
-    _ layout: RaggedRows, offset: Int, table: Matrix, output: Matrix
-  ) {
-    precondition(layout.rows == output.rows && table.columns == output.columns, "shapes")
-    precondition(layout.longest + offset <= table.rows, "positions outside the table")
-    for sequence in 0..<layout.count {
-      for place in 0..<layout.length(sequence) {
-        let target = layout.starts[sequence] + place
-        self.table.pointee.add(
-          output.base + target * output.stride, table.base + (place + offset) * table.stride,
-          output.columns)
-      }
-    }
-  }
-
   /// tableGradient[ids[i]] += outputGradient[i]. Rows are added in order; threads share the columns.
   public func embeddingBackward(_ ids: [Int32], outputGradient: Matrix, tableGradient: Matrix) {
     precondition(

@@ -1,18 +1,43 @@
-/// Where each sequence of a ragged batch starts among the rows: `starts[i]..<starts[i + 1]`.
+import Foundation
+
+/// A batch was to hold a sequence without rows: its first row would be another sequence's.
+public struct EmptySequence: Error, Equatable, LocalizedError {
+  /// Which of the sequences, from 0.
+  public let index: Int
+
+  /// The sequence of this index is empty.
+  public init(index: Int) { self.index = index }
+
+  /// What, where and how to mend it.
+  public var errorDescription: String? {
+    "sequence \(index) of the batch has no tokens. Leave it out, or give it a text."
+  }
+}
+
+/// Where each sequence of a ragged batch starts among the rows: `starts[i]..<starts[i + 1]`. None is empty, so
+/// each has a first and a last row of its own.
 public struct RaggedRows: Sendable, Equatable {
   /// Row offsets, one more than there are sequences; the first is 0.
   public let starts: [Int]
 
+  /// No sequences.
+  public init() { starts = [0] }
+
   /// The layout of sequences of these lengths, one behind the other.
-  public init(lengths: [Int]) {
+  ///
+  /// - Throws: `EmptySequence` for a length below 1.
+  public init(lengths: [Int]) throws(EmptySequence) {
     var starts = [0]
     starts.reserveCapacity(lengths.count + 1)
-    for length in lengths {
-      precondition(length >= 0, "a sequence has no negative length")
+    for (index, length) in lengths.enumerated() {
+      if length < 1 { throw EmptySequence(index: index) }
       starts.append((starts.last ?? 0) + length)
     }
     self.starts = starts
   }
+
+  /// The rows of sequence `index`; at least one.
+  public subscript(_ index: Int) -> Range<Int> { starts[index]..<starts[index + 1] }
 
   /// Sequences.
   public var count: Int { starts.count - 1 }

@@ -63,6 +63,15 @@ struct PostProcessor: Sendable, Equatable {
     }
   }
 
+  /// The highest segment of any part.
+  var highestType: Int {
+    (single + pair).reduce(0) { highest, part in
+      switch part {
+      case .special(_, let type), .sequence(_, let type): max(highest, Int(type))
+      }
+    }
+  }
+
   /// How many special tokens there are around one text or two.
   func frame(isPair: Bool) -> Int {
     (isPair ? pair : single).reduce(0) { sum, part in

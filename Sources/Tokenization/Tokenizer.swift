@@ -93,6 +93,12 @@ public final class Tokenizer: Sendable {
   /// Whether this token is found in texts as a whole, as the special ones are, and not made by the model.
   public func isAdded(_ id: Int32) -> Bool { addedTexts[id] != nil }
 
+  /// How many special tokens are put around one text, or around a pair.
+  public func frameCount(isPair: Bool) -> Int { postProcessor.frame(isPair: isPair) }
+
+  /// The highest segment that a token is put into.
+  public var highestTokenType: Int { postProcessor.highestType }
+
   /// Whether the post-processor puts this token around texts.
   public func isFrame(_ id: Int32) -> Bool {
     id == specialTokens.classification || id == specialTokens.separator

@@ -84,13 +84,16 @@ public struct ClassifierTraining {
 
   /// Tokenised rows of `dataset`.
   ///
-  /// - Throws: `TrainingError.unknownLabel`.
+  /// - Throws: `TrainingError.unknownLabel` or `.noTokens`.
   public static func examples(
     _ dataset: LabeledDataset, _ labels: [String], _ tokenizer: Tokenizer, _ maximumTokens: Int
   ) throws -> [TrainingExample] {
-    zip(dataset.rows, try dataset.labelIndices(in: labels)).map { row, label in
-      TrainingExample(
-        ids: tokenizer.encode(row.text, maximumLength: maximumTokens).ids, label: label)
+    try zip(dataset.rows, try dataset.labelIndices(in: labels)).map { row, label in
+      let ids = tokenizer.encode(row.text, maximumLength: maximumTokens).ids
+      guard !ids.isEmpty else {
+        throw TrainingError.noTokens(path: dataset.path, line: row.line)
+      }
+      return TrainingExample(ids: ids, label: label)
     }
   }
 
@@ -139,14 +142,14 @@ public struct ClassifierTraining {
         kernels: kernels, report: told)
     }
     if options.warmsHead, let pretrained, !pretrained.keepsHead {
-      HeadWarmStart(seed: options.seed).run(
+      try HeadWarmStart(seed: options.seed).run(
         parameters, examples: examples.training, kernels: kernels)
     }
     let rows = options.teacherShare > 0 ? softened(options, taught) : examples.training
     let trainer = try trainer(options: options, kernels: kernels, parameters: parameters)
     trainer.checkpoints = checkpoints
     var result = try trainer.train(rows, validation: examples.validation, report: report)
-    if let outOfScope { prefer(outOfScope, cost: options.outOfScopeCost, in: &result, kernels) }
+    if let outOfScope { try prefer(outOfScope, cost: options.outOfScopeCost, in: &result, kernels) }
     return result
   }
 
@@ -163,20 +166,20 @@ public struct ClassifierTraining {
   /// Raises the logit of `label`, and takes the figures anew.
   private func prefer(
     _ label: Int, cost: Double, in result: inout TrainingResult, _ kernels: Kernels
-  ) {
+  ) throws {
     let rows = examples.validation
     let spacing = ScoredRows.spacing(of: rows.count, classes: labels.count)
     func encoder() -> Encoder {
       Encoder(PackedWeights(result.parameters, kernels: kernels), kernels: kernels)
     }
-    let scored = ScoredRows(
+    let scored = try ScoredRows(
       encoder(), examples: stride(from: 0, to: rows.count, by: spacing).map { rows[$0] })
     guard let bias = result.parameters[.head, .classifier, .bias],
       let preference = OutOfScopePreference(scored, label: label, cost: cost)
     else { return }
     bias[0, label] += preference.bias
     result.outOfScope = preference
-    result.validation = Evaluation.report(encoder(), labels: labels, examples: rows)
+    result.validation = try Evaluation.report(encoder(), labels: labels, examples: rows)
     result.history.events.append(
       .init(step: result.steps, message: preference.summary(labels[label])))
   }

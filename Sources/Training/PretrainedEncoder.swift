@@ -40,10 +40,7 @@ struct PretrainedEncoder {
     self.directory = directory
     pooler =
       keepsHead ? nil : try Self.firstLayer(checkpoint, shape, directory: directory)
-    guard tokenizer.vocabularySize <= shape.vocabularySize else {
-      throw ModelError.vocabularyMismatch(
-        path: directory, tokens: tokenizer.vocabularySize, rows: shape.vocabularySize)
-    }
+    try description.check(tokenizer)
   }
 
   /// The first layer of a new head, where something better than chance is known.

@@ -24,6 +24,7 @@ public struct Pretraining {
 
   /// Changes the encoder of `parameters`, not its head; `report` gets each epoch's mean loss.
   ///
+  /// - Throws: `EmptySequence` for an example without tokens.
   /// - Parameters:
   ///   - maskID: stands for a hidden token.
   ///   - special: ids that are never hidden.
@@ -31,7 +32,7 @@ public struct Pretraining {
   public func run(
     _ parameters: ModelParameters, examples: [TrainingExample], maskID: Int32,
     special: Set<Int32>, kernels: Kernels, report: (Int, Double) -> Void
-  ) throws(TrainingError) {
+  ) throws {
     let gradients = ModelParameters(parameters.shape)
     let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
     let optimizer = Optimizer(parameters, options: OptimizerOptions(), kernels: kernels)
@@ -54,7 +55,7 @@ public struct Pretraining {
         guard !masked.places.isEmpty else { continue }
         gradients.buffer.zero()
         let states = tape.states(
-          TokenBatch(masked.rows), rows: masked.places,
+          try TokenBatch(masked.rows), rows: masked.places,
           dropoutSeed: UInt32(truncatingIfNeeded: generator.next()))
         let (loss, gradient) = head.step(states, truths: masked.truths)
         lost += 1

@@ -61,7 +61,7 @@ public struct TrainingBenchmark {
       let rows = Array(first..<first + batch.count)
       first += batch.count
       let start = clock.now
-      _ = trainer.probeStep(rows, learningRate: 1e-4)
+      _ = try trainer.probeStep(rows, learningRate: 1e-4)
       if index < warmup { continue }
       timing.seconds.append((clock.now - start) / .seconds(1))
       timing.tokens.append(batch.reduce(0) { $0 + $1.ids.count })

@@ -8,6 +8,8 @@ public enum TrainingError: Error, Equatable, LocalizedError {
   case notUTF8(path: String, line: Int)
   /// A line lacks the tab between label and text.
   case missingColumn(path: String, line: Int)
+  /// The tokenizer makes no tokens of a line's text, and puts none around it.
+  case noTokens(path: String, line: Int)
   /// A line has no label before the tab.
   case emptyLabel(path: String, line: Int)
   /// A file has no rows.
@@ -58,6 +60,9 @@ public enum TrainingError: Error, Equatable, LocalizedError {
         + "Each line is `label<TAB>text`, with a real tab between them."
     case .emptyLabel(let path, let line):
       return "\(path):\(line): the label before the tab is empty. Give each row a label."
+    case .noTokens(let path, let line):
+      return "\(path):\(line): the model's tokenizer makes no tokens of this text. "
+        + "Take the row out, or use a tokenizer whose post_processor adds special tokens."
     case .noRows(let path):
       return "\(path): no rows. Put one `label<TAB>text` on each line."
     case .oneClass(let path, let label):

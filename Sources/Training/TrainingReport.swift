@@ -18,13 +18,13 @@ public struct TrainingReport {
   /// Scores the validation rows with the weights that were kept.
   public init(
     _ job: ClassifierTraining, options: TrainingOptions, result: TrainingResult, kernels: Kernels
-  ) {
+  ) throws {
     let encoder = Encoder(
       PackedWeights(result.parameters, kernels: kernels), kernels: kernels)
     let examples = job.tokenised.validation
     let spacing = ScoredRows.spacing(of: examples.count, classes: job.labels.count)
     rows = Array(stride(from: 0, to: examples.count, by: spacing))
-    scored = ScoredRows(encoder, examples: rows.map { examples[$0] })
+    scored = try ScoredRows(encoder, examples: rows.map { examples[$0] })
     temperature = scored.fittedTemperature()
     (self.job, self.options, self.result) = (job, options, result)
   }

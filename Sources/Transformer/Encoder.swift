@@ -24,6 +24,12 @@ public final class Encoder {
     set { pass.observer = newValue }
   }
 
+  /// Called before each product, so that a slow model can be told from a hung one.
+  public var progress: (() -> Void)? {
+    get { pass.progress }
+    set { pass.progress = newValue }
+  }
+
   /// Hidden states of all tokens, [tokens, d]; valid until the next call.
   public func hiddenStates(_ batch: TokenBatch) -> Matrix {
     network.stack.forward(batch, keeping: .all, pass)

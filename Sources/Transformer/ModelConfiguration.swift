@@ -1,3 +1,5 @@
+import Tokenization
+
 /// Everything that a model directory's configuration files say: shape, task and labels.
 public struct ModelConfiguration: Sendable, Equatable {
   /// The model's directory.
@@ -44,5 +46,23 @@ public struct ModelConfiguration: Sendable, Equatable {
       copy.embedding?.steps = steps.filter { $0 != .normalize } + (normalizes ? [.normalize] : [])
     }
     return copy
+  }
+
+  /// Checks that what `tokenizer` makes stays inside of the model's tables, and leaves room for a text.
+  ///
+  /// - Throws: `ModelError` naming both sides.
+  public func check(_ tokenizer: Tokenizer) throws(ModelError) {
+    guard tokenizer.vocabularySize <= shape.vocabularySize else {
+      throw .vocabularyMismatch(
+        path: directory, tokens: tokenizer.vocabularySize, rows: shape.vocabularySize)
+    }
+    let (segment, segments) = (tokenizer.highestTokenType, shape.embeddings.tokenTypeCount)
+    guard segments <= 1 || segment < segments else {
+      throw .tokenTypeMismatch(path: directory, type: segment, rows: segments)
+    }
+    let frame = tokenizer.frameCount(isPair: false)
+    guard frame < maximumTokens else {
+      throw .noRoom(path: directory, maximum: maximumTokens, frame: frame)
+    }
   }
 }

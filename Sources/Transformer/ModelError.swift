@@ -22,6 +22,10 @@ public enum ModelError: Error, Equatable, LocalizedError {
   case notFinite(path: String, name: String)
   /// Tokenizer and weights do not belong together.
   case vocabularyMismatch(path: String, tokens: Int, rows: Int)
+  /// The tokenizer puts tokens into a segment that the model has no row for.
+  case tokenTypeMismatch(path: String, type: Int, rows: Int)
+  /// The special tokens alone fill the longest input.
+  case noRoom(path: String, maximum: Int, frame: Int)
   /// The model has no classification head.
   case noHead(path: String)
   /// The layers are in 8 bits already.
@@ -57,6 +61,13 @@ public enum ModelError: Error, Equatable, LocalizedError {
     case .vocabularyMismatch(let path, let tokens, let rows):
       return "\(path): the tokenizer has \(tokens) tokens but the embedding only \(rows) rows. "
         + "Check that tokenizer and weights are of the same model."
+    case .tokenTypeMismatch(let path, let type, let rows):
+      return "\(path): the tokenizer's post_processor gives the token type \(type), but "
+        + "type_vocab_size is \(rows). Check that tokenizer and weights are of the same model."
+    case .noRoom(let path, let maximum, let frame):
+      return
+        "\(path): the longest input is \(maximum) tokens, and the tokenizer puts \(frame) around "
+        + "each text, so none of the text is read. Check max_position_embeddings and max_seq_length."
     case .extraTensor(let path, let name):
       return "\(path): tensor \"\(name)\" has no place in the shape that config.json gives. "
         + "Check that both files are of the same model."

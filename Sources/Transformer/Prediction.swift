@@ -66,6 +66,16 @@ public struct Prediction: Sendable, Equatable {
     self.isTruncated = isTruncated
   }
 
+  /// Whether every number of the answer is finite.
+  public var isFinite: Bool {
+    switch value {
+    case .label(_, let numbers), .labels(_, let numbers), .scores(let numbers),
+      .vector(let numbers):
+      numbers.allSatisfy(\.isFinite)
+    case .tokens(let tokens): tokens.allSatisfy(\.probability.isFinite)
+    }
+  }
+
   /// The answer as one label with probabilities, of models that give such: for a multi-label one,
   /// the likeliest label.
   public var classification: Classification? {

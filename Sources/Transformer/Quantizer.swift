@@ -55,14 +55,16 @@ public enum Quantizer {
 
   /// Replaces the layers' weights by integers times scales, rounded for the inputs that the
   /// calibration's texts bring (`WeightRounding`).
+  ///
+  /// - Throws: `RejectedInput` for a text without tokens.
   static func quantize(
     _ parameters: ModelParameters, _ calibration: QuantizationCalibration?
-  ) -> ModelParameters.Quantization {
+  ) throws -> ModelParameters.Quantization {
     var result = ModelParameters.Quantization()
     guard let calibration, !calibration.texts.isEmpty else { return result }
     if calibration.strength > 0 {
       result.smoothing = smoothing(
-        parameters, peaks: calibration.model.activationPeaks(calibration.texts),
+        parameters, peaks: try calibration.model.activationPeaks(calibration.texts),
         strength: calibration.strength)
     }
     let specs = parameters.tensors.filter(\.isQuantizable)
@@ -75,7 +77,7 @@ public enum Quantizer {
         if !keys.isEmpty && floats > momentFloats { break }
         keys.insert(spec.key)
       }
-      let moments = calibration.model.inputMoments(calibration.texts, of: keys)
+      let moments = try calibration.model.inputMoments(calibration.texts, of: keys)
       for spec in specs[done..<done + keys.count] {
         if let moment = moments[spec.key] {
           result.scales[spec.key] = round(
@@ -117,7 +119,7 @@ public enum Quantizer {
     let checkpoint = try Checkpoint(directory: configuration.encoderDirectory)
     var parameters = try ModelDirectory.read(configuration.shape, checkpoint)
     guard parameters.quantization == nil else { throw ModelError.alreadyQuantized(path: source) }
-    parameters.quantization = quantize(parameters, calibration)
+    parameters.quantization = try quantize(parameters, calibration)
     let staged = try StagedFolder(for: target)
     try copyFiles(source, to: staged.path)
     let inside = configuration.encoderDirectory.dropFirst(configuration.directory.count)

@@ -78,12 +78,16 @@ public final class TextClassifier {
   }
 
   /// Classifies `texts` in one batch. The answer for a text has the same bits in any batch.
-  public func classify(_ texts: [String]) -> [Classification] {
-    model.predict(texts.map { TextInput($0) }).compactMap(\.classification)
+  ///
+  /// - Throws: `RejectedInput` naming the first that has no answer.
+  public func classify(_ texts: [String]) throws(RejectedInput) -> [Classification] {
+    try model.predict(texts.map { TextInput($0) }).compactMap(\.classification)
   }
 
   /// Classifies texts that are tokenised already.
-  public func classify(encoded encodings: [Encoding]) -> [Classification] {
-    model.predict(encoded: encodings).compactMap(\.classification)
+  ///
+  /// - Throws: `RejectedInput` naming the first that has no answer.
+  public func classify(encoded encodings: [Encoding]) throws(RejectedInput) -> [Classification] {
+    try model.predict(encoded: encodings).compactMap(\.classification)
   }
 }

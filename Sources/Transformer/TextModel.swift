@@ -27,9 +27,12 @@ public final class TextModel {
       sketch = width > 0 ? EmbeddingSketch(width: width) : nil
     }
   }
+  /// Called many times in each layer of a prediction, so that a slow model can be told from a hung one.
+  public var progress: (() -> Void)? {
+    get { encoder.progress }
+    set { encoder.progress = newValue }
+  }
   private var sketch: EmbeddingSketch?
-  /// Nanoseconds that the latest `predict` took to cut its texts into tokens.
-  public private(set) var tokenizationNanoseconds: Int64 = 0
   private let weights: PackedWeights
   private let kernels: Kernels
   private let head: Head
@@ -114,11 +117,7 @@ public final class TextModel {
     _ configuration: ModelConfiguration, weights: PackedWeights, head: Head,
     tokenizer: Tokenizer, kernels: Kernels
   ) throws {
-    guard tokenizer.vocabularySize <= configuration.shape.vocabularySize else {
-      throw ModelError.vocabularyMismatch(
-        path: configuration.directory, tokens: tokenizer.vocabularySize,
-        rows: configuration.shape.vocabularySize)
-    }
+    try configuration.check(tokenizer)
     self.configuration = configuration
     self.tokenizer = tokenizer
     self.kernels = kernels
@@ -138,7 +137,9 @@ public final class TextModel {
   public func sibling() -> TextModel { TextModel(sharing: self) }
 
   /// The largest magnitude of each input of each layer's products over `texts`, by weight.
-  func activationPeaks(_ texts: [String]) -> [ParameterKey: [Float]] {
+  ///
+  /// - Throws: `RejectedInput` for a text without tokens.
+  func activationPeaks(_ texts: [String]) throws -> [ParameterKey: [Float]] {
     var peaks: [ParameterKey: [Float]] = [:]
     encoder.observer = { key, input in
       var top = peaks[key] ?? [Float](repeating: 0, count: input.columns)
@@ -149,15 +150,15 @@ public final class TextModel {
       }
       peaks[key] = top
     }
-    for text in texts {
-      _ = encoder.hiddenStates(TokenBatch([encode(TextInput(text)).ids]))
-    }
-    encoder.observer = nil
+    try observe(texts)
     return peaks
   }
 
   /// Σ xᵀx over the inputs x of the layers' products that `keys` lists, for all tokens of `texts`.
-  func inputMoments(_ texts: [String], of keys: Set<ParameterKey>) -> [ParameterKey: Matrix] {
+  ///
+  /// - Throws: `RejectedInput` for a text without tokens.
+  func inputMoments(_ texts: [String], of keys: Set<ParameterKey>) throws -> [ParameterKey: Matrix]
+  {
     var moments: [ParameterKey: Matrix] = [:]
     var scratch: [Int: PackedMatrix] = [:]
     let (kernels, longest) = (kernels, maximumTokens)
@@ -171,55 +172,113 @@ public final class TextModel {
         outputGradient: input, input: input, weightGradient: sum, scratch: room)
       (moments[key], scratch[width]) = (sum, room)
     }
-    for text in texts {
-      _ = encoder.hiddenStates(TokenBatch([encode(TextInput(text)).ids]))
-    }
-    encoder.observer = nil
+    try observe(texts)
     return moments
   }
 
+  /// Runs the encoder for its observer.
+  private func observe(_ texts: [String]) throws {
+    defer { encoder.observer = nil }
+    for (index, text) in texts.enumerated() {
+      do {
+        let ids = try encode(TextInput(text)).encoding.ids
+        _ = encoder.hiddenStates(try TokenBatch([ids]))
+      } catch let error as PredictionError {
+        throw RejectedInput(index: index, reason: error)
+      }
+    }
+  }
+
   /// The tokens of one input.
-  public func encode(_ input: TextInput) -> Encoding {
+  ///
+  /// - Throws: `PredictionError.noTokens`, or `.noRoom` for a pair that only longer inputs have room for.
+  public func encode(_ input: TextInput) throws(PredictionError) -> EncodedInput {
     var text = input.text
     if let embedding = configuration.embedding {
       if embedding.lowercases { text = text.lowercased() }
       if !embedding.prompt.isEmpty { text = embedding.prompt + text }
     }
-    return tokenizer.encode(text, pair: input.pair, maximumLength: maximumTokens)
+    if input.pair != nil && tokenizer.frameCount(isPair: true) > maximumTokens {
+      throw .noRoom(tokens: maximumTokens)
+    }
+    return try EncodedInput(
+      input, tokenizer.encode(text, pair: input.pair, maximumLength: maximumTokens))
   }
 
-  /// Predicts for `inputs` in one batch. The answer for an input has the same bits in any batch.
-  public func predict(_ inputs: [TextInput]) -> [Prediction] {
-    let start = ContinuousClock.now
-    let encodings = inputs.map(encode)
-    let (seconds, attoseconds) = (ContinuousClock.now - start).components
-    tokenizationNanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-    return predict(encoded: encodings)
+  /// Predicts for inputs in one batch, each of which has an answer or none. The answer for an input has the same bits in any
+  /// batch.
+  public func predict(_ inputs: [EncodedInput]) -> [Result<Prediction, PredictionError>] {
+    let encodings = inputs.map(\.encoding)
+    // One row of segments, as RoBERTa has it, is every token's.
+    let hasSegments = configuration.shape.embeddings.tokenTypeCount > 1
+    guard !inputs.isEmpty,
+      let batch = try? TokenBatch(
+        encodings.map(\.ids), tokenTypes: hasSegments ? encodings.map(\.typeIDs) : nil)
+    else { return [] }
+    let values = values(batch, encodings)
+    let makesSketches = task == .classification || task == .multiLabelClassification
+    let pooled = makesSketches ? encoder.pooled : nil
+    return zip(encodings, values).enumerated().map { index, pair in
+      let (encoding, value) = pair
+      guard let value else { return .failure(.notFinite) }
+      var prediction = Prediction(
+        value: value, tokenCount: encoding.ids.count, unknownTokenCount: encoding.unknownCount,
+        isTruncated: encoding.isTruncated)
+      if let sketch, let pooled { prediction.sketch = sketch(pooled.row(index)) }
+      return .success(prediction)
+    }
+  }
+
+  /// Predicts for `inputs` in one batch.
+  ///
+  /// - Throws: `RejectedInput` naming the first that has no answer.
+  public func predict(_ inputs: [TextInput]) throws(RejectedInput) -> [Prediction] {
+    var encoded: [EncodedInput] = []
+    for (index, input) in inputs.enumerated() {
+      do throws(PredictionError) { encoded.append(try encode(input)) } catch {
+        throw RejectedInput(index: index, reason: error)
+      }
+    }
+    return try Self.unwrapped(predict(encoded))
   }
 
   /// Predicts for inputs that are tokenised already.
-  public func predict(encoded encodings: [Encoding]) -> [Prediction] {
-    if encodings.isEmpty { return [] }
-    let batch = TokenBatch(encodings.map(\.ids), tokenTypes: encodings.map(\.typeIDs))
-    var predictions = zip(encodings, values(batch, encodings)).map { encoding, value in
-      Prediction(
-        value: value, tokenCount: encoding.ids.count, unknownTokenCount: encoding.unknownCount,
-        isTruncated: encoding.isTruncated)
+  ///
+  /// - Throws: `RejectedInput` naming the first that has no answer.
+  public func predict(encoded encodings: [Encoding]) throws(RejectedInput) -> [Prediction] {
+    var encoded: [EncodedInput] = []
+    for (index, encoding) in encodings.enumerated() {
+      do throws(PredictionError) { encoded.append(try EncodedInput(TextInput(""), encoding)) } catch
+      {
+        throw RejectedInput(index: index, reason: error)
+      }
     }
-    if let sketch, task == .classification || task == .multiLabelClassification,
-      let pooled = encoder.pooled
-    {
-      for index in predictions.indices { predictions[index].sketch = sketch(pooled.row(index)) }
+    return try Self.unwrapped(predict(encoded))
+  }
+
+  private static func unwrapped(
+    _ results: [Result<Prediction, PredictionError>]
+  ) throws(RejectedInput) -> [Prediction] {
+    var predictions: [Prediction] = []
+    for (index, result) in results.enumerated() {
+      do throws(PredictionError) { predictions.append(try result.get()) } catch {
+        throw RejectedInput(index: index, reason: error)
+      }
     }
     return predictions
   }
 
-  private func values(_ batch: TokenBatch, _ encodings: [Encoding]) -> [Prediction.Value] {
+  /// The answer for each sequence; nil where what it is made of is not finite. The kernels let nothing that is not finite become a
+  /// number again, so what leaves the model tells.
+  private func values(_ batch: TokenBatch, _ encodings: [Encoding]) -> [Prediction.Value?] {
     switch head {
     case .encoders:
       let logits = encoder.logits(batch)
       guard task == .tokenClassification else {
-        return encodings.indices.map { sequenceValue(logits.row($0)) }
+        return encodings.indices.map { index in
+          let row = logits.row(index)
+          return row.allSatisfy(\.isFinite) ? sequenceValue(row) : nil
+        }
       }
       return tokenValues(encodings, logits, batch)
     case .tokens(let weight, let bias):
@@ -229,15 +288,17 @@ public final class TextModel {
       return tokenValues(encodings, logits, batch)
     case .embedding(let head):
       let states = encoder.hiddenStates(batch)
-      return head.vectors(states, batch.layout, kernels: kernels).map { .vector($0) }
+      return head.vectors(states, batch.layout, kernels: kernels).map { vector in
+        vector.allSatisfy(\.isFinite) ? .vector(vector) : nil
+      }
     }
   }
 
   private func tokenValues(
     _ encodings: [Encoding], _ logits: Matrix, _ batch: TokenBatch
-  ) -> [Prediction.Value] {
+  ) -> [Prediction.Value?] {
     encodings.enumerated().map { index, encoding in
-      .tokens(tokenLabels(encoding, logits, from: batch.layout.starts[index]))
+      tokenLabels(encoding, logits, batch.layout[index]).map { .tokens($0) }
     }
   }
 
@@ -259,15 +320,18 @@ public final class TextModel {
   }
 
   private func tokenLabels(
-    _ encoding: Encoding, _ logits: Matrix, from start: Int
-  ) -> [TokenLabel] {
-    encoding.ids.enumerated().compactMap { place, id in
-      if tokenizer.isFrame(id) { return nil }
-      let values = logits.row(start + place)
+    _ encoding: Encoding, _ logits: Matrix, _ rows: Range<Int>
+  ) -> [TokenLabel]? {
+    var labels: [TokenLabel] = []
+    for (id, row) in zip(encoding.ids, rows) where !tokenizer.isFrame(id) {
+      let values = logits.row(row)
+      guard values.allSatisfy(\.isFinite) else { return nil }
       let top = HeadFunction.top(values)
-      return TokenLabel(
-        token: tokenizer.token(for: id) ?? "", labelIndex: top,
-        probability: HeadFunction.softmax(values)[top])
+      labels.append(
+        TokenLabel(
+          token: tokenizer.token(for: id) ?? "", labelIndex: top,
+          probability: HeadFunction.softmax(values)[top]))
     }
+    return labels
   }
 }

@@ -1,6 +1,6 @@
 import Tensor
 
-/// Sequences of token ids, one behind the other without padding.
+/// Sequences of token ids, one behind the other without padding. None is empty: no row can be read that is not its own.
 public struct TokenBatch: Sendable {
   /// Ids of all sequences.
   public let ids: [Int32]
@@ -9,27 +9,37 @@ public struct TokenBatch: Sendable {
   /// Where each sequence starts.
   public let layout: RaggedRows
 
-  /// Sequences of ids, all of segment 0.
-  public init(_ sequences: [[Int32]]) {
+  /// Sequences of ids, with the segment of each token; without, all are of segment 0.
+  ///
+  /// - Throws: `EmptySequence` naming a sequence without ids.
+  public init(
+    _ sequences: [[Int32]], tokenTypes types: [[Int32]]? = nil
+  ) throws(EmptySequence) {
+    let lengths = sequences.map(\.count)
+    precondition(types == nil || types?.map(\.count) == lengths, "a segment for each token")
+    layout = try RaggedRows(lengths: lengths)
     ids = sequences.flatMap(\.self)
-    tokenTypes = []
-    layout = RaggedRows(lengths: sequences.map(\.count))
-  }
-
-  /// Sequences of ids with the segment of each token.
-  public init(_ sequences: [[Int32]], tokenTypes types: [[Int32]]) {
-    precondition(sequences.map(\.count) == types.map(\.count), "a segment for each token")
-    ids = sequences.flatMap(\.self)
-    let flat = types.flatMap(\.self)
+    let flat = types?.flatMap(\.self) ?? []
     tokenTypes = flat.contains { $0 != 0 } ? flat : []
-    layout = RaggedRows(lengths: sequences.map(\.count))
   }
 
-  /// Place of each token in its sequence, plus `offset`.
+  /// Row of the position table that each token takes: its place in the sequence plus `offset`. Families that count from behind the
+  /// padding id count as `transformers` does: a padding token in the text takes the padding id's row, and no place.
   func positions(offset: Int) -> [Int32] {
-    (0..<layout.count).flatMap { sequence in
-      (0..<layout.length(sequence)).map { Int32($0 + offset) }
+    var positions: [Int32] = []
+    positions.reserveCapacity(ids.count)
+    for sequence in 0..<layout.count {
+      var next = Int32(offset)
+      for row in layout[sequence] {
+        if offset > 0 && ids[row] == Int32(offset - 1) {
+          positions.append(ids[row])
+        } else {
+          positions.append(next)
+          next += 1
+        }
+      }
     }
+    return positions
   }
 
   var types: [Int32] {

@@ -63,7 +63,7 @@ struct BenchForward: ParsableCommand {
     var results: [JSONValue] = []
     if !json { try Console.print(benchmark.heading(peak: peak, seed: seed)) }
     for rows in batches {
-      let timing = benchmark.measure(rows, seconds: seconds)
+      let timing = try benchmark.measure(rows, seconds: seconds)
       if json {
         results.append(timing.json(peak: peak))
       } else {

@@ -44,7 +44,7 @@ struct Embed: ParsableCommand {
     }
     var writer = try PredictionWriter(OutputFile(path: output), format: format, model: model)
     if !text.isEmpty {
-      for prediction in model.predict(text.map { TextInput($0) }) {
+      for prediction in try model.predict(text.map { TextInput($0) }) {
         try writer.write(prediction)
       }
       return try writer.finish()

@@ -69,8 +69,8 @@ struct ForwardBenchmark {
   func measuredPeak() -> Double { kernels.measuredPeak(ofIntegers: isQuantized) }
 
   /// Times `rows` as one batch until `seconds` are over, at least five times.
-  func measure(_ rows: [[Int32]], seconds: Double) -> ForwardTiming {
-    let batch = TokenBatch(rows)
+  func measure(_ rows: [[Int32]], seconds: Double) throws -> ForwardTiming {
+    let batch = try TokenBatch(rows)
     for _ in 0..<3 { _ = encoder.hiddenStates(batch) }
     let allocations = allocationCount().map { before in
       _ = encoder.hiddenStates(batch)
@@ -103,7 +103,7 @@ struct ForwardBenchmark {
     while let line = readLine() {
       let request = try JSONValue(parsing: line)
       let rows = try checked(try (request["ids"]?.arrayValue ?? []).map { try Self.ids($0) })
-      let batch = TokenBatch(rows)
+      let batch = try TokenBatch(rows)
       let times = (0..<max(1, request["repeat"]?.intValue ?? 1)).map { _ in time(batch, clock) }
       let states = encoder.hiddenStates(batch)
       let means = rows.indices.map { mean(states, batch.layout, sequence: $0) }
@@ -113,7 +113,7 @@ struct ForwardBenchmark {
 
   /// Mean over the tokens of one sequence.
   private func mean(_ states: Matrix, _ layout: RaggedRows, sequence: Int) -> JSONValue {
-    let (start, count) = (layout.starts[sequence], layout.length(sequence))
+    let (start, count) = (layout[sequence].lowerBound, layout[sequence].count)
     var sums = [Double](repeating: 0, count: states.columns)
     for row in start..<start + count {
       for (column, value) in states.row(row).enumerated() { sums[column] += Double(value) }

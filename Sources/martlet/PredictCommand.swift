@@ -51,10 +51,16 @@ struct Predict: ParsableCommand {
       OutputFile(path: output), format: outputFormat ?? named ?? .tsv, model: model,
       hasScores: scores)
     if !text.isEmpty {
+      var answers: [Prediction] = []
       for (index, text) in text.enumerated() {
         let input = TextInput(text, pair: pair.isEmpty ? nil : pair[index])
-        for prediction in model.predict([input]) { try writer.write(prediction) }
+        do throws(RejectedInput) {
+          answers += try model.predict([input])
+        } catch {
+          throw RejectedInput(index: index, reason: error.reason)
+        }
       }
+      for answer in answers { try writer.write(answer) }
       return try writer.finish()
     }
     var reader = try RecordReader(

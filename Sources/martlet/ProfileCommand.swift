@@ -1,8 +1,10 @@
 import ArgumentParser
+import FileJobs
 import Files
 import Foundation
 import Serving
 import Training
+import Transformer
 
 struct Profile: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -32,9 +34,13 @@ struct Profile: ParsableCommand {
     let rows = dataset.rows.map {
       ReferenceMeasurement.Row(text: $0.text, label: $0.label)
     }
-    try ReferenceMeasurement.write(
-      directory: model, rows: rows, trainingTexts: texts,
-      threads: ThreadCount.all.count)
+    do {
+      try ReferenceMeasurement.write(
+        directory: model, rows: rows, trainingTexts: texts, threads: ThreadCount.all.count)
+    } catch let error as RejectedInput {
+      throw RecordError.rejected(
+        path: data, line: dataset.rows[error.index].line, reason: error.reason)
+    }
     try Console.report(
       "wrote \(model)/reference.json from \(rows.count) rows"
         + (texts.isEmpty ? "" : " and \(texts.count) training texts"))

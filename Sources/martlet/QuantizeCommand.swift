@@ -52,15 +52,23 @@ struct Quantize: ParsableCommand {
     let columns = RecordColumns(
       text: options.column, pair: options.pairColumn, label: isEmbedding ? nil : labelColumn,
       hasLabels: !isEmbedding)
-    var texts: [String] = []
+    var (texts, lines): ([String], [Int]) = ([], [])
     var reader = try RecordReader(path: validation, format: format, columns: columns)
-    while texts.count < 256, let record = try reader.next() { texts.append(record.input.text) }
+    while texts.count < 256, let record = try reader.next() {
+      texts.append(record.input.text)
+      lines.append(record.line)
+    }
     let staged = try StagedFolder(for: path)
-    try Quantizer.write(
-      model, to: staged.path,
-      calibration: QuantizationCalibration(original, texts: texts, smoothing: smooth) { share in
-        Self.show(share)
-      })
+    do {
+      try Quantizer.write(
+        model, to: staged.path,
+        calibration: QuantizationCalibration(original, texts: texts, smoothing: smooth) { share in
+          Self.show(share)
+        })
+    } catch let error as RejectedInput {
+      throw RecordError.rejected(
+        path: reader.path, line: lines[error.index], reason: error.reason)
+    }
     let check = try QuantizationCheck(
       original, TextModel.load(directory: staged.path), path: validation, format: format,
       columns: columns, threads: options.cores)

@@ -55,6 +55,7 @@ struct StudyPositions: ParsableCommand {
     let source = try data.map {
       try DataFlags.parse([$0] + (validation.map { ["--validation", $0] } ?? []))
     }
+    try source?.checkReadableAgain()
     // Faults of the data are better found before the first task than after the last.
     if let source { _ = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed) }
     let cores = threads.count

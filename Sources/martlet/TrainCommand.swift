@@ -153,7 +153,7 @@ struct Train: ParsableCommand {
       dataSource: dataSource, rows: (job.training.rows.count, job.validation.rows.count),
       program: program, architecture: architecture, options: options, result: result)
     try OutputFile.write(card.markdown, to: staged.path + "/README.md")
-    let report = TrainingReport(
+    let report = try TrainingReport(
       job, options: options, result: result, kernels: kernels)
     try OutputFile.write(
       report.html(name: card.name, command: command, architecture: architecture, program: program),

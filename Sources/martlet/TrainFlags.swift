@@ -15,6 +15,18 @@ struct DataFlags: ParsableArguments {
   @Option(help: "Column of the label.") var labelColumn: String?
   @Option(help: "Share of DATA to hold out when there is no validation file.")
   var holdOut = 0.1
+
+  /// Refuses what gives its rows but once, for commands that read them again for each run.
+  func checkReadableAgain() throws {
+    for path in [data, validation].compactMap(\.self) {
+      var status = stat()
+      let isOther = stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+      guard path == "-" || isOther else { continue }
+      throw TrainingError.badOption(
+        name: "the data", value: path,
+        allowed: "a file, and not standard input or a pipe, since each run reads the rows anew")
+    }
+  }
 }
 
 /// The shape of a model trained from nothing.

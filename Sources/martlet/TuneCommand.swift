@@ -116,6 +116,7 @@ struct Tune: ParsableCommand {
     try TrainingError.check("--parallel", parallel, in: 1...256)
     try TrainingError.check("--budget", budget, in: 0...10_000_000)
     if let trials { try TrainingError.check("--trials", trials, in: 1...100_000) }
+    try source.checkReadableAgain()
     // Faults of the data are better found before the first trial than by each of them.
     _ = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed)
   }

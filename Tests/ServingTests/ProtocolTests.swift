@@ -259,11 +259,12 @@ import Transformer
       let labels = ["score"]
       let maximumTokens = 8
       let task = ModelTask.regression
-      func predict(_ inputs: [TextInput]) -> [Prediction] {
+      func predict(_ inputs: [EncodedInput]) -> [Result<Prediction, PredictionError>] {
         inputs.map {
-          Prediction(
-            value: .scores([Float(($0.pair ?? "").count) - 2]), tokenCount: 1, unknownTokenCount: 0,
-            isTruncated: false)
+          .success(
+            Prediction(
+              value: .scores([Float(($0.input.pair ?? "").count) - 2]), tokenCount: 1,
+              unknownTokenCount: 0, isTruncated: false))
         }
       }
     }

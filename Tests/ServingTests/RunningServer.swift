@@ -27,14 +27,15 @@ final class WordPredictor: Predictor {
 
   let task = ModelTask.classification
 
-  func predict(_ inputs: [TextInput]) throws -> [Prediction] {
+  func predict(_ inputs: [EncodedInput]) throws -> [Result<Prediction, PredictionError>] {
     batches.sizes.withLock { $0.append(inputs.count) }
     if let gate { _ = gate.wait(timeout: .now() + 60) }
-    return inputs.map {
+    return inputs.map(\.input).map {
       let isSpam = ($0.text + ($0.pair ?? "")).contains("spam")
-      return Prediction(
-        value: .label(isSpam ? 1 : 0, probabilities: isSpam ? [0.25, 0.75] : [0.75, 0.25]),
-        tokenCount: 3, unknownTokenCount: 0, isTruncated: $0.text.utf8.count > 1000)
+      return .success(
+        Prediction(
+          value: .label(isSpam ? 1 : 0, probabilities: isSpam ? [0.25, 0.75] : [0.75, 0.25]),
+          tokenCount: 3, unknownTokenCount: 0, isTruncated: $0.text.utf8.count > 1000))
     }
   }
 }
@@ -74,9 +75,10 @@ final class ConstantPredictor: Predictor {
     }
   }
 
-  func predict(_ inputs: [TextInput]) -> [Prediction] {
+  func predict(_ inputs: [EncodedInput]) -> [Result<Prediction, PredictionError>] {
     inputs.map { _ in
-      Prediction(value: value, tokenCount: 1, unknownTokenCount: 0, isTruncated: isTruncated)
+      .success(
+        Prediction(value: value, tokenCount: 1, unknownTokenCount: 0, isTruncated: isTruncated))
     }
   }
 }

@@ -27,7 +27,7 @@ struct RotaryTests {
     let kernels = try #require(Kernels(set))
     let threaded = try #require(Kernels(set, threads: 2))
     var numbers = TestNumbers(seed: 41)
-    let layout = RaggedRows(lengths: [1, 40, 7])
+    let layout = try RaggedRows(lengths: [1, 40, 7])
     for (headSize, width, values) in [(8, 8, false), (70, 70, false), (64, 16, true)] {
       let form = AttentionForm(heads: 4, keyValueHeads: 2, headSize: headSize)
       let fused = numbers.matrix(layout.rows, form.fusedWidth)
@@ -67,7 +67,7 @@ struct RotaryTests {
       var numbers = TestNumbers(seed: 42)
       let form = AttentionForm(heads: 2, headSize: 70)
       let fused = numbers.matrix(9, form.fusedWidth)
-      try #require(Kernels(set)).rotate(fused, RaggedRows(lengths: [9]), form, angles)
+      try #require(Kernels(set)).rotate(fused, try RaggedRows(lengths: [9]), form, angles)
       return fused.values
     }
     #expect(results.allSatisfy { $0 == results[0] })
@@ -82,7 +82,7 @@ struct RotaryTests {
       for column in 0..<24 { fused[row, column] = Float(column % 8) * 0.3 - 1 }
     }
     kernels.rotate(
-      fused, RaggedRows(lengths: [40]), AttentionForm(heads: 1, headSize: 8), angles)
+      fused, try RaggedRows(lengths: [40]), AttentionForm(heads: 1, headSize: 8), angles)
     func score(_ query: Int, _ key: Int) -> Double {
       (0..<8).reduce(0) { $0 + Double(fused[query, $1]) * Double(fused[key, 8 + $1]) }
     }
@@ -124,7 +124,7 @@ struct RotaryTests {
     let angles = RotaryAngles(positions: 64, headSize: 8, pairing: .halves, scaling: scaling)
     let form = AttentionForm(heads: 1, headSize: 8)
     var numbers = TestNumbers(seed: 43)
-    let layout = RaggedRows(lengths: [10, 40, 16, 23, 40])
+    let layout = try RaggedRows(lengths: [10, 40, 16, 23, 40])
     let fused = numbers.matrix(layout.rows, form.fusedWidth)
     let before = fused.doubles
     try Kernels.best(threads: 2).rotate(fused, layout, form, angles)
@@ -150,7 +150,7 @@ struct RotaryTests {
     var numbers = TestNumbers(seed: 44)
     let fused = numbers.matrix(20, 24)
     let before = fused.doubles
-    try Kernels.best().rotate(fused, RaggedRows(lengths: [20]), form, angles)
+    try Kernels.best().rotate(fused, try RaggedRows(lengths: [20]), form, angles)
     let frequencies = RotaryScaling.yarn(yarn).frequencies(base: 10000, width: 8, length: 20)
     for row in 0..<20 {
       let want = turned(Array(before[row][8..<16]), row, frequencies, .halves, 0.1 * log(4) + 1)

@@ -69,7 +69,7 @@ struct FineTuningTests {
     try job.writeTokenizer(to: target)
     let loaded = try TextClassifier.load(directory: target)
     #expect(loaded.labels == ["a", "b"])
-    let answers = loaded.classify(["alpha and beta", "beta and beta"])
+    let answers = try loaded.classify(["alpha and beta", "beta and beta"])
     #expect(answers.map(\.labelIndex) == [0, 1])
   }
 

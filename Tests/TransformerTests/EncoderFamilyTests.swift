@@ -39,9 +39,10 @@ struct EncoderFamilyTests {
       let (one, two) = (try Kernels.best(), try Kernels.best(threads: 2))
       let encoder = Encoder(PackedWeights(parameters, kernels: one), kernels: one)
       let threaded = Encoder(PackedWeights(parameters, kernels: two), kernels: two)
-      let together = encoder.logits(TokenBatch(batch)).values
-      #expect(together == batch.flatMap { encoder.logits(TokenBatch([$0])).values })
-      #expect(threaded.logits(TokenBatch(batch)).values == together)
+      let together = encoder.logits(try TokenBatch(batch)).values
+      #expect(
+        try together == batch.flatMap { encoder.logits(try TokenBatch([$0])).values })
+      #expect(threaded.logits(try TokenBatch(batch)).values == together)
     }
   }
 
@@ -52,7 +53,7 @@ struct EncoderFamilyTests {
       let kernels = try Kernels.best(threads: 2)
       let gradients = ModelParameters(parameters.shape)
       let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
-      let (tokens, labels) = (TokenBatch(batch), [0, 2, 1])
+      let (tokens, labels) = (try TokenBatch(batch), [0, 2, 1])
       func loss() -> Double {
         tape.packWeights()
         let logits = tape.forward(tokens, dropoutSeed: nil)
@@ -106,9 +107,10 @@ struct EncoderFamilyTests {
         #expect(read[name]?.shape == written[name]?.shape, "\(name)")
       }
       let kernels = try Kernels.best()
+      let tokens = try TokenBatch(batch)
       func logits(_ parameters: ModelParameters) -> [Float] {
         Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
-          .logits(TokenBatch(batch)).values
+          .logits(tokens).values
       }
       #expect(logits(again) == logits(parameters))
     }
@@ -118,8 +120,9 @@ struct EncoderFamilyTests {
   func stored(family: FamilyCase) throws {
     try withParameters(family) { parameters, directory in
       let kernels = try Kernels.best()
+      let tokens = try TokenBatch(batch)
       func logits(_ weights: PackedWeights) -> [Float] {
-        Encoder(weights, kernels: kernels).logits(TokenBatch(batch)).values
+        Encoder(weights, kernels: kernels).logits(tokens).values
       }
       let wanted = logits(PackedWeights(parameters, kernels: kernels))
       for _ in 0..<2 {
@@ -174,7 +177,7 @@ struct EncoderFamilyTests {
             guard shape.head != nil, shape.maximumTokens > 1 else { continue }
             let encoder = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
             let row = Array(batch[2].prefix(min(6, shape.maximumTokens)))
-            #expect(encoder.logits(TokenBatch([row])).columns == shape.labels.count)
+            #expect(encoder.logits(try TokenBatch([row])).columns == shape.labels.count)
           } catch let error as ModelError {
             refused += 1
             let message = error.localizedDescription

@@ -28,7 +28,9 @@ private func smallModel(
   return parameters
 }
 
-private let batch = TokenBatch([[2, 7, 9, 3], [2, 3], [2, 11, 4, 40, 49, 8, 3]])
+private func makeBatch() throws -> TokenBatch {
+  try TokenBatch([[2, 7, 9, 3], [2, 3], [2, 11, 4, 40, 49, 8, 3]])
+}
 
 @Suite("Encoder")
 struct EncoderTests {
@@ -43,6 +45,7 @@ struct EncoderTests {
       parameters: parameters, gradients: ModelParameters(parameters.shape),
       kernels: kernels)
     let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
+    let batch = try makeBatch()
     let trained = tape.forward(batch, dropoutSeed: nil).values
     let served = encoder.logits(batch).values
     for (a, b) in zip(trained, served) { #expect(abs(a - b) < 1e-4) }
@@ -53,9 +56,10 @@ struct EncoderTests {
     let kernels = try Kernels.best()
     let parameters = smallModel()
     let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
+    let batch = try makeBatch()
     let together = encoder.logits(batch).values
-    let alone = [[2, 7, 9, 3], [2, 3], [2, 11, 4, 40, 49, 8, 3]].flatMap {
-      encoder.logits(TokenBatch([$0])).values
+    let alone = try [[2, 7, 9, 3], [2, 3], [2, 11, 4, 40, 49, 8, 3]].flatMap {
+      encoder.logits(try TokenBatch([$0])).values
     }
     #expect(together == alone)
     let two = try Kernels.best(threads: 2)
@@ -79,6 +83,7 @@ struct EncoderTests {
     let gradients = ModelParameters(parameters.shape)
     let tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
     let labels = [0, 2, 1]
+    let batch = try makeBatch()
     func loss() -> Double {
       tape.packWeights()
       let logits = tape.forward(batch, dropoutSeed: nil)
@@ -113,8 +118,8 @@ struct EncoderTests {
     for positions in PositionalEncoding.allCases {
       let parameters = smallModel(positions: positions)
       let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
-      let one = encoder.logits(TokenBatch([[2, 7, 9, 12, 3]])).values
-      let other = encoder.logits(TokenBatch([[2, 12, 9, 7, 3]])).values
+      let one = encoder.logits(try TokenBatch([[2, 7, 9, 12, 3]])).values
+      let other = encoder.logits(try TokenBatch([[2, 12, 9, 7, 3]])).values
       let change = zip(one, other).map { abs($0 - $1) }.max() ?? 0
       #expect(positions == .none ? change < 1e-5 : change > 1e-3, "\(positions): \(change)")
     }
@@ -128,7 +133,7 @@ struct EncoderTests {
       ])
     for set in InstructionSet.available {
       let kernels = try #require(Kernels(set))
-      let layout = RaggedRows(lengths: [3])
+      let layout = try RaggedRows(lengths: [3])
       let fused = Matrix(rows: 3, columns: 24)
       for row in 0..<3 { fused[row, 16] = Float(row) }
       let output = Matrix(rows: 3, columns: 8)
@@ -195,7 +200,7 @@ struct ModelDirectoryTests {
           text, maximumLength: parameters.shape.maximumTokens)
         #expect(encoding.ids.map(Int.init) == row["ids"]?.arrayValue?.compactMap(\.intValue))
         let want = row["logits"]?.arrayValue?.compactMap(\.doubleValue) ?? []
-        for (a, b) in zip(encoder.logits(TokenBatch([encoding.ids])).row(0), want) {
+        for (a, b) in zip(encoder.logits(try TokenBatch([encoding.ids])).row(0), want) {
           #expect(abs(Double(a) - b) < 1e-4, "\(set) \(text.prefix(30))")
         }
       }

@@ -76,11 +76,11 @@ struct FamilyTests {
           tokenizer: Tokenizer.load(directory: directory), kernels: try #require(Kernels(set)))
         let rows = family.encodings
         #expect(rows.count == 4)
-        let predictions = model.predict(encoded: rows.map(\.0))
+        let predictions = try model.predict(encoded: rows.map(\.0))
         for ((encoding, want), prediction) in zip(rows, predictions) {
           check(prediction, want, encoding, "\(set)")
           // Batch mates, and a sibling on the same weights, change no bit.
-          #expect(model.sibling().predict(encoded: [encoding]) == [prediction])
+          #expect(try model.sibling().predict(encoded: [encoding]) == [prediction])
         }
       }
     }
@@ -151,7 +151,7 @@ struct FamilyTests {
     try embedding.withDirectory { directory in
       let model = try TextModel.load(directory: directory)
       #expect(model.maximumTokens == 22)
-      let long = model.predict([TextInput(String(repeating: "w7 ", count: 50))])
+      let long = try model.predict([TextInput(String(repeating: "w7 ", count: 50))])
       #expect(long[0].tokenCount == 22 && long[0].isTruncated)
       #expect(model.configuration.embeddingDimension == 12)
     }
@@ -169,7 +169,7 @@ struct FamilyTests {
         let wanted = try TextModel.load(directory: reference)
         let inputs = [TextInput("w7 w8 w9")]
         #expect(chosen.task == .embedding)
-        #expect(chosen.predict(inputs) == wanted.predict(inputs))
+        #expect(try chosen.predict(inputs) == wanted.predict(inputs))
       }
     }
   }

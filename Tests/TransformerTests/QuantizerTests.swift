@@ -20,7 +20,7 @@ struct QuantizerTests {
   @Test("Probabilities stay within two points of single precision, with and without smoothing")
   func staysClose() throws {
     let original = try TextModel.load(directory: Self.model)
-    let wanted = original.predict(Self.texts.map { TextInput($0) })
+    let wanted = try original.predict(Self.texts.map { TextInput($0) })
     for strength in [Float(0), 0.5] {
       let target = Self.temporary()
       defer { try? FileManager.default.removeItem(atPath: target) }

@@ -26,7 +26,7 @@ struct RealBERTTests {
     for row in rows {
       let encoding = tokenizer.encode(try #require(row["text"]?.stringValue), maximumLength: 512)
       #expect(encoding.ids.map(Int.init) == row["ids"]?.arrayValue?.compactMap(\.intValue))
-      let states = encoder.hiddenStates(TokenBatch([encoding.ids]))
+      let states = encoder.hiddenStates(try TokenBatch([encoding.ids]))
       let want = row["mean"]?.arrayValue?.compactMap(\.doubleValue) ?? []
       for (column, value) in want.enumerated() {
         let mean = (0..<states.rows).reduce(0.0) { $0 + Double(states[$1, column]) }
@@ -45,7 +45,7 @@ struct RealBERTTests {
     let model = try TextModel.load(directory: try #require(miniLM))
     let texts = rows.compactMap { $0["text"]?.stringValue }
     #expect(model.configuration.embeddingDimension == 384 && model.maximumTokens == 256)
-    for (row, prediction) in zip(rows, model.predict(texts.map { TextInput($0) })) {
+    for (row, prediction) in zip(rows, try model.predict(texts.map { TextInput($0) })) {
       guard case .vector(let vector) = prediction.value else {
         Issue.record("no embedding")
         continue

@@ -36,7 +36,7 @@ struct WeightCacheTests {
   }
 
   private static func logits(_ weights: PackedWeights) throws -> [Float] {
-    Encoder(weights, kernels: try Kernels.best()).logits(TokenBatch([[1, 2, 3], [4, 5]])).values
+    try Encoder(weights, kernels: Kernels.best()).logits(TokenBatch([[1, 2, 3], [4, 5]])).values
   }
 
   private static func direct(_ directory: String) throws -> [Float] {

@@ -5,7 +5,7 @@ import Transformer
 // eight, for the texts in a file, one a line.
 
 /// The median over two seconds of the microseconds a text in batches of `size`.
-func microseconds(_ model: TextModel, _ inputs: [TextInput], batch size: Int) -> Double {
+func microseconds(_ model: TextModel, _ inputs: [TextInput], batch size: Int) throws -> Double {
   let batches = stride(from: 0, to: inputs.count * size, by: size).map { start in
     (start..<start + size).map { inputs[$0 % inputs.count] }
   }
@@ -13,7 +13,7 @@ func microseconds(_ model: TextModel, _ inputs: [TextInput], batch size: Int) ->
   var times: [Double] = []
   let end = clock.now + .seconds(2)
   while clock.now < end {
-    let time = clock.measure { for batch in batches { _ = model.predict(batch) } }
+    let time = try clock.measure { for batch in batches { _ = try model.predict(batch) } }
     times.append(time / .microseconds(1) / Double(batches.count * size))
   }
   return times.sorted()[times.count / 2]
@@ -30,5 +30,5 @@ guard !inputs.isEmpty else {
   print("\(CommandLine.arguments[2]) has no line")
   exit(65)
 }
-let times = [1, 8].map { microseconds(model, inputs, batch: $0) }
+let times = try [1, 8].map { try microseconds(model, inputs, batch: $0) }
 print(times.map { String(format: "%.1f", $0) }.joined(separator: " "))

@@ -7,9 +7,10 @@ public enum AlertRules {
   ///   - burn: how fast the budget of slow and failed requests is spent, over an hour and over five minutes; 1 is on budget.
   ///   - dropped: events that workers dropped in the last minute.
   ///   - workers: how many serve, and how many should.
+  ///   - secondsSinceNotFinite: since a model last computed what is not a finite number; nil for never.
   public static func signals(
     _ state: HealthState, burn: (long: Double, short: Double), dropped: Double,
-    workers: (ready: Int, wanted: Int)
+    workers: (ready: Int, wanted: Int), secondsSinceNotFinite: Double? = nil
   ) -> [AlertSignal] {
     let verdict = state.verdict
     var signals = [
@@ -35,6 +36,12 @@ public enum AlertRules {
         holdSeconds: 60,
         reason: "the health process does not keep up: \(Int(dropped)) events dropped in a minute",
         ending: "no event was dropped in the latest minute"),
+      AlertSignal(
+        name: "ModelNotFinite", severity: .critical,
+        isRaised: secondsSinceNotFinite.map { $0 < 60 } ?? false,
+        reason:
+          "a model computes what is not a finite number, and such texts are answered with 500: "
+          + "serve an earlier checkpoint"),
       AlertSignal(
         name: "WorkersMissing", severity: .critical, isRaised: workers.ready < workers.wanted,
         holdSeconds: 10, reason: "\(workers.ready) of \(workers.wanted) workers serve"),

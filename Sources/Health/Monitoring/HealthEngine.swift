@@ -10,6 +10,8 @@ public final class HealthEngine: Sendable {
     var board = AlertBoard()
     var reading = PoolReading()
     var malformed = 0
+    /// When a model last computed what is not a finite number.
+    var notFiniteAt: Double?
     /// Where each event is read to.
     var record = PredictionRecord()
     /// The second of the latest event that the store was given, and how many of that second it has.
@@ -179,12 +181,16 @@ public final class HealthEngine: Sendable {
       let time = time + guarded.lead
       told = shift - guarded.lead
       let delta = reading.since(guarded.reading)
+      if guarded.reading.time > 0 && reading.notFinite > guarded.reading.notFinite {
+        guarded.notFiniteAt = time
+      }
       guarded.reading = reading
       guarded.state.add(delta, at: time)
       guarded.state.analyse(at: time)
       let signals = AlertRules.signals(
         guarded.state, burn: Self.burn(guarded.state, at: time),
-        dropped: Self.dropped(guarded.state), workers: (reading.ready, reading.wanted))
+        dropped: Self.dropped(guarded.state), workers: (reading.ready, reading.wanted),
+        secondsSinceNotFinite: guarded.notFiniteAt.map { abs(time - $0) })
       let changes = guarded.board.observe(signals, at: time)
       let isDue = store != nil && abs(time - guarded.snapshotAt) >= Self.snapshotInterval
       if isDue { guarded.snapshotAt = time }
@@ -313,6 +319,8 @@ public struct PoolReading: Sendable {
   public var statuses: [Double] = []
   /// Events dropped since the pool began.
   public var dropped = 0.0
+  /// Texts since the pool began for which what a model computed is not a finite number.
+  public var notFinite = 0.0
   /// Seconds of processor time of the live workers.
   public var processorSeconds = 0.0
   /// When, in seconds since 1970.

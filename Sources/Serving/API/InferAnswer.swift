@@ -37,10 +37,11 @@ struct InferAnswer {
     json.raw(#","outputs":"#)
     json.list(wanted) { entry, json in write(entry.output, entry.isBinary, &json, &tail) }
     json.raw("}")
-    if tail.isEmpty { return .json(.ok, json.bytes) }
+    let bytes = try json.finished()
+    if tail.isEmpty { return .json(.ok, bytes) }
     return Response(
       .ok, contentType: "application/octet-stream",
-      fields: [("Inference-Header-Content-Length", "\(json.bytes.count)")], body: json.bytes + tail)
+      fields: [("Inference-Header-Content-Length", "\(bytes.count)")], body: bytes + tail)
   }
 
   private func write(

@@ -9,6 +9,8 @@ import Transformer
 struct InferRequest: Sendable {
   let id: String?
   let inputs: [TextInput]
+  /// Which of the request's tensors holds the texts.
+  private let textTensor: Int
   /// The outputs asked for; nil for all.
   let outputs: [(name: String, isBinary: Bool)]?
   /// Whether outputs that say nothing of it are to be binary.
@@ -26,6 +28,7 @@ struct InferRequest: Sendable {
     }
     var rest = binary
     var columns: [String: [String]] = [:]
+    var textTensor = 0
     for (index, tensor) in tensors.enumerated() {
       guard let object = tensor.objectValue else {
         throw body.wrong("inputs/\(index)", "\(tensor.kind), not a tensor")
@@ -36,6 +39,7 @@ struct InferRequest: Sendable {
       guard ["text", "text_pair"].contains(name), columns[name] == nil else {
         throw tensor.wrong("name", "not one of 'text' and 'text_pair', or there twice")
       }
+      if name == "text" { textTensor = index }
       columns[name] = try Self.strings(tensor, maximum: maximumTexts, binary: &rest)
     }
     if !rest.isEmpty {
@@ -51,9 +55,13 @@ struct InferRequest: Sendable {
       throw body.wrong(
         "inputs", "\(texts.count) rows of 'text' and \(pairs.count) of 'text_pair': not as many")
     }
+    self.textTensor = textTensor
     inputs = texts.indices.map { TextInput(texts[$0], pair: pairs?[$0]) }
     outputs = try Self.outputs(body, isBinary: isBinary)
   }
+
+  /// Where the text of a row stands.
+  func pointer(_ row: Int) -> String { "/inputs/\(textTensor)/data/\(row)" }
 
   private static func split(_ request: Request) throws(Problem) -> (RequestBody, ArraySlice<UInt8>)
   {

@@ -1,8 +1,10 @@
+import HTTP
 import JSON
 
 /// Writes JSON straight to bytes, for answers whose making is worth counting: a vector of 1024 numbers, a label.
 struct JSONWriter {
-  private(set) var bytes: [UInt8] = []
+  private var bytes: [UInt8] = []
+  private var isFinite = true
 
   init(capacity: Int = 64) { bytes.reserveCapacity(capacity) }
 
@@ -17,9 +19,23 @@ struct JSONWriter {
 
   mutating func bool(_ value: Bool) { bytes.append(contentsOf: (value ? "true" : "false").utf8) }
 
-  /// A number in the fewest digits that read back the same float; `null` if it is not finite.
+  /// A number in the fewest digits that read back the same float. One that is not finite spoils the whole.
   mutating func number(_ value: Float) {
-    bytes.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
+    do throws(JSONValue.NotFinite) {
+      try JSONValue.write(number: value, to: &bytes)
+    } catch {
+      isFinite = false
+    }
+  }
+
+  /// What was written.
+  ///
+  /// - Throws: the problem of numbers that are not finite, for which there is no JSON.
+  func finished() throws(Problem) -> [UInt8] {
+    if isFinite { return bytes }
+    throw Problem(
+      status: .internalServerError, detail: "The answer holds a number that is not finite.",
+      mend: "Tell the operator the request id: the model's weights are not sound.")
   }
 
   mutating func numbers(_ values: some Sequence<Float>) {

@@ -54,7 +54,9 @@ struct ModelOutput: Sendable {
         ModelOutput(name: "tokens", datatype: "BYTES", width: nil) { prediction in
           var json = JSONWriter()
           json.value(prediction.value, labels: labels)
-          return .strings([String(decoding: json.bytes, as: UTF8.self)])
+          // A row of no number spoils the outer answer too.
+          guard let bytes = try? json.finished() else { return .numbers([.nan]) }
+          return .strings([String(decoding: bytes, as: UTF8.self)])
         }
       ]
     case .embedding:

@@ -42,11 +42,12 @@ struct OpenAIAPI: Sendable {
       throw body.wrong(
         "input", "a list of token ids, which are another tokenizer's; texts are taken")
     }
-    let (inputs, _) = try body.texts("input", maximum: api.options.maximumTextsPerRequest)
+    let (inputs, isList) = try body.texts("input", maximum: api.options.maximumTextsPerRequest)
     return try api.predict(
-      call, version, shadow: deployment.shadow, inputs: inputs, isList: true
-    ) { predictions in
-      .json(.ok, Self.answer(name, predictions, dimensions: dimensions, isBase64: isBase64))
+      call, version, shadow: deployment.shadow, inputs: inputs, isList: true,
+      pointer: { isList ? "/input/\($0)" : "/input" }
+    ) { predictions throws(Problem) in
+      .json(.ok, try Self.answer(name, predictions, dimensions: dimensions, isBase64: isBase64))
     }
   }
 
@@ -61,7 +62,7 @@ struct OpenAIAPI: Sendable {
 
   private static func answer(
     _ name: String, _ predictions: [Prediction], dimensions: Int?, isBase64: Bool
-  ) -> [UInt8] {
+  ) throws(Problem) -> [UInt8] {
     var json = JSONWriter(capacity: 4096 * predictions.count)
     json.raw(#"{"object":"list","data":"#)
     json.list(predictions.enumerated()) { element, json in
@@ -87,7 +88,7 @@ struct OpenAIAPI: Sendable {
     json.raw(#","total_tokens":"#)
     json.integer(tokens)
     json.raw("}}\n")
-    return json.bytes
+    return try json.finished()
   }
 
   /// The first numbers, brought back to the vector's length, as OpenAI shortens its own.

@@ -96,7 +96,8 @@ struct OpenInferenceAPI: Sendable {
     }
     let model = version.description
     return try api.predict(
-      call, version, shadow: deployment.shadow, inputs: request.inputs, isList: true
+      call, version, shadow: deployment.shadow, inputs: request.inputs, isList: true,
+      pointer: { request.pointer($0) }
     ) { predictions throws(Problem) in
       try InferAnswer(model: model, request: request, predictions: predictions).response()
     }

@@ -33,9 +33,10 @@ struct PredictAPI: Sendable {
       "input", maximum: api.options.maximumTextsPerRequest, pairs: true)
     let labels = version.description.labels
     return try api.predict(
-      call, version, shadow: deployment.shadow, inputs: inputs, isList: isList
-    ) { predictions in
-      PredictAnswer(
+      call, version, shadow: deployment.shadow, inputs: inputs, isList: isList,
+      pointer: { isList ? "/input/\($0)" : "/input" }
+    ) { predictions throws(Problem) in
+      try PredictAnswer(
         labels: labels, predictions: predictions, isList: isList, hasScores: hasScores
       ).response()
     }

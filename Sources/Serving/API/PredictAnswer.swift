@@ -11,7 +11,9 @@ struct PredictAnswer {
 
   /// `{"prediction": …}`; with `scores` where asked and the task has them, and with `truncated`
   /// where an input did not fit the model.
-  func response() -> Response {
+  ///
+  /// - Throws: the problem of numbers that are not finite.
+  func response() throws(Problem) -> Response {
     var json = JSONWriter(capacity: 48 * predictions.count + 32)
     json.raw(#"{"prediction":"#)
     append(to: &json) { $1.value($0.value, labels: labels) }
@@ -25,7 +27,7 @@ struct PredictAnswer {
       append(to: &json) { $1.bool($0.isTruncated) }
     }
     json.raw("}\n")
-    var response = Response.json(.ok, json.bytes)
+    var response = Response.json(.ok, try json.finished())
     if isTruncated { response.fields.append(("X-Input-Truncated", "true")) }
     return response
   }

@@ -93,15 +93,17 @@ struct PublicAPI: Sendable {
 
   /// Sends texts to be predicted for; `answer` makes the answer on the compute queue.
   ///
+  /// - Parameter pointer: where the request has each text.
   /// - Returns: nil: the answer comes later.
   func predict(
     _ call: Call, _ version: ServedVersion, shadow: ServedVersion?, inputs: [TextInput],
-    isList: Bool, answer: @escaping @Sendable ([Prediction]) throws(Problem) -> Response
+    isList: Bool, pointer: @escaping @Sendable (Int) -> String,
+    answer: @escaping @Sendable ([Prediction]) throws(Problem) -> Response
   ) throws(Problem) -> Response? {
     let job = ComputeJob(
       call: call, version: version, shadow: shadow === version ? nil : shadow, inputs: inputs,
       isList: isList, deadline: try call.request.arrival + timeout(call.request),
-      tokenEstimate: version.description.tokenEstimate(inputs), answer: answer)
+      tokenEstimate: version.description.tokenEstimate(inputs), pointer: pointer, answer: answer)
     switch compute.enqueue(job) {
     case .taken: return nil
     case .refused(let seconds): throw ComputeJob.full(retryAfter: seconds)

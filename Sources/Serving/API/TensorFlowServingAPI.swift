@@ -52,13 +52,15 @@ struct TensorFlowServingAPI: Sendable {
     }
     let outputs = ModelOutput.outputs(of: version.description)
     let isRowForm = rows != nil
+    let place = isRowForm ? "/instances" : columns?.objectValue == nil ? "/inputs" : "/inputs/text"
     return try api.predict(
-      call, version, shadow: deployment.shadow, inputs: inputs, isList: true
-    ) { predictions in
+      call, version, shadow: deployment.shadow, inputs: inputs, isList: true,
+      pointer: { "\(place)/\($0)" }
+    ) { predictions throws(Problem) in
       .json(
         .ok,
         isRowForm
-          ? Self.rowAnswer(outputs, predictions) : Self.columnAnswer(outputs, predictions))
+          ? try Self.rowAnswer(outputs, predictions) : try Self.columnAnswer(outputs, predictions))
     }
   }
 
@@ -140,7 +142,7 @@ struct TensorFlowServingAPI: Sendable {
   /// `{"predictions": […]}`: a value for each instance, or an object where there are several outputs.
   private static func rowAnswer(
     _ outputs: [ModelOutput], _ predictions: [Prediction]
-  ) -> [UInt8] {
+  ) throws(Problem) -> [UInt8] {
     var json = JSONWriter(capacity: 64 * predictions.count + 32)
     json.raw(#"{"predictions":"#)
     json.list(predictions) { prediction, json in
@@ -155,13 +157,13 @@ struct TensorFlowServingAPI: Sendable {
       json.raw("}")
     }
     json.raw("}\n")
-    return json.bytes
+    return try json.finished()
   }
 
   /// `{"outputs": …}`: a list for each output, without its name where there is one alone.
   private static func columnAnswer(
     _ outputs: [ModelOutput], _ predictions: [Prediction]
-  ) -> [UInt8] {
+  ) throws(Problem) -> [UInt8] {
     var json = JSONWriter(capacity: 64 * predictions.count + 32)
     json.raw(#"{"outputs":"#)
     if outputs.count > 1 { json.raw("{") }
@@ -175,7 +177,7 @@ struct TensorFlowServingAPI: Sendable {
     }
     if outputs.count > 1 { json.raw("}") }
     json.raw("}\n")
-    return json.bytes
+    return try json.finished()
   }
 
   // MARK: - /metadata

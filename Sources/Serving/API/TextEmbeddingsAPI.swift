@@ -70,19 +70,20 @@ struct TextEmbeddingsAPI: Sendable {
     let body = try RequestBody(call.request, example: Self.embedExample)
     let truncates = try body.bool("truncate", default: false)
     let normalizes = try body.bool("normalize", default: true)
-    let (inputs, _) = try body.texts("inputs", maximum: api.options.maximumTextsPerRequest)
+    let (inputs, isList) = try body.texts("inputs", maximum: api.options.maximumTextsPerRequest)
     let version = deployment.version(for: call.request)
     let limit = version.description.maximumTokens
+    let pointer = { @Sendable (index: Int) in isList ? "/inputs/\(index)" : "/inputs" }
     return try api.predict(
-      call, version, shadow: deployment.shadow, inputs: inputs, isList: true
+      call, version, shadow: deployment.shadow, inputs: inputs, isList: true, pointer: pointer
     ) { predictions throws(Problem) in
-      try Self.refuseTruncated(predictions, truncates, limit, "inputs")
+      try Self.refuseTruncated(predictions, truncates, limit, pointer)
       var json = JSONWriter(capacity: 4096 * predictions.count)
       json.list(predictions) { prediction, json in
         guard case .vector(let vector) = prediction.value else { return json.raw("null") }
         json.numbers(normalizes ? Self.normalized(vector) : vector)
       }
-      return .json(.ok, json.bytes)
+      return .json(.ok, try json.finished())
     }
   }
 
@@ -96,13 +97,14 @@ struct TextEmbeddingsAPI: Sendable {
 
   /// This protocol refuses long texts unless it is asked to cut them.
   private static func refuseTruncated(
-    _ predictions: [Prediction], _ truncates: Bool, _ limit: Int, _ member: String
+    _ predictions: [Prediction], _ truncates: Bool, _ limit: Int,
+    _ pointer: (Int) -> String
   ) throws(Problem) {
     guard !truncates, let index = predictions.firstIndex(where: \.isTruncated) else { return }
     throw Problem(
       status: .contentTooLarge,
       detail: "Text \(index) has more than the \(limit) tokens that the model reads.",
-      mend: "Send it in parts, or \"truncate\": true.", pointer: "/\(member)/\(index)")
+      mend: "Send it in parts, or \"truncate\": true.", pointer: pointer(index))
   }
 
   // MARK: - /rerank
@@ -122,12 +124,13 @@ struct TextEmbeddingsAPI: Sendable {
     let version = deployment.version(for: call.request)
     let model = version.description
     let inputs = texts.map { TextInput(query, pair: $0.text) }
+    let pointer = { @Sendable (index: Int) in "/texts/\(index)" }
     return try api.predict(
-      call, version, shadow: deployment.shadow, inputs: inputs, isList: true
+      call, version, shadow: deployment.shadow, inputs: inputs, isList: true, pointer: pointer
     ) { predictions throws(Problem) in
-      try Self.refuseTruncated(predictions, truncates, model.maximumTokens, "texts")
+      try Self.refuseTruncated(predictions, truncates, model.maximumTokens, pointer)
       let scores = predictions.map { Self.score($0, isRaw: isRaw, model.scoreActivation) }
-      return .json(.ok, Self.ranking(scores, texts: returnsText ? texts.map(\.text) : nil))
+      return .json(.ok, try Self.ranking(scores, texts: returnsText ? texts.map(\.text) : nil))
     }
   }
 
@@ -148,7 +151,7 @@ struct TextEmbeddingsAPI: Sendable {
   }
 
   /// The best first, equals in the order in which they came.
-  private static func ranking(_ scores: [Float], texts: [String]?) -> [UInt8] {
+  private static func ranking(_ scores: [Float], texts: [String]?) throws(Problem) -> [UInt8] {
     let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
     var json = JSONWriter(capacity: 48 * scores.count)
     json.list(order) { index, json in
@@ -162,7 +165,7 @@ struct TextEmbeddingsAPI: Sendable {
       }
       json.raw("}")
     }
-    return json.bytes
+    return try json.finished()
   }
 }
 

@@ -154,13 +154,14 @@ final class ComputeQueue: @unchecked Sendable {
     while true {
       let batch = nextBatch()
       if batch.isEmpty { return }
-      let now = Clock.now
-      var jobs: [ComputeJob] = []
-      jobs.reserveCapacity(batch.count)
-      for job in batch where !job.call.responder.isCancelled {
-        if job.deadline <= now { refuse(job, ComputeJob.late) } else { jobs.append(job) }
+      let start = Clock.now
+      defer { sliceStart.store(0, ordering: .relaxed) }
+      var batchWork: [Work] = []
+      batchWork.reserveCapacity(batch.count)
+      for job in batch where isWanted(job, done: 0) {
+        if let work = encode(job) { batchWork.append(work) }
       }
-      if !jobs.isEmpty { predict(jobs, since: now) }
+      if !batchWork.isEmpty { predict(batchWork, since: start, tokenised: Clock.now - start) }
     }
   }
 
@@ -208,41 +209,140 @@ final class ComputeQueue: @unchecked Sendable {
 
   // MARK: - Predicting
 
-  private func predict(_ jobs: [ComputeJob], since start: Int64) {
-    let version = jobs[0].version
-    let results: [Prediction]
-    do {
-      guard let all = try predictions(jobs, version) else { return }
-      results = all
-    } catch {
-      for job in jobs {
-        refuse(
-          job,
-          Problem(
-            status: .internalServerError,
-            detail: "The model failed: \(error.localizedDescription)",
-            mend: "Try again; if it goes on, tell the operator the request id."))
+  /// A job in the course of its computation.
+  private struct Work {
+    let job: ComputeJob
+    let inputs: [EncodedInput]
+    var results: [Result<Prediction, PredictionError>] = []
+
+    var rest: ArraySlice<EncodedInput> { inputs[results.count...] }
+  }
+
+  /// Nanoseconds that a part of a batch should take: after each, clients that have gone and deadlines are looked at.
+  private static let partTime: Int64 = 500_000_000
+
+  private func beat() { sliceStart.store(Clock.now, ordering: .relaxed) }
+
+  /// Whether somebody still waits for the job; who waits in vain is told.
+  private func isWanted(_ job: ComputeJob, done: Int) -> Bool {
+    if job.call.responder.isCancelled { return false }
+    if job.deadline > Clock.now { return true }
+    refuse(job, ComputeJob.late(done: done, of: job.inputs.count))
+    return false
+  }
+
+  /// The texts of a job as tokens; nil where one cannot be read, which is then answered.
+  private func encode(_ job: ComputeJob) -> Work? {
+    var inputs: [EncodedInput] = []
+    inputs.reserveCapacity(job.inputs.count)
+    for (index, input) in job.inputs.enumerated() {
+      beat()
+      do throws(PredictionError) {
+        inputs.append(try job.version.predictor.encode(input))
+      } catch {
+        job.call.refuse(job.problem(error, text: index))
+        return nil
       }
-      return
     }
+    return Work(job: job, inputs: inputs)
+  }
+
+  /// Predicts in parts, so that a long list is not computed to its end for a client that has gone. The model tells of its progress
+  /// within a part, so that the slowest does not look like a hung one.
+  private func predict(_ batch: [Work], since start: Int64, tokenised: Int64) {
+    var batch = batch
+    let version = batch[0].job.version
+    if version.predictor.progress == nil {
+      version.predictor.progress = { [weak self] in self?.beat() }
+    }
+    let share = tokenised / Int64(max(1, batch.reduce(0) { $0 + $1.inputs.count }))
+    var isFirst = true
+    while true {
+      if !isFirst { batch.removeAll { !isWanted($0.job, done: $0.results.count) } }
+      isFirst = false
+      if batch.isEmpty { return }
+      let part = nextPart(batch, version)
+      beat()
+      let before = Clock.now
+      do {
+        var results = try version.predictor.predict(part)[...]
+        for index in batch.indices where !results.isEmpty {
+          let own = results.prefix(batch[index].rest.count)
+          batch[index].results += own
+          results = results.dropFirst(own.count)
+        }
+      } catch {
+        for work in batch { refuse(work.job, Self.failed(error)) }
+        return
+      }
+      let nanoseconds = Clock.now - before
+      version.computeTime.record(
+        nanoseconds: nanoseconds, tokens: part.reduce(0) { $0 + $1.encoding.ids.count })
+      version.serviceTime.record(
+        nanoseconds: nanoseconds + share * Int64(part.count),
+        tokens: version.description.tokenEstimate(part.map(\.input)))
+      let done = batch.prefix { $0.rest.isEmpty }
+      batch.removeFirst(done.count)
+      finish(Array(done), since: start, tokenised: tokenised)
+    }
+  }
+
+  /// The next texts: as many as fit the budget of texts, of tokens and of time, at least one. How long a token takes is not known
+  /// at first: then it is one.
+  private func nextPart(_ batch: [Work], _ version: ServedVersion) -> [EncodedInput] {
+    let limit = min(
+      options.maximumBatchTokens, version.computeTime.tokens(within: Self.partTime) ?? 1)
+    var (part, tokens): ([EncodedInput], Int) = ([], 0)
+    for work in batch {
+      for input in work.rest {
+        tokens += input.encoding.ids.count
+        if !part.isEmpty && (tokens > limit || part.count >= options.maximumBatchTexts) {
+          return part
+        }
+        part.append(input)
+      }
+    }
+    return part
+  }
+
+  private static func failed(_ error: any Error) -> Problem {
+    Problem(
+      status: .internalServerError, detail: "The model failed: \(error.localizedDescription)",
+      mend: "Try again; if it goes on, tell the operator the request id.")
+  }
+
+  /// Answers jobs that are computed.
+  private func finish(_ works: [Work], since start: Int64, tokenised: Int64) {
     let now = Clock.now
-    let tokenise = version.predictor.tokenizationNanoseconds
-    version.serviceTime.record(
-      nanoseconds: now - start, tokens: jobs.reduce(0) { $0 + $1.tokenEstimate })
     var events: [PredictionEvent] = []
     batchingAnswers {
-      var first = 0
-      for job in jobs {
-        let end = first + job.inputs.count
-        let own = jobs.count == 1 ? results : Array(results[first..<end])
+      for work in works {
+        let job = work.job
+        var predictions: [Prediction] = []
+        predictions.reserveCapacity(work.results.count)
+        var failures: [(index: Int, error: PredictionError)] = []
+        for (index, result) in work.results.enumerated() {
+          do throws(PredictionError) { predictions.append(try result.get()) } catch {
+            failures.append((index, error))
+          }
+        }
+        if let first = failures.first {
+          let count = failures.count { $0.error == .notFinite }
+          if count > 0 {
+            hooks.recorder?.record(version: job.version, outcome: .notFinite(texts: count))
+          }
+          refuse(job, job.problem(first.error, text: first.index))
+          continue
+        }
         // First, so that feedback sent on the answer's heels finds its prediction.
-        record(job, own, now, &events)
+        record(job, predictions, now, &events)
         hooks.recorder?.record(
-          queue: start - job.call.request.arrival, tokenise: tokenise,
-          forward: now - start - tokenise)
-        answer(job, own)
-        if let target = job.shadow { shadow?.offer(job.inputs, answered: own, to: target) }
-        first = end
+          queue: start - job.call.request.arrival, tokenise: tokenised,
+          forward: now - start - tokenised)
+        answer(job, predictions)
+        if let target = job.shadow {
+          shadow?.offer(job.inputs, answered: predictions, to: target)
+        }
       }
     }
     // While the answers are being written, which is another thread's work.
@@ -258,34 +358,6 @@ final class ComputeQueue: @unchecked Sendable {
     } catch {
       job.call.refuse(error)
     }
-  }
-
-  /// Predicts in parts of the batch budget, so that a long list neither looks like a hung worker nor is computed to its end
-  /// for a client that has gone. Nil if the job was given up.
-  private func predictions(
-    _ jobs: [ComputeJob], _ version: ServedVersion
-  ) throws -> [Prediction]? {
-    defer { sliceStart.store(0, ordering: .relaxed) }
-    if jobs.count > 1 || jobs[0].inputs.count <= options.maximumBatchTexts {
-      sliceStart.store(Clock.now, ordering: .relaxed)
-      let inputs = jobs.count == 1 ? jobs[0].inputs : jobs.flatMap(\.inputs)
-      return try version.predictor.predict(inputs)
-    }
-    let job = jobs[0]
-    var results: [Prediction] = []
-    results.reserveCapacity(job.inputs.count)
-    while results.count < job.inputs.count {
-      if job.call.responder.isCancelled { return nil }
-      let now = Clock.now
-      if job.deadline <= now {
-        refuse(job, ComputeJob.late)
-        return nil
-      }
-      sliceStart.store(now, ordering: .relaxed)
-      let end = min(results.count + options.maximumBatchTexts, job.inputs.count)
-      results += try version.predictor.predict(Array(job.inputs[results.count..<end]))
-    }
-    return results
   }
 
   private func record(

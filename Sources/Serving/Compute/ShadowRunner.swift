@@ -54,8 +54,16 @@ final class ShadowRunner: @unchecked Sendable {
     for (input, answer) in zip(next.inputs, next.answers) {
       let start = Clock.now
       // One text at a time, so that the core is free again soon.
-      guard let own = try? next.shadow.predictor.predict([input]).first else {
+      let predictor = next.shadow.predictor
+      let own: Prediction
+      do {
+        guard let result = try predictor.predict([predictor.encode(input)]).first else { continue }
+        own = try result.get()
+      } catch {
         recorder?.record(version: next.shadow, outcome: .failed)
+        if error as? PredictionError == .notFinite {
+          recorder?.record(version: next.shadow, outcome: .notFinite(texts: 1))
+        }
         continue
       }
       recorder?.record(

@@ -1,3 +1,4 @@
+import Tokenization
 import Transformer
 
 /// What answers for a model. Used from one queue alone, so it need not be thread-safe.
@@ -14,10 +15,12 @@ public protocol Predictor: AnyObject {
   var embeddingDimension: Int { get }
   /// What a regression's scores have gone through.
   var scoreActivation: ScoreActivation { get }
-  /// Nanoseconds that the latest `predict` took to cut its texts into tokens.
-  var tokenizationNanoseconds: Int64 { get }
-  /// One prediction for each input, in order.
-  func predict(_ inputs: [TextInput]) throws -> [Prediction]
+  /// Called often during `predict`, by which a slow model is told from a hung one.
+  var progress: (() -> Void)? { get set }
+  /// The tokens of one input.
+  func encode(_ input: TextInput) throws(PredictionError) -> EncodedInput
+  /// One answer for each input, in order, or why there is none.
+  func predict(_ inputs: [EncodedInput]) throws -> [Result<Prediction, PredictionError>]
 }
 
 extension Predictor {
@@ -25,8 +28,20 @@ extension Predictor {
   public var embeddingDimension: Int { 0 }
   /// None, unless a model says otherwise.
   public var scoreActivation: ScoreActivation { .identity }
-  /// None, unless a model says otherwise.
-  public var tokenizationNanoseconds: Int64 { 0 }
+  /// Nothing is told, unless a model says otherwise.
+  public var progress: (() -> Void)? {
+    get { nil }
+    set {}
+  }
+  /// A token for four bytes, for what needs no tokens.
+  public func encode(_ input: TextInput) throws(PredictionError) -> EncodedInput {
+    let count = ModelDescription.tokenEstimate(input, maximum: maximumTokens)
+    return try EncodedInput(
+      input,
+      Encoding(
+        ids: [Int32](repeating: 0, count: count), typeIDs: [Int32](repeating: 0, count: count),
+        isTruncated: false, unknownCount: 0))
+  }
 }
 
 extension TextModel: Predictor {

@@ -33,10 +33,12 @@ public struct ModelDescription: Sendable, Equatable {
 
   /// Tokens that inputs will have at most, as their bytes suggest; for batching, not for truth.
   func tokenEstimate(_ inputs: [TextInput]) -> Int {
-    inputs.reduce(0) {
-      let bytes = $1.text.utf8.count + ($1.pair?.utf8.count ?? 0)
-      return $0 + min(maximumTokens, bytes / 4 + 2)
-    }
+    inputs.reduce(0) { $0 + Self.tokenEstimate($1, maximum: maximumTokens) }
+  }
+
+  static func tokenEstimate(_ input: TextInput, maximum: Int) -> Int {
+    let bytes = input.text.utf8.count + (input.pair?.utf8.count ?? 0)
+    return min(maximum, bytes / 4 + 2)
   }
 }
 
@@ -53,7 +55,10 @@ public final class ServedVersion: @unchecked Sendable {
   /// Its row in `VersionCounters`.
   public let counterIndex: Int
   let predictor: any Predictor
+  /// By tokens as estimated, for what waits.
   let serviceTime = ServiceTime()
+  /// By tokens as they are, for what is computed at a time.
+  let computeTime = ServiceTime()
 
   /// A version that `predictor` answers for.
   public init(

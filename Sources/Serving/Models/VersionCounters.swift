@@ -9,7 +9,7 @@ public struct VersionCounters: Sendable {
   public static let capacity = 48
 
   private enum Field: Int, CaseIterable {
-    case requests, texts, failures, compared, agreed, dropped
+    case requests, texts, failures, compared, agreed, dropped, notFinite
   }
 
   private let table: SharedCounterTable
@@ -56,6 +56,7 @@ public struct VersionCounters: Sendable {
         if agrees { add(.agreed) }
         counters.latency[index].record(nanoseconds: UInt64(max(0, nanoseconds)))
       case .dropped(let texts): add(.dropped, texts)
+      case .notFinite(let texts): add(.notFinite, texts)
       }
     }
   }
@@ -77,13 +78,23 @@ public struct VersionCounters: Sendable {
     public var agreed: UInt64 = 0
     /// Texts that a shadow was not asked about, for want of time.
     public var dropped: UInt64 = 0
+    /// Texts for which what the model computed is not a finite number.
+    public var notFinite: UInt64 = 0
     /// Times from first byte to answer; for a shadow, of one text's forward pass.
     public var latency = HistogramSnapshot()
+  }
+
+  /// Texts of the version in row `index` for which what it computed is not a finite number.
+  func notFinite(_ index: Int) -> UInt64 {
+    (0..<table.slotCount / Self.capacity).reduce(0) {
+      $0 + table[row($1, index)].load(at: Field.notFinite.rawValue)
+    }
   }
 
   /// The totals of the version in row `index`.
   public func totals(_ index: Int) -> Totals {
     var totals = Totals()
+    totals.notFinite = notFinite(index)
     for slot in 0..<table.slotCount / Self.capacity {
       let row = table[row(slot, index)]
       func value(_ field: Field) -> UInt64 { row.load(at: field.rawValue) }

@@ -6,6 +6,11 @@ struct VersionMetrics: Sendable {
   let counters: VersionCounters
   let registry: VersionRegistry
 
+  /// Texts of all versions for which what the model computed is not a finite number.
+  var notFiniteTexts: Double {
+    registry.entries.indices.reduce(0) { $0 + Double(counters.notFinite($1)) }
+  }
+
   private static let bounds = [
     250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100_000, 250_000, 500_000, 1_000_000,
     5_000_000,
@@ -27,6 +32,10 @@ struct VersionMetrics: Sendable {
     add(
       "model_failures_total", "Requests for which the model failed or whose time passed.", rows,
       \.failures)
+    add(
+      "model_not_finite_texts_total",
+      "Texts for which what the model computed is not a finite number; answered with 500.", rows,
+      \.notFinite)
     let shadows = rows.filter { $0.entry.role == "shadow" }
     add(
       "shadow_compared_total",

@@ -157,6 +157,7 @@ final class HealthCompanion: @unchecked Sendable {
     reading.time = clock.now
     reading.statuses = page.counters.statusClasses.dropFirst().map { Double($0) }
     reading.dropped = page.eventCounts.dropped
+    reading.notFinite = page.versions.notFiniteTexts
     // Memory changes slowly, and reading it holds up the workers.
     let measuresMemory = looks % 15 == 0
     looks += 1

@@ -1,4 +1,5 @@
 import Foundation
+import Transformer
 
 /// One labelled row of a data file.
 public struct LabeledText: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Foundation
+import Tensor
 import Transformer
 
 /// Logits of a model on rows whose labels are known: what calibration and hardest examples need.
@@ -9,12 +10,16 @@ public struct ScoredRows: Sendable {
   public let truths: [Int]
 
   /// Runs `encoder` over `examples`, in batches of similar length; rows come in their own order.
-  public init(_ encoder: Encoder, examples: [TrainingExample], batchSize: Int = 64) {
+  ///
+  /// - Throws: `EmptySequence` for an example without tokens.
+  public init(
+    _ encoder: Encoder, examples: [TrainingExample], batchSize: Int = 64
+  ) throws(EmptySequence) {
     let order = examples.indices.sorted { examples[$0].ids.count < examples[$1].ids.count }
     var logits = [[Float]](repeating: [], count: examples.count)
     for start in stride(from: 0, to: order.count, by: batchSize) {
       let rows = order[start..<min(start + batchSize, order.count)]
-      let output = encoder.logits(TokenBatch(rows.map { examples[$0].ids }))
+      let output = encoder.logits(try TokenBatch(rows.map { examples[$0].ids }))
       for (index, row) in rows.enumerated() { logits[row] = output.row(index) }
     }
     self.logits = logits

@@ -87,7 +87,9 @@ extension Evaluation {
     var loss = 0.0
     for start in stride(from: 0, to: order.count, by: batchSize) {
       let rows = order[start..<min(start + batchSize, order.count)]
-      for (row, answer) in zip(rows, classifier.classify(rows.map { dataset.rows[$0].text })) {
+      for (row, answer) in zip(
+        rows, try classifier.classify(rows.map { dataset.rows[$0].text }))
+      {
         predictions[row] = answer.labelIndex
         loss -= log(max(Double(answer.probabilities[truths[row]]), 1e-30))
       }

@@ -1,19 +1,22 @@
+import Tensor
 import Transformer
 
 /// Runs a model over labelled rows.
 public enum Evaluation {
   /// Figures of `encoder` on `examples`, in batches of similar length. Where the logits of all rows would take much memory, the
   /// calibrated loss is that of evenly spaced rows.
+  ///
+  /// - Throws: `EmptySequence` for an example without tokens.
   public static func report(
     _ encoder: Encoder, labels: [String], examples: [TrainingExample], batchSize: Int = 64
-  ) -> ClassificationReport {
+  ) throws(EmptySequence) -> ClassificationReport {
     let order = examples.indices.sorted { examples[$0].ids.count < examples[$1].ids.count }
     let spacing = ScoredRows.spacing(of: examples.count, classes: labels.count)
     var (truths, predictions, loss) = ([Int](), [Int](), 0.0)
     var held: (logits: [[Float]], truths: [Int]) = ([], [])
     for start in stride(from: 0, to: order.count, by: batchSize) {
       let rows = order[start..<min(start + batchSize, order.count)].map { examples[$0] }
-      let logits = encoder.logits(TokenBatch(rows.map(\.ids)))
+      let logits = encoder.logits(try TokenBatch(rows.map(\.ids)))
       for (index, row) in rows.enumerated() {
         let values = logits.row(index)
         loss += ScoredRows.loss(values, truth: row.label)

@@ -93,9 +93,9 @@ public struct PositionStudy: Sendable {
     let result = try trainer.train(training, validation: validation) { _ in }
     let encoder = Encoder(
       PackedWeights(result.parameters, kernels: kernels), kernels: kernels)
-    return (trainedLengths + longerLengths).map { length in
+    return try (trainedLengths + longerLengths).map { length in
       let examples = task.examples(count: testRows, length: length, using: &generator)
-      let report = Evaluation.report(encoder, labels: task.labels, examples: examples)
+      let report = try Evaluation.report(encoder, labels: task.labels, examples: examples)
       return Measurement(
         encoding: encoding, task: task, length: length,
         isTrained: trainedLengths.contains(length), accuracy: report.accuracy)

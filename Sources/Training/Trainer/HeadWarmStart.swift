@@ -23,14 +23,14 @@ struct HeadWarmStart {
   init(seed: UInt64) { self.seed = seed }
 
   /// Changes the classifier of `parameters`; the same bits for any number of threads.
-  func run(_ parameters: ModelParameters, examples: [TrainingExample], kernels: Kernels) {
+  func run(_ parameters: ModelParameters, examples: [TrainingExample], kernels: Kernels) throws {
     guard let weight = parameters[.head, .classifier, .weight],
       let bias = parameters[.head, .classifier, .bias],
       !examples.isEmpty
     else { return }
     var generator = SeededGenerator(seed: seed ^ 0x4845_4144)
     let chosen = examples.indices.shuffled(using: &generator).prefix(rows).map { examples[$0] }
-    let (features, labels) = Self.features(parameters, chosen, kernels)
+    let (features, labels) = try Self.features(parameters, chosen, kernels)
     let scale = Self.standardize(features)
     let fit = regression(
       features, labels, columns: weight.columns, classes: weight.rows, &generator, kernels)
@@ -49,13 +49,13 @@ struct HeadWarmStart {
   /// What the head's last layer reads of each row, and the rows' labels, in the same order.
   private static func features(
     _ parameters: ModelParameters, _ examples: [TrainingExample], _ kernels: Kernels
-  ) -> (values: Matrix, labels: [Int]) {
+  ) throws -> (values: Matrix, labels: [Int]) {
     let encoder = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
     let sorted = examples.sorted { $0.ids.count < $1.ids.count }
     let values = Matrix(rows: sorted.count, columns: parameters.shape.hiddenSize)
     for start in stride(from: 0, to: sorted.count, by: 64) {
       let part = sorted[start..<min(start + 64, sorted.count)]
-      _ = encoder.logits(TokenBatch(part.map(\.ids)))
+      _ = encoder.logits(try TokenBatch(part.map(\.ids)))
       guard let pooled = encoder.pooled else { continue }
       for row in 0..<part.count { values.setRow(start + row, from: pooled, row: row) }
     }

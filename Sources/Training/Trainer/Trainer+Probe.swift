@@ -16,7 +16,7 @@ extension Trainer {
       let order = examples.indices.shuffled(using: &state.generator)
       for start in stride(from: 0, to: order.count, by: options.batchSize) where step < steps {
         let rows = order[start..<min(start + options.batchSize, order.count)]
-        let loss = probeStep(Array(rows), learningRate: rate(step))
+        let loss = try probeStep(Array(rows), learningRate: rate(step))
         if !report(step, loss) { return }
         step += 1
       }

@@ -121,7 +121,7 @@ public final class Trainer {
           validation: nil, isBest: false, message: message)
         message = nil
         if state.batch == batches.count {
-          let figures = evaluate(validation)
+          let figures = try evaluate(validation)
           progress.validation = figures
           progress.isBest = look(figures)
           if progress.message == nil { (progress.message, message) = (message, nil) }
@@ -202,7 +202,7 @@ public final class Trainer {
     for (index, part) in parts.enumerated() {
       let examples = part.map { training[$0] }
       let share = Double(part.count) / Double(rows)
-      let pass = forward(examples, scale: share)
+      let pass = try forward(examples, scale: share)
       loss += share * pass.loss
       if index == parts.count - 1 { verdict = state.watch.observe(loss) }
       if verdict == nil || verdict == .fine || !options.watchesLoss && loss.isFinite {
@@ -218,10 +218,10 @@ public final class Trainer {
   /// The loss of the labels over `examples`, and `scale` times the gradient of all that is to be less.
   private func forward(
     _ examples: [TrainingExample], scale: Double = 1
-  ) -> (loss: Double, gradient: Matrix) {
+  ) throws -> (loss: Double, gradient: Matrix) {
     // A pass over both copies at once: dropout and noise differ by place.
     let rows = options.consistency > 0 ? examples + examples : examples
-    let batch = TokenBatch(rows.map { disturbed($0.ids) })
+    let batch = try TokenBatch(rows.map { disturbed($0.ids) })
     state.tokens += batch.ids.count
     let logits = tape.forward(
       batch, dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
@@ -278,10 +278,10 @@ public final class Trainer {
   }
 
   /// One step over `rows`; a loss that is no number changes nothing.
-  func probeStep(_ rows: [Int], learningRate: Double) -> Double {
+  func probeStep(_ rows: [Int], learningRate: Double) throws -> Double {
     state.step += 1
     gradients.buffer.zero()
-    let (loss, gradient) = forward(rows.map { training[$0] })
+    let (loss, gradient) = try forward(rows.map { training[$0] })
     guard loss.isFinite else { return loss }
     tape.backward(gradient, downTo: plan.lowestDepth(epoch: options.epochs))
     let norm = kernels.squaredNorm(gradients.buffer).squareRoot()
@@ -459,10 +459,10 @@ public final class Trainer {
 
   private var evaluated: FloatBuffer { average ?? parameters.buffer }
 
-  private func evaluate(_ examples: [TrainingExample]) -> ClassificationReport {
+  private func evaluate(_ examples: [TrainingExample]) throws -> ClassificationReport {
     let encoder = Encoder(
       PackedWeights(parameters.over(evaluated), kernels: kernels), kernels: kernels)
-    return Evaluation.report(
+    return try Evaluation.report(
       encoder, labels: parameters.shape.labels, examples: examples)
   }
 

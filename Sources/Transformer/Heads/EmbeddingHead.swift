@@ -49,9 +49,7 @@ struct EmbeddingHead: Sendable {
   /// The embedding of each sequence of `states`, [tokens, d].
   func vectors(_ states: Matrix, _ layout: RaggedRows, kernels: Kernels) -> [[Float]] {
     var vectors = (0..<layout.count).map { sequence in
-      let start = layout.starts[sequence]
-      let rows = start..<start + layout.length(sequence)
-      return configuration.poolings.flatMap { Self.pool(states, rows, $0) }
+      configuration.poolings.flatMap { Self.pool(states, layout[sequence], $0) }
     }
     var next = 0
     for step in configuration.steps {
@@ -76,7 +74,8 @@ struct EmbeddingHead: Sendable {
     switch pooling {
     case .cls: return states.row(rows.lowerBound)
     case .lastToken: return states.row(rows.upperBound - 1)
-    case .max: return fold(states, rows) { Swift.max($0, $1) }
+    // NaN stays, on either side.
+    case .max: return fold(states, rows) { $1 > $0 || $1.isNaN ? $1 : $0 }
     case .mean: return sum(states, rows) { _ in 1 }.map { $0 / count }
     case .meanSqrtLength:
       return sum(states, rows) { _ in 1 }.map { $0 / count.squareRoot() }

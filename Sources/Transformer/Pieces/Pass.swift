@@ -19,9 +19,11 @@ final class Pass {
   /// Nil in inference.
   let recorder: Recorder?
   /// Where each sequence stands among the rows.
-  private(set) var layout = RaggedRows(lengths: [])
+  private(set) var layout = RaggedRows()
   /// Sees what goes into each product of the blocks, in inference.
   var observer: ((ParameterKey, Matrix) -> Void)?
+  /// Called before each product, so that a slow model can be told from a hung one.
+  var progress: (() -> Void)?
   private var slots: [FloatBuffer?] = Slot.allCases.map { _ in nil }
 
   init(kernels: Kernels, recorder: Recorder? = nil) {

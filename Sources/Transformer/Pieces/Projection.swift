@@ -87,6 +87,7 @@ struct Projection {
     _ pass: Pass
   ) {
     pass.recorder?.keep(.product(input: input))
+    pass.progress?()
     if let observer = pass.observer, key.block != nil { observer(key, input) }
     switch weight {
     case .float(let weight):

@@ -36,8 +36,8 @@ enum RowSelection {
   private func source(_ row: Int, _ layout: RaggedRows) -> Int {
     switch self {
     case .all: row
-    case .firsts: layout.starts[row]
-    case .lasts: layout.starts[row + 1] - 1
+    case .firsts: layout[row].lowerBound
+    case .lasts: layout[row].upperBound - 1
     case .rows(let rows): rows[row]
     }
   }

@@ -30,8 +30,8 @@ struct TokenEmbedding {
       }
     }
     if let positions {
-      kernels.addPositions(
-        batch.layout, offset: shape.positionOffset, table: positions, output: hidden)
+      kernels.addEmbedding(
+        batch.positions(offset: shape.positionOffset), table: positions, output: hidden)
     }
     if let norm { hidden = norm.forward(hidden, pass) }
     kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: hidden)
