@@ -93,6 +93,29 @@ public final class Tokenizer: Sendable {
   /// Whether this token is found in texts as a whole, as the special ones are, and not made by the model.
   public func isAdded(_ id: Int32) -> Bool { addedTexts[id] != nil }
 
+  /// The same tokenizer with the texts in lower case first, added tokens apart; itself where its normalizer does that already.
+  public func lowercasing() -> Tokenizer {
+    let normalizers = pipeline.normalizers
+    let isLowercase = normalizers.contains { if case .lowercase = $0 { true } else { false } }
+    if isLowercase { return self }
+    return Tokenizer(
+      Pipeline(
+        normalizers: [.lowercase] + normalizers, preTokenizers: pipeline.preTokenizers,
+        model: pipeline.model, vocabulary: pipeline.vocabulary, addedTokens: addedTokens),
+      postProcessor: postProcessor, addedTokens: addedTokens, truncation: truncation,
+      sources: sources, document: document)
+  }
+
+  /// How many tokens a text begins with that begins with `prompt`; 0 for no prompt.
+  public func openingCount(_ prompt: String, maximum: Int) -> Int {
+    if prompt.isEmpty { return 0 }
+    let ids = encode(prompt, maximumLength: maximum).ids
+    let endsInFrame =
+      ids.last.map { id in isFrame(id) || addedTokens.contains { $0.id == id && $0.isSpecial } }
+      ?? false
+    return ids.count - (endsInFrame ? 1 : 0)
+  }
+
   /// How many special tokens are put around one text, or around a pair.
   public func frameCount(isPair: Bool) -> Int { postProcessor.frame(isPair: isPair) }
 

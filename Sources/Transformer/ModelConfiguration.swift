@@ -21,6 +21,10 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var embedding: EmbeddingConfiguration?
   /// Longest input in tokens.
   public var maximumTokens: Int
+  /// Put before each text, or the first of a pair.
+  public var prompt = ""
+  /// Whether texts are lowercased before anything else is done with them.
+  public var lowercases = false
   /// A classifier's scores are divided by it before softmax, so that probabilities are shares of right
   /// answers (Guo et al., 2017); `martlet train` fits it. 1 leaves them as they are.
   public var temperature: Float = 1
@@ -40,7 +44,7 @@ public struct ModelConfiguration: Sendable, Equatable {
       copy.shape.head = nil
       copy.embedding = EmbeddingConfiguration(
         poolings: [pooling], steps: embedding?.steps.filter { $0 == .normalize } ?? [],
-        prompt: embedding?.prompt ?? "", lowercases: embedding?.lowercases ?? false)
+        excludesPrompt: embedding?.excludesPrompt ?? false, width: embedding?.width)
     }
     if let normalizes, let steps = copy.embedding?.steps {
       copy.embedding?.steps = steps.filter { $0 != .normalize } + (normalizes ? [.normalize] : [])

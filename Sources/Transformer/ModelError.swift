@@ -15,7 +15,7 @@ public enum ModelError: Error, Equatable, LocalizedError {
   /// A safetensors file breaks its format.
   case badTensors(path: String, problem: String)
   /// A tensor that the configuration asks for is missing.
-  case missingTensor(path: String, name: String)
+  case missingTensor(path: String, name: String, nearest: String? = nil)
   /// A tensor has another shape or type than the configuration says.
   case wrongTensor(path: String, name: String, found: String, wanted: String)
   /// A weight is NaN or infinite.
@@ -49,9 +49,10 @@ public enum ModelError: Error, Equatable, LocalizedError {
       return "\(path): \(what) is not supported. Supported: \(supported)."
     case .badTensors(let path, let problem):
       return "\(path): not a sound safetensors file: \(problem). Fetch or write the file again."
-    case .missingTensor(let path, let name):
-      return "\(path): tensor \"\(name)\" is missing, which config.json asks for. "
-        + "Check that both files are of the same model."
+    case .missingTensor(let path, let name, let nearest):
+      let there = nearest.map { " The nearest that is there: \"\($0)\"." } ?? ""
+      return "\(path): tensor \"\(name)\" is missing, which config.json asks for.\(there) "
+        + "Check that both files are of the same model, and that names are as transformers saves them."
     case .wrongTensor(let path, let name, let found, let wanted):
       return "\(path): tensor \"\(name)\" is \(found), but config.json asks for \(wanted). "
         + "Check that both files are of the same model."

@@ -50,6 +50,8 @@ public struct EmbeddingConfiguration: Sendable, Equatable {
     public var hasBias: Bool
     /// Applied to the result.
     public var activation: DenseActivation
+    /// Whether what comes in is added to what goes out, through a projection where the widths differ.
+    public var addsInput: Bool
   }
 
   /// What a `Dense` layer ends in.
@@ -60,6 +62,10 @@ public struct EmbeddingConfiguration: Sendable, Equatable {
     case tanh
     /// max(x, 0).
     case relu
+    /// x Φ(x).
+    case gelu
+    /// 1 / (1 + e⁻ˣ).
+    case sigmoid
   }
 
   /// One step behind pooling.
@@ -74,25 +80,26 @@ public struct EmbeddingConfiguration: Sendable, Equatable {
   public var poolings: [Pooling]
   /// What follows, in order.
   public var steps: [Step]
-  /// Put before each text.
-  public var prompt: String
-  /// Whether the texts are lowercased before they are tokenised.
-  public var lowercases: Bool
+  /// Whether the tokens of the model's prompt have no part in pooling.
+  public var excludesPrompt: Bool
+  /// How many of the numbers are kept, the first ones; nil for all.
+  public var width: Int?
 
   /// Pooling alone, or followed by `steps`.
   public init(
-    poolings: [Pooling], steps: [Step] = [], prompt: String = "", lowercases: Bool = false
+    poolings: [Pooling], steps: [Step] = [], excludesPrompt: Bool = false, width: Int? = nil
   ) {
     self.poolings = poolings
     self.steps = steps
-    self.prompt = prompt
-    self.lowercases = lowercases
+    self.excludesPrompt = excludesPrompt
+    self.width = width
   }
 
   /// Width of the embedding of an encoder of width `hiddenSize`.
   public func dimension(hiddenSize: Int) -> Int {
-    steps.reduce(hiddenSize * poolings.count) { width, step in
+    let whole = steps.reduce(hiddenSize * poolings.count) { width, step in
       if case .dense(let dense) = step { dense.outputs } else { width }
     }
+    return min(whole, width ?? whole)
   }
 }

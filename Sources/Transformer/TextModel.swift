@@ -33,6 +33,8 @@ public final class TextModel {
     set { encoder.progress = newValue }
   }
   private var sketch: EmbeddingSketch?
+  /// Tokens of the prompt that have no part in pooling.
+  private let excludedTokens: Int
   private let weights: PackedWeights
   private let kernels: Kernels
   private let head: Head
@@ -118,8 +120,12 @@ public final class TextModel {
     tokenizer: Tokenizer, kernels: Kernels
   ) throws {
     try configuration.check(tokenizer)
+    let tokenizer = configuration.lowercases ? tokenizer.lowercasing() : tokenizer
     self.configuration = configuration
     self.tokenizer = tokenizer
+    excludedTokens =
+      configuration.embedding?.excludesPrompt ?? false
+      ? tokenizer.openingCount(configuration.prompt, maximum: configuration.maximumTokens) : 0
     self.kernels = kernels
     self.head = head
     self.weights = weights
@@ -129,6 +135,7 @@ public final class TextModel {
   private init(sharing other: TextModel) {
     (configuration, tokenizer, kernels) = (other.configuration, other.tokenizer, other.kernels)
     (weights, head, threshold) = (other.weights, other.head, other.threshold)
+    excludedTokens = other.excludedTokens
     (makesSketches, sketch) = (other.makesSketches, other.sketch)
     encoder = Encoder(weights, kernels: kernels)
   }
@@ -193,16 +200,13 @@ public final class TextModel {
   ///
   /// - Throws: `PredictionError.noTokens`, or `.noRoom` for a pair that only longer inputs have room for.
   public func encode(_ input: TextInput) throws(PredictionError) -> EncodedInput {
-    var text = input.text
-    if let embedding = configuration.embedding {
-      if embedding.lowercases { text = text.lowercased() }
-      if !embedding.prompt.isEmpty { text = embedding.prompt + text }
-    }
+    let text = configuration.prompt + input.text
     if input.pair != nil && tokenizer.frameCount(isPair: true) > maximumTokens {
       throw .noRoom(tokens: maximumTokens)
     }
-    return try EncodedInput(
-      input, tokenizer.encode(text, pair: input.pair, maximumLength: maximumTokens))
+    let encoding = tokenizer.encode(text, pair: input.pair, maximumLength: maximumTokens)
+    if excludedTokens > 0 && encoding.ids.count <= excludedTokens { throw .noTokens }
+    return try EncodedInput(input, encoding)
   }
 
   /// Predicts for inputs in one batch, each of which has an answer or none. The answer for an input has the same bits in any
@@ -288,7 +292,8 @@ public final class TextModel {
       return tokenValues(encodings, logits, batch)
     case .embedding(let head):
       let states = encoder.hiddenStates(batch)
-      return head.vectors(states, batch.layout, kernels: kernels).map { vector in
+      return head.vectors(states, batch.layout, skipping: excludedTokens, kernels: kernels).map {
+        vector in
         vector.allSatisfy(\.isFinite) ? .vector(vector) : nil
       }
     }

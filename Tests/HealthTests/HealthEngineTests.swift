@@ -23,6 +23,27 @@ struct HealthEngineTests {
     engine.receive(bytes[...])
   }
 
+  @Test(
+    "numbers of a model that are not finite raise an alert at once, for as long as they come and a minute more"
+  )
+  func notFinite() {
+    let engine = engine(["ham", "spam"])
+    var reading = PoolReading()
+    // What an earlier model did before a reload is not this one's.
+    (reading.time, reading.notFinite) = (1_700_000_000, 5)
+    engine.begin(reading)
+    func isAlerting(_ count: Double, at time: Double) -> Bool {
+      (reading.time, reading.notFinite) = (time, count)
+      engine.tick(reading, at: time)
+      let active = engine.json(at: time)["alerts"]?["active"]?.arrayValue ?? []
+      return active.contains { $0["name"]?.stringValue == "ModelNotFinite" }
+    }
+    #expect(!isAlerting(5, at: 1_700_000_001))
+    #expect(isAlerting(6, at: 1_700_000_002))
+    #expect(isAlerting(6, at: 1_700_000_060))
+    #expect(!isAlerting(6, at: 1_700_000_063))
+  }
+
   @Test("675 labels are 675 on the page and in the metrics, whichever way they came")
   func oneCount() throws {
     let engine = engine(["ham", "spam"])

@@ -41,7 +41,8 @@ public enum AlertRules {
         isRaised: secondsSinceNotFinite.map { $0 < 60 } ?? false,
         reason:
           "a model computes what is not a finite number, and such texts are answered with 500: "
-          + "serve an earlier checkpoint"),
+          + "serve an earlier checkpoint",
+        ending: "every model computed finite numbers in the latest minute"),
       AlertSignal(
         name: "WorkersMissing", severity: .critical, isRaised: workers.ready < workers.wanted,
         holdSeconds: 10, reason: "\(workers.ready) of \(workers.wanted) workers serve"),

@@ -173,6 +173,13 @@ public final class HealthEngine: Sendable {
     return LabelReply(number: inquiry.number, answers: answers)
   }
 
+  /// Takes the pool's counters as they are at the beginning: only what is added counts.
+  public func begin(_ reading: PoolReading) {
+    guarded.withLock { guarded in
+      if guarded.reading.time == 0 { guarded.reading = reading }
+    }
+  }
+
   /// Looks once: finishes minutes, compares, raises and ends alerts.
   /// - Parameter shift: what is added to times that are told, so that they are the wall clock's.
   public func tick(_ reading: PoolReading, at time: Double, shift: Double = 0) {

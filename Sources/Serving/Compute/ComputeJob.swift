@@ -31,7 +31,9 @@ struct ComputeJob: Sendable {
     return Problem(
       status: .gatewayTimeout,
       detail: "The request's time passed when \(done) of its \(count) texts were computed.",
-      mend: "Send shorter lists, or a longer X-Request-Timeout-Ms.", retryAfter: 1)
+      mend:
+        "Send shorter lists, or a longer X-Request-Timeout-Ms; the server's own limit is --timeout.",
+      retryAfter: 1)
   }
 
   /// The answer for a text that the model has none for.

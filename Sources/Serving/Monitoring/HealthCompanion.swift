@@ -74,6 +74,7 @@ final class HealthCompanion: @unchecked Sendable {
       self.source = source
     }
     serveLabels()
+    engine.begin(reading)
     let timer = DispatchSource.makeTimerSource(queue: queue)
     timer.schedule(deadline: .now() + 1, repeating: 1)
     timer.setEventHandler { [weak self] in

@@ -11,6 +11,8 @@ public struct Checkpoint: Sendable {
   /// The files.
   public let shards: [SafeTensors]
   private let shardOf: [String: Int]
+  /// What a wrapper put before the names; they are known here without it.
+  private let wrapper: String
 
   private static let largestIndex = 1 << 26
   private static let mostShards = 1024
@@ -20,6 +22,7 @@ public struct Checkpoint: Sendable {
     path = file.path
     shards = [file]
     shardOf = file.entries.mapValues { _ in 0 }
+    wrapper = Self.wrapper(shardOf.keys)
   }
 
   /// Maps the files in `directory` and checks their headers.
@@ -41,6 +44,7 @@ public struct Checkpoint: Sendable {
       let file = try SafeTensors(path: single)
       (path, shards) = (single, [file])
       shardOf = file.entries.mapValues { _ in 0 }
+      wrapper = Self.wrapper(shardOf.keys)
       return
     }
     let map = try Self.weightMap(index)
@@ -52,6 +56,7 @@ public struct Checkpoint: Sendable {
     path = index
     let number = Dictionary(uniqueKeysWithValues: files.enumerated().map { ($1, $0) })
     shardOf = map.compactMapValues { number[$0] }
+    wrapper = Self.wrapper(shardOf.keys)
     for (name, shard) in shardOf where shards[shard].entries[name] == nil {
       throw ModelError.missingTensor(path: shards[shard].path, name: name)
     }
@@ -90,8 +95,48 @@ public struct Checkpoint: Sendable {
     return map
   }
 
-  /// Names of all tensors.
-  public var names: [String] { Array(shardOf.keys) }
+  private static let wrappers = ["module.", "model.", "_orig_mod."]
+
+  /// What DataParallel, Lightning and torch.compile put before the names, as most of them tell; nothing where a name without it is
+  /// there as well.
+  private static func wrapper(_ names: some Collection<String>) -> String {
+    var wrapper = ""
+    while true {
+      let inner = names.filter { $0.hasPrefix(wrapper) }.map { $0.dropFirst(wrapper.count) }
+      let word = wrappers.first { word in 2 * inner.count { $0.hasPrefix(word) } > names.count }
+      guard let word else { return wrapper }
+      let known = Set(names)
+      let isMistakable = inner.contains {
+        $0.hasPrefix(word) && known.contains(String($0.dropFirst(word.count)))
+      }
+      if isMistakable { return wrapper }
+      wrapper += word
+    }
+  }
+
+  /// The name in the files.
+  private func stored(_ name: String) -> String {
+    wrapper.isEmpty || shardOf[name] != nil ? name : wrapper + name
+  }
+
+  /// Names of all tensors, without what a wrapper put before them.
+  public var names: [String] {
+    shardOf.keys.map { $0.hasPrefix(wrapper) ? String($0.dropFirst(wrapper.count)) : $0 }
+  }
+
+  /// The error of a tensor that is not there, with the one that its name comes nearest to.
+  func missing(_ name: String) -> ModelError {
+    func likeness(_ other: String) -> Int {
+      let (a, b) = (Array(name.utf8), Array(other.utf8))
+      let front = zip(a, b).prefix { $0 == $1 }.count
+      return front
+        + zip(a.dropFirst(front).reversed(), b.dropFirst(front).reversed()).prefix { $0 == $1 }
+        .count
+    }
+    let nearest = shardOf.keys.max { (likeness($0), $1) < (likeness($1), $0) }
+    let isNear = nearest.map { 2 * likeness($0) > name.utf8.count } ?? false
+    return .missingTensor(path: path, name: name, nearest: isNear ? nearest : nil)
+  }
 
   /// Numbers in all tensors together.
   public var parameterCount: Int {
@@ -110,24 +155,21 @@ public struct Checkpoint: Sendable {
 
   /// A tensor's place; nil where there is none of that name.
   public subscript(name: String) -> SafeTensors.Entry? {
-    shardOf[name].flatMap { shards[$0].entries[name] }
+    let name = stored(name)
+    return shardOf[name].flatMap { shards[$0].entries[name] }
   }
 
   /// Copies an 8-bit tensor into `target`; see `SafeTensors.readQuantized`.
   public func readQuantized(
     _ name: String, into target: Matrix
   ) throws -> (scales: [Float], smoothing: [Float]?) {
-    guard let shard = shardOf[name] else {
-      throw ModelError.missingTensor(path: path, name: name)
-    }
-    return try shards[shard].readQuantized(name, into: target)
+    guard let shard = shardOf[stored(name)] else { throw missing(name) }
+    return try shards[shard].readQuantized(stored(name), into: target)
   }
 
   /// Copies a tensor into `target`; see `SafeTensors.read`.
   public func read(_ name: String, into target: Matrix) throws {
-    guard let shard = shardOf[name] else {
-      throw ModelError.missingTensor(path: path, name: name)
-    }
-    try shards[shard].read(name, into: target)
+    guard let shard = shardOf[stored(name)] else { throw missing(name) }
+    try shards[shard].read(stored(name), into: target)
   }
 }

@@ -5,7 +5,6 @@ struct HeadDescription {
   let architecture: String
   let task: ModelTask
   let labels: [String]
-  let scoreActivation: ScoreActivation
 
   private static let largestHead = 1 << 20
 
@@ -30,11 +29,10 @@ struct HeadDescription {
     self.architecture = architecture
     let hasTokenHead = architecture == prefix + Self.tokenHead
     guard architecture == prefix + Self.sequenceHead || hasTokenHead else {
-      (task, labels, scoreActivation) = (.embedding, [], .identity)
+      (task, labels) = (.embedding, [])
       return
     }
     labels = try Self.labels(json, path: path)
-    scoreActivation = try Self.activation(json, path: path)
     if hasTokenHead {
       task = .tokenClassification
       return
@@ -63,21 +61,49 @@ struct HeadDescription {
     guard !names.isEmpty else {
       throw ModelError.badConfiguration(path: path, key: "id2label", problem: "is empty")
     }
-    return try (0..<names.count).map { index in
+    let labels = try (0..<names.count).map { index in
       guard let name = names["\(index)"]?.stringValue else {
         throw ModelError.badConfiguration(
           path: path, key: "id2label", problem: "has no name for label \(index)")
       }
       return name
     }
+    try checkDistinct(labels, path: path)
+    return labels
   }
 
-  /// Cross-encoders name the last function as a class of torch; without a name the number stays raw.
-  private static func activation(_ json: JSONValue, path: String) throws -> ScoreActivation {
+  /// An answer says which output was meant by its label alone.
+  private static func checkDistinct(_ labels: [String], path: String) throws {
+    let places = ExactString.places(in: labels)
+    for (index, label) in labels.enumerated() {
+      if label.utf8.isEmpty {
+        throw ModelError.badConfiguration(
+          path: path, key: "id2label", problem: "gives label \(index) an empty name")
+      }
+      if let first = places[ExactString(label)], first != index {
+        throw ModelError.badConfiguration(
+          path: path, key: "id2label",
+          problem: "gives labels \(first) and \(index) the same name \"\(label.prefix(100))\"")
+      }
+    }
+  }
+
+  /// What a head of numbers ends in. Cross-encoders name a class of torch: sentence-transformers since 5.4 in its own file, before
+  /// in `config.json`, before 4 there under another name. One without a name ends in a sigmoid if it has one output; a model of
+  /// `transformers` alone gives the number itself.
+  ///
+  /// - Throws: `ModelError.unsupported` naming a function that is not known.
+  func scoreActivation(
+    _ modules: SentenceTransformersModules, _ json: JSONValue, path: String
+  ) throws -> ScoreActivation {
+    guard task == .regression else { return .identity }
     let name =
-      json["sentence_transformers"]?["activation_fn"]?.stringValue
+      modules.activation ?? json["sentence_transformers"]?["activation_fn"]?.stringValue
       ?? json["sbert_ce_default_activation_function"]?.stringValue
-    guard let name else { return .identity }
+    guard let name else {
+      let isCrossEncoder = modules.isCrossEncoder || json["sentence_transformers"] != nil
+      return isCrossEncoder && labels.count == 1 ? .sigmoid : .identity
+    }
     switch name.split(separator: ".").last {
     case "Identity": return .identity
     case "Sigmoid": return .sigmoid

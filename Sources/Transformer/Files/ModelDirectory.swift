@@ -16,7 +16,7 @@ public enum ModelDirectory {
     else { throw ModelError.noDirectory(path: directory) }
     let modules = try SentenceTransformersModules(directory: directory)
     var encoderDirectory = directory
-    if let folder = modules?.encoderPath, !folder.isEmpty { encoderDirectory += "/" + folder }
+    if !modules.encoderPath.isEmpty { encoderDirectory += "/" + modules.encoderPath }
     let path = encoderDirectory + "/config.json"
     let json = try ModelConfigurationFile.json(path: path)
     let shape = try ModelConfigurationFile.read(json, path: path)
@@ -25,9 +25,10 @@ public enum ModelDirectory {
     var configuration = ModelConfiguration(
       directory: directory, encoderDirectory: encoderDirectory, architecture: head.architecture,
       task: head.task, shape: shape, labels: head.labels,
-      scoreActivation: head.scoreActivation, embedding: nil,
-      maximumTokens: min(shape.maximumTokens, modules?.maximumTokens ?? .max), notes: [])
-    if let embedding = modules?.embedding {
+      scoreActivation: try head.scoreActivation(modules, json, path: path), embedding: nil,
+      maximumTokens: min(shape.maximumTokens, modules.maximumTokens ?? .max),
+      prompt: modules.prompt, lowercases: modules.lowercases, notes: [])
+    if let embedding = modules.embedding {
       configuration.embedding = embedding
       (configuration.task, configuration.labels) = (.embedding, [])
       configuration.shape.head = nil

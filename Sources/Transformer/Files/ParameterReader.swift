@@ -111,7 +111,7 @@ struct ParameterReader {
   private func check(_ spec: TensorSpec, _ source: CheckpointNames.Source) throws {
     let name = present(source.name, spec)
     guard let entry = file[name] else {
-      throw ModelError.missingTensor(path: file.path, name: name)
+      throw file.missing(name)
     }
     let wanted = CheckpointNames.shape(spec, source)
     guard entry.shape == wanted else {

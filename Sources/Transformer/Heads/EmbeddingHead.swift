@@ -5,8 +5,10 @@ struct EmbeddingHead: Sendable {
   private struct DenseLayer: Sendable {
     let weight: PackedMatrix
     let bias: Matrix?
-    let activation: Activation
+    let activation: EmbeddingConfiguration.DenseActivation
     let outputs: Int
+    let addsInput: Bool
+    let projection: PackedMatrix?
   }
 
   private let configuration: EmbeddingConfiguration
@@ -26,50 +28,79 @@ struct EmbeddingHead: Sendable {
           problem: "is \(dense.inputs), but the vectors that come in have \(width) numbers")
       }
       let file = try Checkpoint(directory: dense.directory)
-      // The file must hold the tensor before memory is taken for it.
-      guard file["linear.weight"]?.shape == [dense.outputs, dense.inputs] else {
-        throw ModelError.wrongTensor(
-          path: file.path, name: "linear.weight",
-          found: file["linear.weight"].map { "\($0.type) \($0.shape)" } ?? "missing",
-          wanted: "F32, F16 or BF16 \([dense.outputs, dense.inputs])")
-      }
-      let weight = Matrix(rows: dense.outputs, columns: dense.inputs)
-      try file.read("linear.weight", into: weight)
+      let shape = (dense.outputs, dense.inputs)
       let bias = dense.hasBias ? Matrix(rows: 1, columns: dense.outputs) : nil
       if let bias { try file.read("linear.bias", into: bias) }
       layers.append(
         DenseLayer(
-          weight: .transposing(weight, kernels: kernels), bias: bias,
-          activation: dense.activation.kernelActivation, outputs: dense.outputs))
+          weight: try Self.weight("linear.weight", shape, file, kernels), bias: bias,
+          activation: dense.activation, outputs: dense.outputs, addsInput: dense.addsInput,
+          projection: dense.addsInput && dense.inputs != dense.outputs
+            ? try Self.weight("residual.weight", shape, file, kernels) : nil))
       width = dense.outputs
     }
     self.layers = layers
   }
 
-  /// The embedding of each sequence of `states`, [tokens, d].
-  func vectors(_ states: Matrix, _ layout: RaggedRows, kernels: Kernels) -> [[Float]] {
+  private static func weight(
+    _ name: String, _ shape: (outputs: Int, inputs: Int), _ file: Checkpoint, _ kernels: Kernels
+  ) throws -> PackedMatrix {
+    // The file must hold the tensor before memory is taken for it.
+    guard file[name]?.shape == [shape.outputs, shape.inputs] else {
+      throw ModelError.wrongTensor(
+        path: file.path, name: name,
+        found: file[name].map { "\($0.type) \($0.shape)" } ?? "missing",
+        wanted: "F32, F16 or BF16 \([shape.outputs, shape.inputs])")
+    }
+    let weight = Matrix(rows: shape.outputs, columns: shape.inputs)
+    try file.read(name, into: weight)
+    return .transposing(weight, kernels: kernels)
+  }
+
+  /// The embedding of each sequence of `states`, [tokens, d]; the first tokens of each, `skipping` of them, have no part in pooling.
+  func vectors(
+    _ states: Matrix, _ layout: RaggedRows, skipping: Int = 0, kernels: Kernels
+  ) -> [[Float]] {
     var vectors = (0..<layout.count).map { sequence in
-      configuration.poolings.flatMap { Self.pool(states, layout[sequence], $0) }
+      configuration.poolings.flatMap { Self.pool(states, layout[sequence], skipping, $0) }
     }
     var next = 0
     for step in configuration.steps {
       switch step {
       case .normalize: vectors = vectors.map(Self.normalized)
       case .dense:
-        let layer = layers[next]
+        vectors = Self.apply(layers[next], vectors, kernels)
         next += 1
-        let input = Matrix(
-          rows: vectors.count, columns: vectors.first?.count ?? 0, vectors.flatMap(\.self))
-        let output = Matrix(rows: vectors.count, columns: layer.outputs)
-        kernels.linear(
-          input, layer.weight, bias: layer.bias, activation: layer.activation, output: output)
-        vectors = (0..<output.rows).map(output.row)
       }
     }
-    return vectors
+    guard let width = configuration.width else { return vectors }
+    return vectors.map { Array($0.prefix(width)) }
   }
 
-  private static func pool(_ states: Matrix, _ rows: Range<Int>, _ pooling: Pooling) -> [Float] {
+  private static func apply(
+    _ layer: DenseLayer, _ vectors: [[Float]], _ kernels: Kernels
+  ) -> [[Float]] {
+    let input = Matrix(
+      rows: vectors.count, columns: vectors.first?.count ?? 0, vectors.flatMap(\.self))
+    let output = Matrix(rows: vectors.count, columns: layer.outputs)
+    kernels.linear(
+      input, layer.weight, bias: layer.bias, activation: layer.activation.kernelActivation,
+      output: output)
+    var results = (0..<output.rows).map(output.row)
+    if layer.activation == .sigmoid { results = results.map { $0.map(HeadFunction.sigmoid) } }
+    guard layer.addsInput else { return results }
+    if let projection = layer.projection { kernels.linear(input, projection, output: output) }
+    return results.enumerated().map { index, result in
+      let own = layer.projection == nil ? vectors[index] : output.row(index)
+      return zip(result, own).map { $0 + $1 }
+    }
+  }
+
+  /// A weighted mean counts places from the sequence's beginning, tokens that are skipped too.
+  private static func pool(
+    _ states: Matrix, _ sequence: Range<Int>, _ skipped: Int, _ pooling: Pooling
+  ) -> [Float] {
+    let rows = sequence.dropFirst(min(skipped, sequence.count - 1))
     let count = Float(rows.count)
     switch pooling {
     case .cls: return states.row(rows.lowerBound)
@@ -80,8 +111,9 @@ struct EmbeddingHead: Sendable {
     case .meanSqrtLength:
       return sum(states, rows) { _ in 1 }.map { $0 / count.squareRoot() }
     case .weightedMean:
-      let total = count * (count + 1) / 2
-      return sum(states, rows) { Float($0 + 1) }.map { $0 / total }
+      func weight(_ row: Int) -> Float { Float(row - sequence.lowerBound + 1) }
+      let total = rows.reduce(0) { $0 + weight($1) }
+      return sum(states, rows, weight: weight).map { $0 / total }
     }
   }
 
@@ -89,8 +121,8 @@ struct EmbeddingHead: Sendable {
     _ states: Matrix, _ rows: Range<Int>, weight: (Int) -> Float
   ) -> [Float] {
     var total = [Float](repeating: 0, count: states.columns)
-    for (place, row) in rows.enumerated() {
-      let (values, weight) = (states.row(row), weight(place))
+    for row in rows {
+      let (values, weight) = (states.row(row), weight(row))
       for column in total.indices { total[column] += weight * values[column] }
     }
     return total
@@ -118,9 +150,10 @@ struct EmbeddingHead: Sendable {
 extension EmbeddingConfiguration.DenseActivation {
   fileprivate var kernelActivation: Activation {
     switch self {
-    case .identity: .none
+    case .identity, .sigmoid: .none
     case .tanh: .tanh
     case .relu: .relu
+    case .gelu: .gelu
     }
   }
 }
