@@ -182,7 +182,9 @@ enum TrainingJob {
   ) throws -> ClassifierTraining {
     func read(_ path: String) throws -> LabeledDataset {
       try LabeledDataset.read(
-        path: path, textColumn: source.column, labelColumn: source.labelColumn)
+        path: path,
+        layout: source.layoutFlags.layout(text: source.column, label: source.labelColumn)
+      ) { Console.say($0) }
     }
     var training = try read(source.data)
     var validation: LabeledDataset
