@@ -63,7 +63,9 @@ struct Quantize: ParsableCommand {
     do {
       try Quantizer.write(
         model, to: staged.path,
-        calibration: QuantizationCalibration(original, texts: samples.map(\.input.text), smoothing: smooth) { share in
+        calibration: QuantizationCalibration(
+          original, texts: samples.map(\.input.text), smoothing: smooth
+        ) { share in
           Self.show(share)
         })
     } catch let error as RejectedInput {
