@@ -1,14 +1,17 @@
 import Files
 
-/// Rows of comma-separated values (RFC 4180). A line end is LF or CRLF; a field in quotes may hold
+/// Rows of values between commas, or another byte (RFC 4180). A line end is LF or CRLF; a field in quotes may hold
 /// either, and a quote as two.
-struct CSVReader {
+package struct CSVReader {
   private let source: ByteReader
+  private let separator: UInt8
   /// Line on which the last row began, from 1.
   private(set) var line = 0
-  private var nextLine = 1
+  private var nextLine: Int
 
-  init(_ source: ByteReader) { self.source = source }
+  init(_ source: ByteReader, separator: UInt8) {
+    (self.source, self.separator, nextLine) = (source, separator, source.lineNumber + 1)
+  }
 
   /// The next row that is not blank; nil at the end.
   mutating func row() throws -> [[UInt8]]? {
@@ -35,7 +38,7 @@ struct CSVReader {
       size += field.count + 1
       if size > ByteReader.longestRow { throw source.tooLong(line) }
       row.append(field)
-      if end != UInt8(ascii: ",") {
+      if end != separator {
         nextLine += 1
         return row
       }
@@ -46,7 +49,7 @@ struct CSVReader {
   private func plain(_ field: inout [UInt8]) throws -> UInt8? {
     while let byte = try source.byte() {
       switch byte {
-      case UInt8(ascii: ","): return byte
+      case separator: return byte
       case UInt8(ascii: "\n"):
         if field.last == UInt8(ascii: "\r") { field.removeLast() }
         return byte
@@ -76,8 +79,8 @@ struct CSVReader {
   private func behindQuotes() throws -> UInt8? {
     var byte = try source.byte()
     if byte == UInt8(ascii: "\r") { byte = try source.byte() }
-    guard byte == nil || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\n") else {
-      throw bad("characters stand between a closing quote and the comma")
+    guard byte == nil || byte == separator || byte == UInt8(ascii: "\n") else {
+      throw bad("characters stand between a closing quote and the end of the field")
     }
     return byte
   }
@@ -89,7 +92,7 @@ struct CSVReader {
   }
 
   /// `field` as a file has it: in quotes where it must be.
-  static func escaped(_ field: String) -> String {
+  package static func escaped(_ field: String) -> String {
     let needsQuotes = field.utf8.contains {
       $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13
     }

@@ -149,7 +149,10 @@ public enum ModelEvaluation: Sendable {
       if let index = places[label] { return index }
       throw RecordError.malformed(
         path: path, line: record.line, problem: "the model has no label \"\(label)\"",
-        mend: "It has: \(labels.prefix(20).joined(separator: ", ")).")
+        mend: "It has: \(labels.prefix(20).joined(separator: ", "))."
+          + (record.line > 2
+            ? ""
+            : " Where the line is a header, name its columns with --column and --label-column."))
     }
   }
 

@@ -13,22 +13,21 @@ public struct QuantizationCheck: Sendable {
   /// Percentage points lost.
   public var drop: Double { (before - after) * 100 }
 
-  /// Runs both models over the rows at `path`.
+  /// Runs both models over `rows`, which messages call `path`.
   ///
   /// Embedding models are compared with themselves: the mean cosine of each text's two vectors.
   /// - Throws: `RecordError` naming the line; `TrainingError` where there are no rows, or none that the figure is defined on.
   public init(
-    _ original: TextModel, _ quantized: TextModel, path: String, format: RecordFormat,
-    columns: RecordColumns, threads: Int
+    _ original: TextModel, _ quantized: TextModel, rows: [Record], path: String, threads: Int
   ) throws {
     if original.task == .embedding {
       var pairs: [[Float]] = []
       var (sum, count) = (0.0, 0)
-      var reader = try RecordReader(path: path, format: format, columns: columns)
+      var reader = RecordReader(rows, path: path)
       try FileJob(model: original, threads: threads).run(&reader) { _, prediction in
         if case .vector(let vector) = prediction.value { pairs.append(vector) }
       }
-      var again = try RecordReader(path: path, format: format, columns: columns)
+      var again = RecordReader(rows, path: path)
       try FileJob(model: quantized, threads: threads).run(&again) { _, prediction in
         guard case .vector(let vector) = prediction.value else { return }
         sum += Self.cosine(pairs[count], vector)
@@ -39,7 +38,7 @@ public struct QuantizationCheck: Sendable {
       return
     }
     func evaluate(_ model: TextModel) throws -> (String, Double) {
-      var reader = try RecordReader(path: path, format: format, columns: columns)
+      var reader = RecordReader(rows, path: path)
       let figures = try ModelEvaluation.run(
         FileJob(model: model, threads: threads), model, &reader, progress: { _ in })
       let (measure, figure): (String, Double?) =

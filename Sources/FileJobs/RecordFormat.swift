@@ -7,7 +7,8 @@ public enum RecordFormat: String, Sendable, CaseIterable {
   case text
   /// Columns between tabs, without quoting.
   case tsv
-  /// Columns between commas (RFC 4180): quoted fields may hold commas, line ends and doubled quotes.
+  /// Columns between commas, or what `TableStart` finds (RFC 4180): quoted fields may hold commas, line ends and doubled
+  /// quotes.
   case csv
   /// One JSON object a line, with the members `text`, `text_pair`, `label`; or one JSON string.
   case jsonl
@@ -21,25 +22,6 @@ public enum RecordFormat: String, Sendable, CaseIterable {
     case "jsonl", "ndjson": self = .jsonl
     default: self = .text
     }
-  }
-}
-
-/// Which columns hold what: names of a header or of JSON members, or numbers from 1.
-public struct RecordColumns: Sendable {
-  /// The text.
-  public var text: String?
-  /// The second text of a pair.
-  public var pair: String?
-  /// The truth.
-  public var label: String?
-  /// Whether the rows are labelled: without header and choice, they are then `label<TAB>text`.
-  public var hasLabels: Bool
-
-  /// Columns by choice; nil takes the usual names, or the only column.
-  public init(
-    text: String? = nil, pair: String? = nil, label: String? = nil, hasLabels: Bool = false
-  ) {
-    (self.text, self.pair, self.label, self.hasLabels) = (text, pair, label, hasLabels)
   }
 }
 

@@ -22,34 +22,38 @@ public struct Record: Sendable, Equatable {
 
 /// Rows of a file or pipe, one at a time, in bounded memory.
 public struct RecordReader {
-  private struct Places { var text: Int, pair: Int?, label: Int? }
-
-  private let source: ByteReader
-  private let format: RecordFormat
-  private let columns: RecordColumns
-  private var csv: CSVReader
-  private var line = 0
-  private var places: Places?
-  private var pending: [String]?
-
-  private static let textNames = ["text", "sentence", "sentence1", "input", "query", "text_a"]
-  private static let pairNames = ["text_pair", "sentence2", "pair", "passage", "text_b"]
-  private static let labelNames = ["label", "labels", "score", "target", "truth"]
+  let source: ByteReader
+  let format: RecordFormat
+  let layout: RecordLayout
+  private var table: TableReader?
+  private var held: ArraySlice<Record>?
+  var line = 0
+  /// What a user should know of how the rows were read.
+  public private(set) var notes: [String] = []
 
   /// Opens `path`, `-` for standard input.
   ///
   /// - Throws: `RecordError.unreadable`.
   public init(
-    path: String, format: RecordFormat? = nil, columns: RecordColumns = RecordColumns()
+    path: String, format: RecordFormat? = nil, layout: RecordLayout = RecordLayout()
   ) throws {
-    source = try Self.open(path)
+    source = try Self.open(path, layout)
     self.format = format ?? RecordFormat(path: path)
-    self.columns = columns
-    csv = CSVReader(source)
+    self.layout = layout
   }
 
-  private static func open(_ path: String) throws -> ByteReader {
-    do { return try ByteReader(path: path) } catch FileError.unreadable(_, let reason) {
+  /// Rows that are read already; messages call their file `path`.
+  public init(_ rows: [Record], path: String) {
+    source = ByteReader([], name: path)
+    (format, layout, held) = (.text, RecordLayout(), rows[...])
+  }
+
+  private static func open(_ path: String, _ layout: RecordLayout) throws -> ByteReader {
+    do {
+      return try ByteReader(path: path, encoding: layout.encoding)
+    } catch FileError
+      .unreadable(_, let reason)
+    {
       throw RecordError.unreadable(path: path, reason: reason)
     }
   }
@@ -58,16 +62,37 @@ public struct RecordReader {
   public var path: String { source.path }
   /// Bytes read.
   public var consumed: Int { source.consumed }
+  /// The first row of a table where it was read as a row and not as a header.
+  package var firstFields: [String]? { table?.firstFields }
 
   /// The next row; nil at the end.
   ///
   /// - Throws: `RecordError` naming the line, or `FileError`.
   public mutating func next() throws -> Record? {
+    if held != nil { return held?.popFirst() }
+    guard var record = try read() else { return nil }
+    if let label = record.label {
+      let trimmed = RecordLayout.trimmed(label)
+      if trimmed.utf8.count != label.utf8.count {
+        record.label = trimmed
+        if notes.isEmpty {
+          notes.append(
+            "note: \(path), line \(record.line): the label has spaces or marks around it; here and below they are left out"
+          )
+        }
+      }
+    }
+    return record
+  }
+
+  private mutating func read() throws -> Record? {
+    // A few bytes, since a pipe may have no more for now; a table looks at more of them itself.
+    if line == 0 { try TableStart.refuse(source.preview(4), path) }
     switch format {
     case .text:
       line += 1
       guard let bytes = try source.line() else { return nil }
-      return Record(line: line, input: TextInput(try string(bytes)))
+      return Record(line: line, input: TextInput(try string(bytes, path, line)))
     case .jsonl:
       while true {
         line += 1
@@ -75,95 +100,11 @@ public struct RecordReader {
         if !bytes.isEmpty { return try jsonRecord(bytes) }
       }
     case .tsv, .csv:
-      while let fields = try row() {
-        if let record = try record(fields) { return record }
-      }
-      return nil
+      if table == nil { table = try TableReader(source, format, layout) }
+      let record = try table?.next()
+      notes += table?.takeNotes() ?? []
+      return record
     }
-  }
-
-  // MARK: - Columns
-
-  private mutating func row() throws -> [String]? {
-    if format == .csv {
-      guard let fields = try csv.row() else { return nil }
-      line = csv.line
-      return try strings(fields)
-    }
-    while true {
-      line += 1
-      guard let bytes = try source.line() else { return nil }
-      if bytes.isEmpty { continue }
-      return try strings(
-        bytes.split(separator: 9, omittingEmptySubsequences: false).map { Array($0) })
-    }
-  }
-
-  private func strings(_ fields: [[UInt8]]) throws -> [String] {
-    var result: [String] = []
-    for field in fields { result.append(try string(field)) }
-    return result
-  }
-
-  /// A row's record; nil for the header.
-  private mutating func record(_ fields: [String]) throws -> Record? {
-    let known: Places
-    if let places {
-      known = places
-    } else {
-      let (found, isHeader) = try findPlaces(fields)
-      places = found
-      if isHeader { return nil }
-      known = found
-    }
-    func field(_ index: Int) throws -> String {
-      if index < fields.count { return fields[index] }
-      throw bad(
-        "column \(index + 1) is missing; the row has \(fields.count)",
-        "Give each row the same columns.")
-    }
-    var text = try field(known.text)
-    let isRest =
-      format == .tsv && columns.hasLabels && columns.text == nil && known.pair == nil
-      && known.text == 1 && known.label == 0
-    // As `martlet train` reads it: everything behind the first tab is text.
-    if isRest { text = fields.dropFirst().joined(separator: "\t") }
-    let pair: String? = if let place = known.pair { try field(place) } else { nil }
-    let label: String? = if let place = known.label { try field(place) } else { nil }
-    if columns.hasLabels, label?.isEmpty ?? true {
-      throw bad("the row has no label", "Put the truth into its column.")
-    }
-    return Record(line: line, input: TextInput(text, pair: pair), label: label)
-  }
-
-  private func findPlaces(_ fields: [String]) throws -> (Places, isHeader: Bool) {
-    let names = fields.map { $0.lowercased() }
-    let chosen = [columns.text, columns.pair, columns.label].compactMap { $0 }
-    let isHeader =
-      chosen.contains { Int($0) == nil } || names.contains { Self.textNames.contains($0) }
-    func place(_ choice: String?, _ usual: [String]) throws -> Int? {
-      if let choice {
-        if let number = Int(choice), number >= 1 { return number - 1 }
-        if let index = fields.firstIndex(of: choice) { return index }
-        throw RecordError.noColumn(path: path, name: choice, known: fields)
-      }
-      return isHeader ? usual.lazy.compactMap { names.firstIndex(of: $0) }.first : nil
-    }
-    let pair = try place(columns.pair, Self.pairNames)
-    var label = columns.hasLabels ? try place(columns.label, Self.labelNames) : nil
-    var text = try place(columns.text, Self.textNames)
-    if !isHeader && columns.hasLabels {
-      label = label ?? 0
-      text = text ?? 1
-    }
-    if columns.hasLabels && label == nil {
-      throw RecordError.noColumn(path: path, name: "label", known: fields)
-    }
-    if let text { return (Places(text: text, pair: pair, label: label), isHeader) }
-    if fields.count == 1 { return (Places(text: 0, pair: pair, label: label), isHeader) }
-    throw bad(
-      "the row has \(fields.count) columns, and none is named text",
-      "Say which one is the text, such as --column 2.")
   }
 
   // MARK: - JSON
@@ -171,10 +112,19 @@ public struct RecordReader {
   private func jsonRecord(_ bytes: [UInt8]) throws -> Record {
     let json: JSONValue
     do { json = try JSONValue(parsing: bytes) } catch {
-      throw bad("not JSON: \(error.localizedDescription)", "Write one JSON value a line.")
+      let mend =
+        bytes.first == UInt8(ascii: "[") && line == 1
+        ? "Write one object a line, such as by: jq -c '.[]' FILE > FILE.jsonl"
+        : "Write one JSON value a line."
+      throw bad("not JSON: \(error.localizedDescription)", mend)
     }
-    if let text = json.stringValue, !columns.hasLabels {
+    if let text = json.stringValue, !layout.hasLabels {
       return Record(line: line, input: TextInput(text))
+    }
+    if json.arrayValue != nil {
+      throw bad(
+        "the line is a JSON array",
+        "Write one object a line, such as by: jq -c '.[]' FILE > FILE.jsonl")
     }
     guard let object = json.objectValue else {
       throw bad("the line is \(json.kind)", #"Write an object: {"text": "…"}."#)
@@ -184,7 +134,7 @@ public struct RecordReader {
       return usual.lazy.compactMap { object[$0] }.first
     }
     if let words = object["tokens"]?.arrayValue, let labels = object["labels"]?.arrayValue,
-      columns.hasLabels
+      layout.hasLabels
     {
       let pairs = zip(words.compactMap(\.stringValue), labels.compactMap(\.stringValue))
       guard words.count == labels.count, Array(pairs).count == words.count else {
@@ -194,32 +144,50 @@ public struct RecordReader {
       record.words = pairs.map { (word: $0, label: $1) }
       return record
     }
-    guard let text = member(columns.text, Self.textNames)?.stringValue else {
-      throw bad("no string member holds the text", "Name the member with --column.")
+    guard let text = member(layout.text, RecordLayout.textNames)?.stringValue else {
+      throw bad(
+        "no string member holds the text; there are: \(Self.names(object))",
+        "Name the member with --column.")
     }
-    let pair = member(columns.pair, Self.pairNames)?.stringValue
+    let pair = member(layout.pair, RecordLayout.pairNames)?.stringValue
     var label: String?
-    if columns.hasLabels {
-      switch member(columns.label, Self.labelNames) {
-      case .string(let name)?: label = name
-      case .number(let number)?: label = "\(number.doubleValue)"
+    if layout.hasLabels {
+      switch member(layout.label, RecordLayout.labelNames) {
+      case .string(let name)?:
+        if RecordLayout.trimmed(name).isEmpty {
+          throw bad("the label is empty", "Give the row a label.")
+        }
+        label = name
+      // As it is written: 1 is the label "1", as in the other formats.
+      case .number(.integer(let number))?: label = "\(number)"
+      case .number(.double(let number))?: label = "\(number)"
       case .array(let names)?: label = names.compactMap(\.stringValue).joined(separator: "|")
-      default: throw bad("no member holds the label", "Name the member with --label-column.")
+      default:
+        throw bad(
+          "no member holds the label; there are: \(Self.names(object))",
+          "Name the member with --label-column.")
       }
     }
     return Record(line: line, input: TextInput(text, pair: pair), label: label)
   }
 
-  // MARK: - Messages
-
-  private func string(_ bytes: [UInt8]) throws -> String {
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw bad("not UTF-8", "Convert the file, such as with iconv -t UTF-8.")
-    }
-    return text
+  private static func names(_ object: JSONObject) -> String {
+    object.map(\.0).prefix(20).joined(separator: ", ")
   }
 
   private func bad(_ problem: String, _ mend: String) -> RecordError {
     .malformed(path: path, line: line, problem: problem, mend: mend)
   }
+}
+
+/// The text that `bytes` are.
+///
+/// - Throws: `RecordError` where they are no UTF-8.
+func string(_ bytes: [UInt8], _ path: String, _ line: Int) throws(RecordError) -> String {
+  if let text = String(validating: bytes, as: UTF8.self) { return text }
+  throw .malformed(
+    path: path, line: line, problem: "not UTF-8",
+    mend:
+      "Where the file is from Excel or Windows, give --encoding windows-1252, which Latin-1 is a part of; "
+      + "or save it as \"CSV UTF-8\".")
 }

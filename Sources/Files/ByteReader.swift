@@ -2,8 +2,8 @@ import Glibc
 
 /// A file, pipe or array, read as bytes or as lines. What is held is one piece and one line.
 ///
-/// What begins with gzip's two bytes is unpacked on the way, and a byte order mark is dropped. A line
-/// ends in LF or CRLF; the end is no part of it.
+/// What begins with gzip's two bytes is unpacked on the way, other encodings become UTF-8, and a byte order mark, which
+/// tells UTF-16 as well, is dropped. A line ends in LF or CRLF; the end is no part of it.
 package final class ByteReader {
   /// As messages name it.
   package let path: String
@@ -18,16 +18,23 @@ package final class ByteReader {
   private let descriptor: Int32
   private var memory: [UInt8] = []
   private var gunzip: Gunzip?
+  private let encoding: TextEncoding?
+  private var transcoder = Transcoder(.utf8)
+  private var replacesReturns = false
   private var hasBegun = false
   private var buffer: [UInt8] = []
   private var next = 0
   private static let pieceSize = 1 << 16
 
   /// Opens a file.
-  /// - Parameter path: `-` for standard input.
+  /// - Parameters:
+  ///   - path: `-` for standard input.
+  ///   - encoding: nil for UTF-8, and for UTF-16 where a mark tells it.
   /// - Throws: `FileError.unreadable`.
-  package init(path: String, longestLine: Int = longestRow) throws(FileError) {
-    self.longestLine = longestLine
+  package init(
+    path: String, longestLine: Int = longestRow, encoding: TextEncoding? = nil
+  ) throws(FileError) {
+    (self.longestLine, self.encoding) = (longestLine, encoding)
     if path == "-" {
       (self.path, descriptor) = ("standard input", STDIN_FILENO)
       return
@@ -48,6 +55,7 @@ package final class ByteReader {
   /// - Parameter name: as messages name it.
   package init(_ bytes: [UInt8], name: String, longestLine: Int = longestRow) {
     (path, descriptor, memory, self.longestLine) = (name, -1, bytes, longestLine)
+    encoding = nil
   }
 
   deinit { if descriptor > STDIN_FILENO { close(descriptor) } }
@@ -110,34 +118,65 @@ package final class ByteReader {
   // MARK: - Pieces
 
   private func fill() throws(FileError) -> Bool {
-    if hasBegun {
-      buffer = try unpackedPiece()
-    } else {
-      hasBegun = true
-      let gzip = try beginning([0x1F, 0x8B], readPiece)
-      if gzip.isMarked || endsInGzip { gunzip = try Gunzip(path: path) }
-      memory = gzip.bytes + memory
-      let text = try beginning([0xEF, 0xBB, 0xBF], unpackedPiece)
-      buffer = text.isMarked ? Array(text.bytes.dropFirst(3)) : text.bytes
-      if buffer.isEmpty { buffer = try unpackedPiece() }
-    }
+    buffer = try nextPiece()
     next = 0
     return !buffer.isEmpty
   }
 
+  /// What comes next, as many bytes as there are up to `count`; none is taken.
+  package func preview(_ count: Int) throws(FileError) -> ArraySlice<UInt8> {
+    while buffer.count - next < count {
+      let piece = try nextPiece()
+      if piece.isEmpty { break }
+      buffer = buffer[next...] + piece
+      next = 0
+    }
+    return buffer[next...].prefix(count)
+  }
+
+  /// From here on a carriage return is a line feed, as old Macintosh programs end lines.
+  package func replaceReturns() {
+    replacesReturns = true
+    buffer = buffer.map { $0 == 13 ? 10 : $0 }
+  }
+
+  /// Unpacked and in UTF-8; empty at the end alone.
+  private func nextPiece() throws(FileError) -> [UInt8] {
+    if !hasBegun {
+      hasBegun = true
+      let gzip = try beginning([[0x1F, 0x8B]], readPiece)
+      if gzip.starts(with: [0x1F, 0x8B]) || endsInGzip { gunzip = try Gunzip(path: path) }
+      memory = gzip + memory
+      let text = try beginning([[0xEF, 0xBB, 0xBF], [0xFF, 0xFE], [0xFE, 0xFF]], unpackedPiece)
+      let mark = TextEncoding.marked(text)
+      transcoder = Transcoder(mark ?? encoding ?? .utf8)
+      let piece = transcoder.utf8(Array(text.dropFirst(mark.map { $0 == .utf8 ? 3 : 2 } ?? 0)))
+      if !piece.isEmpty { return piece }
+    }
+    while true {
+      let raw = try unpackedPiece()
+      let piece = transcoder.utf8(raw)
+      if raw.isEmpty || !piece.isEmpty {
+        return replacesReturns ? piece.map { $0 == 13 ? 10 : $0 } : piece
+      }
+    }
+  }
+
   private var endsInGzip: Bool { path.utf8.reversed().starts(with: "zg.".utf8) }
 
-  /// Pieces until it is known whether they begin with `mark`.
+  /// Pieces until it is known whether they begin with one of `marks`.
   private func beginning(
-    _ mark: [UInt8], _ piece: () throws(FileError) -> [UInt8]
-  ) throws(FileError) -> (bytes: [UInt8], isMarked: Bool) {
+    _ marks: [[UInt8]], _ piece: () throws(FileError) -> [UInt8]
+  ) throws(FileError) -> [UInt8] {
     var bytes = try piece()
-    while !bytes.isEmpty, bytes.count < mark.count, mark.starts(with: bytes) {
+    while !bytes.isEmpty,
+      marks.contains(where: { bytes.count < $0.count && $0.starts(with: bytes) })
+    {
       let more = try piece()
       if more.isEmpty { break }
       bytes += more
     }
-    return (bytes, bytes.starts(with: mark))
+    return bytes
   }
 
   /// Empty at the end alone.

@@ -8,6 +8,8 @@ package enum FileError: Error, Equatable, LocalizedError {
   case unwritable(path: String, reason: String)
   /// A line is longer than what is held at once.
   case lineTooLong(path: String, line: Int, limit: Int)
+  /// Another process works in the folder.
+  case inUse(path: String)
   /// Whoever read standard output has gone.
   case outputClosed
 
@@ -24,6 +26,9 @@ package enum FileError: Error, Equatable, LocalizedError {
     case .lineTooLong(let path, let line, let limit):
       return "\(path), line \(line): the row is longer than \(limit) bytes. "
         + "Split it, or check that the format is right (--format)."
+    case .inUse(let path):
+      return
+        "\(path): another martlet works in this folder. Wait for its end, end it, or choose another folder."
     case .outputClosed: return "The output was closed."
     }
   }

@@ -16,7 +16,7 @@ package final class OutputFile {
   private var isOpen = true
   private var buffer: [UInt8] = []
   private static let pieceSize = 1 << 16
-  /// Files that have not got their names yet.
+  /// Files and folders that have not got their names yet.
   private static let unfinished = Mutex<Set<String>>([])
 
   /// Opens `path`, `-` for standard output.

@@ -88,7 +88,8 @@ public enum TrainingError: Error, Equatable, LocalizedError {
     case .nothingHeldOut(let path, let rows):
       return
         "\(path): none of its \(rows) rows can be held out to stop by, since each label has one row. "
-        + "Give other rows with --validation, or at least two rows for a label."
+        + "Give other rows with --validation, or at least two rows for a label. Where the "
+        + "columns are the other way round, say which is which with --column and --label-column."
     case .nothingMeasured(let path):
       return
         "\(path): no rows, so nothing was measured. Give a file with at least one labelled row."

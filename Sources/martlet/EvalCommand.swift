@@ -39,12 +39,12 @@ struct Eval: ParsableCommand {
     if format == .text { format = .tsv }
     var reader = try RecordReader(
       path: data, format: format,
-      columns: RecordColumns(
-        text: options.column, pair: options.pairColumn, label: labelColumn, hasLabels: true))
+      layout: options.layout(label: labelColumn, hasLabels: true))
     let progress = JobProgress(path: data)
     let figures = try ModelEvaluation.run(
       FileJob(model: model, threads: options.cores), model, &reader, progress: progress.show)
     progress.finish()
+    reader.notes.forEach { Console.say($0) }
     try Console.print(json ? figures.json.serialized() : figures.text)
   }
 }

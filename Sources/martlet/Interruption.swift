@@ -4,6 +4,9 @@ import Synchronization
 
 /// What is to be done before the program ends by a signal.
 enum Interruption {
+  /// Waits for the end of the program by a signal that has come already.
+  static func wait() -> Never { while true { pause() } }
+
   private struct State: Sendable {
     var works: [@Sendable () -> Void] = []
     var place: String?

@@ -47,7 +47,13 @@ struct RecordOptions: ParsableArguments {
   @Option(help: "Column of the text: a name of the header, or a number from 1.")
   var column: String?
   @Option(help: "Column of the second text of a pair.") var pairColumn: String?
+  @OptionGroup var layoutFlags: LayoutFlags
   @Option(help: "Threads; 0 for all cores.") var threads = ThreadCount.all
+
+  /// Rows by these options.
+  func layout(label: String? = nil, hasLabels: Bool = false) -> RecordLayout {
+    layoutFlags.layout(text: column, pair: pairColumn, label: label, hasLabels: hasLabels)
+  }
 
   var cores: Int { threads.count }
 }

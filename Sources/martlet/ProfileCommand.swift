@@ -28,9 +28,18 @@ struct Profile: ParsableCommand {
       valueName: "data"))
   var training: String?
 
+  @Option(help: "Column of the text, by name or by number from 1.") var column: String?
+  @Option(help: "Column of the label.") var labelColumn: String?
+  @OptionGroup var layoutFlags: LayoutFlags
+
   func run() throws {
-    let texts = try training.map { try LabeledDataset(path: $0).rows.map(\.text) } ?? []
-    let dataset = try LabeledDataset(path: data)
+    func read(_ path: String) throws -> LabeledDataset {
+      try LabeledDataset.read(
+        path: path, layout: layoutFlags.layout(text: column, label: labelColumn)
+      ) { Console.say($0) }
+    }
+    let texts = try training.map { try read($0).rows.map(\.text) } ?? []
+    let dataset = try read(data)
     let rows = dataset.rows.map {
       ReferenceMeasurement.Row(text: $0.text, label: $0.label)
     }

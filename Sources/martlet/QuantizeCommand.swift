@@ -2,6 +2,7 @@ import ArgumentParser
 import FileJobs
 import Files
 import Foundation
+import Training
 import Transformer
 
 struct Quantize: ParsableCommand {
@@ -49,29 +50,31 @@ struct Quantize: ParsableCommand {
     let isEmbedding = original.task == .embedding
     var format = options.format ?? RecordFormat(path: validation)
     if format == .text && !isEmbedding { format = .tsv }
-    let columns = RecordColumns(
-      text: options.column, pair: options.pairColumn, label: isEmbedding ? nil : labelColumn,
-      hasLabels: !isEmbedding)
-    var (texts, lines): ([String], [Int]) = ([], [])
-    var reader = try RecordReader(path: validation, format: format, columns: columns)
-    while texts.count < 256, let record = try reader.next() {
-      texts.append(record.input.text)
-      lines.append(record.line)
-    }
+    var reader = try RecordReader(
+      path: validation, format: format,
+      layout: options.layout(label: isEmbedding ? nil : labelColumn, hasLabels: !isEmbedding))
+    // Read once: both models are measured on them, and a pipe gives them but once.
+    var rows: [Record] = []
+    while let record = try reader.next() { rows.append(record) }
+    reader.notes.forEach { Console.say($0) }
+    guard !rows.isEmpty else { throw TrainingError.nothingMeasured(path: reader.path) }
+    let samples = rows.prefix(256)
     let staged = try StagedFolder(for: path)
     do {
       try Quantizer.write(
         model, to: staged.path,
-        calibration: QuantizationCalibration(original, texts: texts, smoothing: smooth) { share in
+        calibration: QuantizationCalibration(
+          original, texts: samples.map(\.input.text), smoothing: smooth
+        ) { share in
           Self.show(share)
         })
     } catch let error as RejectedInput {
       throw RecordError.rejected(
-        path: reader.path, line: lines[error.index], reason: error.reason)
+        path: reader.path, line: samples[error.index].line, reason: error.reason)
     }
     let check = try QuantizationCheck(
-      original, TextModel.load(directory: staged.path), path: validation, format: format,
-      columns: columns, threads: options.cores)
+      original, TextModel.load(directory: staged.path), rows: rows, path: reader.path,
+      threads: options.cores)
     try Console.report(
       String(
         format: "%@ before %.5f, after %.5f: %.3f points lost", check.measure, check.before,

@@ -31,6 +31,7 @@ struct Tokenize: ParsableCommand {
   @Option(help: "Column of the text: a name of the header, or a number from 1.")
   var column: String?
   @Option(help: "Column of the second text of a pair.") var pairColumn: String?
+  @OptionGroup var layoutFlags: LayoutFlags
   @Option(name: .shortAndLong, help: "Output file.") var output = "-"
   @Flag(help: "Write the ids alone.") var ids = false
   @Flag(help: "Write the tokens alone.") var tokens = false
@@ -72,7 +73,8 @@ struct Tokenize: ParsableCommand {
       return try writer.finish()
     }
     var reader = try RecordReader(
-      path: file, format: self.format, columns: RecordColumns(text: column, pair: pairColumn))
+      path: file, format: self.format,
+      layout: layoutFlags.layout(text: column, pair: pairColumn))
     let progress = JobProgress(path: file, output: output)
     var rows = 0
     while let record = try reader.next() {
@@ -84,6 +86,7 @@ struct Tokenize: ParsableCommand {
       }
     }
     progress.finish()
+    reader.notes.forEach { Console.say($0) }
     try writer.finish()
   }
 

@@ -38,10 +38,14 @@ struct Train: ParsableCommand {
   var stopAfter: Int?
   @Option(help: "Write the figures to this file as JSON.") var result: String?
   @Flag(help: "Write no model, only the result and the checkpoint.") var noModel = false
+  @Flag(
+    help: "End when standard input, a pipe, closes: for programs that start this one and may end.")
+  var boundToInput = false
   @Option(help: "Where the data is from and its licence, for the model card.")
   var dataSource = "not stated"
 
   func run() throws {
+    if boundToInput { InputWatch.begin() }
     var options = try training.options(tune, width: model.width)
     options.stopAfterEpochs = stopAfter
     try options.validate()
@@ -56,19 +60,10 @@ struct Train: ParsableCommand {
     if training.learningRate == "auto" {
       options.learningRate = try rangeTest(job, options, kernels)
     }
-    let before = Pretraining(epochs: try training.pretraining(), seed: options.seed)
-    var line = ProgressLine()
     let store = try checkpoints()
-    let mend = store == nil ? "" : "; the same command with --resume goes on"
-    let outcome = try job.run(
-      options: options, kernels: kernels, checkpoints: store, pretraining: before,
-      pretrained: { Self.say(String(format: "masked words, epoch %d: loss %.4f", $0, $1)) },
-      taught: { Self.say(Self.teacher($0, share: options.teacherShare)) },
-      report: { progress in
-        line.show(progress)
-        Interruption.place(
-          "in epoch \(progress.epoch), step \(progress.step) of \(progress.totalSteps)" + mend)
-      })
+    let owner = try store.map { try FolderLock($0.directory) }
+    defer { withExtendedLifetime(owner) {} }
+    let outcome = try learn(job, options, kernels, store)
     if let result { try write(outcome, options, to: result) }
     // What was learned is kept before anything is said of it, which can fail.
     if !noModel { try save(job, outcome, options, architecture, kernels) }
@@ -81,6 +76,36 @@ struct Train: ParsableCommand {
     try Console.report(
       "wrote \(output) (\(String(format: "%.0f", outcome.seconds)) s); "
         + "report: \(output)/report.html; try: martlet serve \(output)")
+  }
+
+  /// Runs the job. Where it fails, the folders that were made for it go.
+  private func learn(
+    _ job: ClassifierTraining, _ options: TrainingOptions, _ kernels: Kernels,
+    _ store: CheckpointStore?
+  ) throws -> TrainingResult {
+    let mend = store == nil ? "" : "; the same command with --resume goes on"
+    var line = ProgressLine()
+    do {
+      return try job.run(
+        options: options, kernels: kernels, checkpoints: store,
+        pretraining: Pretraining(epochs: try training.pretraining(), seed: options.seed),
+        pretrained: { Self.say(String(format: "masked words, epoch %d: loss %.4f", $0, $1)) },
+        taught: { Self.say(Self.teacher($0, share: options.teacherShare)) },
+        report: { progress in
+          line.show(progress)
+          Interruption.place(
+            "in epoch \(progress.epoch), step \(progress.step) of \(progress.totalSteps)" + mend)
+        })
+    } catch {
+      switch error {
+      // The checkpoint would lead there again; that of any other fault is worth resuming.
+      case TrainingError.noFiniteLoss, TrainingError.diverged: store?.remove()
+      default: store?.removeEmptyFolder()
+      }
+      // Which removes an empty folder alone.
+      rmdir(output)
+      throw error
+    }
   }
 
   private static func teacher(_ accuracy: Double?, share: Double) -> String {
@@ -182,7 +207,9 @@ enum TrainingJob {
   ) throws -> ClassifierTraining {
     func read(_ path: String) throws -> LabeledDataset {
       try LabeledDataset.read(
-        path: path, textColumn: source.column, labelColumn: source.labelColumn)
+        path: path,
+        layout: source.layoutFlags.layout(text: source.column, label: source.labelColumn)
+      ) { Console.say($0) }
     }
     var training = try read(source.data)
     var validation: LabeledDataset

@@ -13,6 +13,7 @@ struct DataFlags: ParsableArguments {
   var validation: String?
   @Option(help: "Column of the text, by name or by number from 1.") var column: String?
   @Option(help: "Column of the label.") var labelColumn: String?
+  @OptionGroup var layoutFlags: LayoutFlags
   @Option(help: "Share of DATA to hold out when there is no validation file.")
   var holdOut = 0.1
 

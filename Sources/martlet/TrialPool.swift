@@ -21,6 +21,7 @@ final class TrialPool: Sendable {
     var running: [String: Date] = [:]
     var best = 0.0
     var failure: JournalError?
+    var isInterrupted = false
   }
 
   private let state: Mutex<State>
@@ -41,6 +42,8 @@ final class TrialPool: Sendable {
   }
 
   /// Runs until nothing is left, and gives the epochs that were spent and all outcomes.
+  ///
+  /// - Throws: `JournalError`, or `SearchInterruption` where the executor was ended.
   func run() throws -> (epochs: Int, outcomes: [SearchOutcome]) {
     // Threads of their own, because each waits for a process elsewhere, however few cores are here.
     let group = DispatchGroup()
@@ -54,6 +57,7 @@ final class TrialPool: Sendable {
     group.wait()
     let spent = try state.withLock { state in
       if let failure = state.failure { throw failure }
+      if state.isInterrupted { throw SearchInterruption() }
       return state.strategy.spentEpochs
     }
     return (spent, journal.withLock { $0.outcomes })
@@ -69,7 +73,10 @@ final class TrialPool: Sendable {
       case .wait: Thread.sleep(forTimeInterval: 0.2)
       case .run(let job):
         let old = known.first { $0.trial == job.trial && $0.epochs == job.epochs }
-        let outcome = old ?? execute(job)
+        // A run that ended with the search says nothing, and is run again by the next.
+        guard let outcome = old ?? execute(job) else {
+          return state.withLock { $0.isInterrupted = true }
+        }
         let failure = old == nil ? journal.withLock { Self.add(outcome, to: $0) } : nil
         state.withLock { state in
           state.failure = state.failure ?? failure
@@ -90,7 +97,8 @@ final class TrialPool: Sendable {
     }
   }
 
-  private func execute(_ job: SearchJob) -> SearchOutcome {
+  /// The outcome of a job; nil where it was ended with the search.
+  private func execute(_ job: SearchJob) -> SearchOutcome? {
     let command = command(job)
     let start = Date()
     func failed(_ reason: String) -> SearchOutcome {
@@ -116,6 +124,8 @@ final class TrialPool: Sendable {
         trial: job.trial, epochs: job.epochs, accuracy: json["accuracy"]?.doubleValue,
         loss: json["loss"]?.doubleValue, tokens: json["tokens"]?.intValue ?? 0,
         seconds: Date().timeIntervalSince(start))
+    } catch is SearchInterruption {
+      return nil
     } catch {
       return failed(FileError.words(of: error))
     }

@@ -70,23 +70,27 @@ struct Tune: ParsableCommand {
   func run() throws {
     let space = try makeSpace()
     let kind: SearchStrategy.Kind = try Choice.of("--search", search)
-    try check()
+    let data = try check()
     try Folder.make(output + "/trials")
+    let owner = try FolderLock(output)
+    defer { withExtendedLifetime(owner) {} }
     let strategy = SearchStrategy(
       kind, space: space, trials: trials ?? defaultTrials(kind), points: gridPoints,
       epochs: epochs, firstRung: firstRung, keep: keep, budget: budget, seed: seed)
-    let journal = try TuningJournal(path: output + "/journal.jsonl", description: description(kind))
+    let journal = try openJournal(description(kind), data)
     Train.say(
       "\(kind.rawValue) search over \(space.dimensions.map(\.option).joined(separator: ", ")): "
         + "at most \(strategy.trialCount) trials of \(epochs) epochs, seed \(seed)")
     if !journal.outcomes.isEmpty {
       Train.say("\(journal.outcomes.count) outcomes are in the journal already")
     }
-    let (spent, outcomes) = try TrialPool(
-      strategy: strategy, journal: journal, executor: makeExecutor(),
-      parallel: parallel
-    ) { job in command(job) }.run()
-    try conclude(TuningReport(outcomes, space: space), spent: spent)
+    let pool = TrialPool(
+      strategy: strategy, journal: journal, executor: makeExecutor(), parallel: parallel
+    ) { job in command(job) }
+    do {
+      let (spent, outcomes) = try pool.run()
+      try conclude(TuningReport(outcomes, space: space), spent: spent)
+    } catch is SearchInterruption { Interruption.wait() }
   }
 
   private var usesSlurm: Bool { executor == "slurm" }
@@ -99,7 +103,11 @@ struct Tune: ParsableCommand {
   }
 
   private func makeExecutor() -> any TrialExecutor {
-    guard usesSlurm else { return ProcessExecutor(template: executor) }
+    guard usesSlurm else {
+      let processes = ProcessExecutor(template: executor)
+      Interruption.onEnd { processes.end() }
+      return processes
+    }
     let options = slurmOptions?.split(separator: " ").map(String.init) ?? []
     let slurm = SlurmExecutor(folder: output + "/slurm", options: options, threads: trialThreads) {
       Train.say($0)
@@ -108,7 +116,33 @@ struct Tune: ParsableCommand {
     return slurm
   }
 
-  private func check() throws {
+  /// The journal of this search. Over data that have changed since, a new one begins, and the old one is kept beside it.
+  private func openJournal(_ description: String, _ data: String) throws -> TuningJournal {
+    func open() throws -> TuningJournal {
+      try TuningJournal(path: output + "/journal.jsonl", description: description, data: data)
+    }
+    do { return try open() } catch JournalError.otherData {
+      let files = FileManager.default
+      let number = (1...).first { !files.fileExists(atPath: "\(output)/earlier-\($0)") } ?? 1
+      let place = "\(output)/earlier-\(number)"
+      do {
+        try files.createDirectory(atPath: place, withIntermediateDirectories: true)
+        for name in ["journal.jsonl", "trials", "report.html"]
+        where files.fileExists(atPath: "\(output)/\(name)") {
+          try files.moveItem(atPath: "\(output)/\(name)", toPath: "\(place)/\(name)")
+        }
+        try files.createDirectory(
+          atPath: output + "/trials", withIntermediateDirectories: true)
+      } catch { throw JournalError.unusable(path: place, reason: error.localizedDescription) }
+      Train.say(
+        "the data have changed since this folder's search: a new one begins, and the old one is kept in \(place)"
+      )
+      return try open()
+    }
+  }
+
+  /// Checks options and data; what tells the data apart.
+  private func check() throws -> String {
     try TrainingError.check("--epochs", epochs, in: 1...10000)
     try TrainingError.check("--grid-points", gridPoints, in: 1...1000)
     try TrainingError.check("--first-rung", firstRung, in: 1...10000)
@@ -118,7 +152,8 @@ struct Tune: ParsableCommand {
     if let trials { try TrainingError.check("--trials", trials, in: 1...100_000) }
     try source.checkReadableAgain()
     // Faults of the data are better found before the first trial than by each of them.
-    _ = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed)
+    let job = try TrainingJob.make(source, .parse([]), .parse([]), seed: seed)
+    return job.training.fingerprint + job.validation.fingerprint
   }
 
   private func makeSpace() throws -> SearchSpace {
@@ -155,7 +190,7 @@ struct Tune: ParsableCommand {
       width ?? "", layers ?? "", optimizer ?? "",
     ]
     return
-      ([kind.rawValue, source.data, source.validation ?? "", "\(epochs)", "\(gridPoints)"]
+      ([kind.rawValue] + dataWords + ["\(epochs)", "\(gridPoints)"]
       + ["\(firstRung)", "\(keep)", "\(seed)"] + space + further).joined(separator: "|")
   }
 
@@ -164,7 +199,8 @@ struct Tune: ParsableCommand {
     if let path = source.validation { words += ["--validation", path] }
     if let column = source.column { words += ["--column", column] }
     if let column = source.labelColumn { words += ["--label-column", column] }
-    return words
+    if source.validation == nil { words += ["--hold-out", "\(source.holdOut)"] }
+    return words + source.layoutFlags.words
   }
 
   private func optionWords(_ trial: SearchTrial) -> [String] {

@@ -11,7 +11,9 @@ struct LabeledRowsTests {
     let path = NSTemporaryDirectory() + "rows-\(UUID().uuidString).\(ending)"
     defer { try? FileManager.default.removeItem(atPath: path) }
     try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-    return try LabeledDataset.read(path: path, textColumn: column, labelColumn: label).rows
+    return try LabeledDataset.read(
+      path: path, layout: RecordLayout(text: column, label: label)
+    ).rows
   }
 
   private let want = [

@@ -5,12 +5,12 @@ import Testing
 import Transformer
 
 private func read(
-  _ text: String, _ format: RecordFormat, _ columns: RecordColumns = RecordColumns()
+  _ text: String, _ format: RecordFormat, _ layout: RecordLayout = RecordLayout()
 ) throws -> [Record] {
   let path = NSTemporaryDirectory() + "martlet-records-\(UUID().uuidString)"
   defer { try? FileManager.default.removeItem(atPath: path) }
   try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-  var reader = try RecordReader(path: path, format: format, columns: columns)
+  var reader = try RecordReader(path: path, format: format, layout: layout)
   var records: [Record] = []
   while let record = try reader.next() { records.append(record) }
   return records
@@ -46,7 +46,7 @@ struct RecordReaderTests {
 
   @Test("Labelled TSV without a header is read as train reads it")
   func labelled() throws {
-    let rows = try read("spam\twin\tnow\nham\thi\n", .tsv, RecordColumns(hasLabels: true))
+    let rows = try read("spam\twin\tnow\nham\thi\n", .tsv, RecordLayout(hasLabels: true))
     #expect(rows.map(\.label) == ["spam", "ham"])
     #expect(rows.map(\.input.text) == ["win\tnow", "hi"])
   }
@@ -54,9 +54,9 @@ struct RecordReaderTests {
   @Test("Pairs and labels are found by the header or by number")
   func pairs() throws {
     let named = try read(
-      "score\tsentence1\tsentence2\n1\ta\tb\n", .tsv, RecordColumns(hasLabels: true))
+      "score\tsentence1\tsentence2\n1\ta\tb\n", .tsv, RecordLayout(hasLabels: true))
     let numbered = try read(
-      "a\tb\t1\n", .tsv, RecordColumns(text: "1", pair: "2", label: "3", hasLabels: true))
+      "a\tb\t1\n", .tsv, RecordLayout(text: "1", pair: "2", label: "3", hasLabels: true))
     for rows in [named, numbered] {
       #expect(rows.map(\.input) == [TextInput("a", pair: "b")] && rows[0].label == "1")
     }
@@ -67,7 +67,7 @@ struct RecordReaderTests {
     let two = #expect(throws: RecordError.self) { try read("a\tb\n", .tsv) }
     #expect(two?.localizedDescription.contains("--column 2") == true)
     #expect(throws: RecordError.noColumn(path: "", name: "x", known: ["a"])) {
-      do { _ = try read("a\nb", .csv, RecordColumns(text: "x")) } catch RecordError.noColumn(
+      do { _ = try read("a\nb", .csv, RecordLayout(text: "x")) } catch RecordError.noColumn(
         _, let n, let k)
       {
         throw RecordError.noColumn(path: "", name: n, known: k)
@@ -82,7 +82,7 @@ struct RecordReaderTests {
     let rows = try read(#"{"text":"a","text_pair":"b"}"# + "\n\"c\"\n", .jsonl)
     #expect(rows.map(\.input) == [TextInput("a", pair: "b"), TextInput("c")])
     let labelled = try read(
-      #"{"text":"a","labels":["x","y"]}"#, .jsonl, RecordColumns(hasLabels: true))
+      #"{"text":"a","labels":["x","y"]}"#, .jsonl, RecordLayout(hasLabels: true))
     #expect(labelled[0].label == "x|y")
     let bad = #expect(throws: RecordError.self) { try read("\"a\"\n{", .jsonl) }
     #expect(bad?.localizedDescription.contains("line 2: not JSON") == true)

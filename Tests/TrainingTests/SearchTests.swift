@@ -146,20 +146,23 @@ struct SearchTests {
     let outcome = SearchOutcome(
       trial: trial, epochs: 2, accuracy: 0.75, loss: 0.5, tokens: 10, seconds: 1)
     do {
-      let journal = try TuningJournal(path: path, description: "a")
+      let journal = try TuningJournal(path: path, description: "a", data: "1")
       try journal.add(outcome)
       try journal.add(outcome)
     }
     let whole = try Data(contentsOf: URL(fileURLWithPath: path))
     try whole.dropLast(5).write(to: URL(fileURLWithPath: path))
-    let again = try TuningJournal(path: path, description: "a")
+    let again = try TuningJournal(path: path, description: "a", data: "1")
     #expect(again.outcomes == [outcome])
     #expect(again.outcome(of: SearchJob(trial: trial, epochs: 2)) == outcome)
     #expect(again.outcome(of: SearchJob(trial: trial, epochs: 3)) == nil)
     try again.add(outcome)
-    #expect(try TuningJournal(path: path, description: "a").outcomes.count == 2)
+    #expect(try TuningJournal(path: path, description: "a", data: "1").outcomes.count == 2)
     #expect(throws: JournalError.otherSearch(path: path)) {
-      try TuningJournal(path: path, description: "b")
+      try TuningJournal(path: path, description: "b", data: "1")
+    }
+    #expect(throws: JournalError.otherData(path: path)) {
+      try TuningJournal(path: path, description: "a", data: "2")
     }
   }
 

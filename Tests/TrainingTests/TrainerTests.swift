@@ -253,7 +253,7 @@ struct TrainerTests {
 @Suite("Labelled data")
 struct LabeledDatasetTests {
   private func read(_ text: String) throws -> LabeledDataset {
-    try LabeledDataset(path: "d.tsv", bytes: Data(text.utf8))
+    try LabeledDataset(path: "d.tsv", bytes: Array(text.utf8))
   }
 
   @Test("Rows, carriage returns and empty lines")
@@ -295,7 +295,7 @@ struct LabeledDatasetTests {
       try read("a\tx\na\ty").trainingLabels()
     }
     #expect(throws: TrainingError.notUTF8(path: "d.tsv", line: 1)) {
-      try LabeledDataset(path: "d.tsv", bytes: Data([0x61, 0x09, 0xFF]))
+      try LabeledDataset(path: "d.tsv", bytes: [0x61, 0x09, 0xFF])
     }
     let error = #expect(throws: TrainingError.self) {
       try read("a\tx\nc\ty").labelIndices(in: ["a", "b"])

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Transformer
 
@@ -25,15 +26,11 @@ public struct LabeledDataset: Sendable {
 
   /// Reads a UTF-8 file with one `label<TAB>text` a line, no header, no quoting.
   ///
-  /// - Throws: `TrainingError` naming the file and the line.
+  /// - Throws: `TrainingError` naming the file and the line, or `FileError`.
   public init(path: String) throws {
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-    } catch {
-      throw TrainingError.unreadable(path: path, reason: Self.reason(path))
+    do { try self.init(ByteReader(path: path)) } catch FileError.unreadable(let path, let reason) {
+      throw TrainingError.unreadable(path: path, reason: reason)
     }
-    try self.init(path: path, bytes: data)
   }
 
   /// Rows that are read already; errors call their file `path`.
@@ -43,23 +40,25 @@ public struct LabeledDataset: Sendable {
   }
 
   /// Rows of `bytes`, which errors call `path`.
-  public init(path: String, bytes: Data) throws {
+  public init(path: String, bytes: [UInt8]) throws {
+    try self.init(ByteReader(bytes, name: path))
+  }
+
+  private init(_ reader: ByteReader) throws {
+    let path = reader.path
     var rows: [LabeledText] = []
-    var number = 0
-    for raw in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-      number += 1
-      let line = raw.last == UInt8(ascii: "\r") ? raw.dropLast() : raw
+    while let line = try reader.line() {
+      let number = reader.lineNumber
       if line.isEmpty { continue }
-      guard let text = String(validating: line, as: UTF8.self) else {
-        throw TrainingError.notUTF8(path: path, line: number)
-      }
-      guard let tab = text.utf8.firstIndex(of: UInt8(ascii: "\t")) else {
+      guard let tab = line.firstIndex(of: 9) else {
         throw TrainingError.missingColumn(path: path, line: number)
       }
-      let label = text[..<tab].trimmingCharacters(in: .whitespaces)
+      guard let name = String(validating: line[..<tab], as: UTF8.self),
+        let text = String(validating: line[(tab + 1)...], as: UTF8.self)
+      else { throw TrainingError.notUTF8(path: path, line: number) }
+      let label = name.trimmingCharacters(in: .whitespaces)
       if label.isEmpty { throw TrainingError.emptyLabel(path: path, line: number) }
-      rows.append(
-        LabeledText(label: label, text: String(text[text.utf8.index(after: tab)...]), line: number))
+      rows.append(LabeledText(label: label, text: text, line: number))
     }
     if rows.isEmpty { throw TrainingError.noRows(path: path) }
     self.path = path
@@ -89,13 +88,5 @@ public struct LabeledDataset: Sendable {
       }
       return found
     }
-  }
-
-  private static func reason(_ path: String) -> String {
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-      return "no such file"
-    }
-    return isDirectory.boolValue ? "it is a directory" : "permission denied"
   }
 }

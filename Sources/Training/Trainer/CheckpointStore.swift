@@ -30,6 +30,9 @@ public final class CheckpointStore {
   /// Seconds between checkpoints inside an epoch; after each epoch there is one.
   public let interval: Double
   private let resumes: Bool
+  /// Its folder.
+  public let directory: String
+  private let isNew: Bool
   var fingerprint = ""
 
   /// Checkpoints in `directory`, made if missing. With `resumes`, a run starts from the one there.
@@ -37,11 +40,19 @@ public final class CheckpointStore {
     path = directory + "/checkpoint.safetensors"
     self.interval = interval
     self.resumes = resumes
+    self.directory = directory
+    isNew = !FileManager.default.fileExists(atPath: directory)
     try Folder.make(directory)
   }
 
-  /// Removes the file, once the run is over.
-  public func remove() { try? FileManager.default.removeItem(atPath: path) }
+  /// Removes the file, once the run is over, and its folder where it was made for it and is empty.
+  public func remove() {
+    try? FileManager.default.removeItem(atPath: path)
+    removeEmptyFolder()
+  }
+
+  /// Removes the folder where it was made for the checkpoint and there is none.
+  public func removeEmptyFolder() { if isNew { rmdir(directory) } }
 
   private func names(_ trainer: Trainer) -> [(String, FloatBuffer)] {
     trainer.liveBuffers.enumerated().map { ("live.\($0)", $1) } + [("best", trainer.best.buffer)]

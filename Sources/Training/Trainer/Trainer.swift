@@ -396,7 +396,8 @@ public final class Trainer {
   }
 
   private var isStuckAtEnd: Bool {
-    options.watchesLoss && state.epoch > options.epochs && state.restarts < Self.mostRestarts
+    options.watchesLoss && state.step >= Self.fewestSteps && state.epoch > options.epochs
+      && state.restarts < Self.mostRestarts
       && state.watch.smoothed > 0.985 * state.watch.chance
   }
 

@@ -7,6 +7,8 @@ public enum JournalError: Error, Equatable, LocalizedError {
   case unusable(path: String, reason: String)
   /// The file is of another search.
   case otherSearch(path: String)
+  /// The file is of this search, but over data that have changed since.
+  case otherData(path: String)
   /// A line is no outcome.
   case malformed(path: String, line: Int)
 
@@ -18,6 +20,8 @@ public enum JournalError: Error, Equatable, LocalizedError {
     case .otherSearch(let path):
       return "\(path): the journal is of another search (other data, space or options). Give the "
         + "search that it belongs to, or another folder with -o."
+    case .otherData(let path):
+      return "\(path): the data have changed since. Choose another folder with -o."
     case .malformed(let path, let line):
       return "\(path):\(line): not a line of a search's journal. Remove the line, or the file to "
         + "start anew."
@@ -30,6 +34,8 @@ public final class TuningJournal {
   private struct Header: Codable, Equatable {
     var martletTune: Int
     var search: String
+    /// Tells data apart; journals before there was one have none.
+    var data: String?
   }
 
   /// The file.
@@ -38,13 +44,13 @@ public final class TuningJournal {
   public private(set) var outcomes: [SearchOutcome]
   private let file: FileHandle
 
-  /// Opens `path`, or begins it for the search that `description` tells apart from others. A last
-  /// line that was cut is dropped.
+  /// Opens `path`, or begins it for the search that `description` tells apart from others, over the data that `data` tells
+  /// apart. A last line that was cut is dropped.
   ///
-  /// - Throws: `JournalError`.
-  public init(path: String, description: String) throws {
+  /// - Throws: `JournalError`; `.otherData` where only the data are others.
+  public init(path: String, description: String, data fingerprint: String) throws {
     self.path = path
-    let header = Header(martletTune: 1, search: description)
+    let header = Header(martletTune: 1, search: description, data: fingerprint)
     var outcomes: [SearchOutcome] = []
     var isNew = true
     var length = 0
@@ -52,8 +58,9 @@ public final class TuningJournal {
       isNew = false
       let lines = data.split(separator: 10, omittingEmptySubsequences: false)
       guard let found = try? JSONDecoder().decode(Header.self, from: Data(lines[0])),
-        found == header
+        found.martletTune == header.martletTune, found.search == header.search
       else { throw JournalError.otherSearch(path: path) }
+      guard found.data == header.data else { throw JournalError.otherData(path: path) }
       length = lines[0].count + 1
       for (index, line) in lines.enumerated().dropFirst() where !line.isEmpty {
         guard let outcome = try? JSONDecoder().decode(SearchOutcome.self, from: Data(line)) else {
