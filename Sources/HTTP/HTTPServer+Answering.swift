@@ -57,7 +57,9 @@ extension HTTPServer {
 
   func answer(_ connection: Connection, _ request: Request, _ plain: Response) {
     let response = compressor?.encode(plain, acceptsGzip: request.acceptsGzip) ?? plain
-    if isDraining || response.closesConnection { connection.isClosing = true }
+    if isDraining || response.closesConnection || closesConnections() {
+      connection.isClosing = true
+    }
     let before = outgoing.count
     writer.write(
       response,

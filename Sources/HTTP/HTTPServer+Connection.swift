@@ -44,7 +44,7 @@ extension HTTPServer {
   // MARK: - Phases and their time limits
 
   /// Once nothing more can be done now: sends, decides what the connection waits for, until when.
-  private func settle(_ connection: Connection) {
+  func settle(_ connection: Connection) {
     if connection.phase == .closed { return }
     sendContinueIfAwaited(connection)
     flush(connection)
@@ -67,15 +67,14 @@ extension HTTPServer {
     } else if connection.phase != .idle || connection.parser != nil {
       recycleParser(of: connection)
       connection.phase = .idle
-      let rest = isDraining ? configuration.drainGrace : configuration.keepAliveTimeout
-      deadlines[connection.slot] = tick &+ ticks(rest)
+      setDeadline(of: connection, tick &+ ticks(configuration.keepAliveTimeout))
     }
   }
 
   private func settleReading(_ connection: Connection, isBody: Bool, bytes: Int) {
     if !isBody && connection.phase != .head {
       connection.phase = .head
-      deadlines[connection.slot] = tick &+ ticks(configuration.headTimeout)
+      setDeadline(of: connection, tick &+ ticks(configuration.headTimeout))
     } else if isBody {
       if connection.phase != .body {
         connection.phase = .body
@@ -108,22 +107,31 @@ extension HTTPServer {
     if connection.hasPeerClosed && !connection.isReadable { return close(connection) }
     _ = cevents_shutdown_write(connection.descriptor)
     connection.phase = .lingering
-    deadlines[connection.slot] = tick &+ ticks(configuration.lingerTimeout)
+    setDeadline(of: connection, tick &+ ticks(configuration.lingerTimeout))
     // A large upload may still be on its way: begin to drop it.
     connection.isReadable = true
     advance(connection)
+  }
+
+  private func end(_ connection: Connection) {
+    connection.isClosing = true
+    linger(connection)
   }
 
   /// A time limit has passed.
   func expire(_ connection: Connection) {
     switch connection.phase {
     case .head, .body:
-      refuse(connection, .timeout)
+      refuse(connection, connection.phase == .head && isDraining ? .stopping : .timeout)
       settle(connection)
     case .idle:
-      connection.tls?.end()
-      close(connection)
-    case .proxyHeader, .handshake, .writing, .lingering, .handler, .closed:
+      // What came this moment is read first; and what comes after the end has been said must not be answered by a reset.
+      connection.isReadable = true
+      advance(connection)
+      if connection.phase == .idle { end(connection) }
+    case .proxyHeader, .handshake:
+      end(connection)
+    case .writing, .lingering, .handler, .closed:
       close(connection)
     }
   }

@@ -22,6 +22,8 @@ public final class HTTPServer: @unchecked Sendable {
   /// Asked on the I/O queue before a connection is taken: whether to leave it for a moment to
   /// another process that shares the listeners and has less to do.
   public var defersAccept: () -> Bool = { false }
+  /// Asked on the I/O queue at each answer: whether its connection is to close after it, because the server is about to end.
+  public var closesConnections: () -> Bool = { false }
   /// Told on the I/O queue how many connections are open, whenever that changes.
   public var onConnectionCount: (Int) -> Void = { _ in }
 
@@ -41,12 +43,16 @@ public final class HTTPServer: @unchecked Sendable {
   private var isAccepting = false
   /// Whether the present connection has been left to others already.
   private var hasDeferred = false
-  private var drainCompletion: (() -> Void)?
+  var drainCompletion: (() -> Void)?
+  /// When connections without a whole head end, as a tick; set when draining begins.
+  var drainEnd = HTTPServer.never
+  /// Whether no connection will be accepted any more.
+  var hasEndedAccepting = false
 
   /// Connections that are open now.
   public private(set) var connectionCount = 0
-  /// Whether the server takes no new connections and closes each after its answer.
-  public private(set) var isDraining = false
+  /// Whether the server is about to end, and closes each connection after its answer.
+  public var isDraining: Bool { drainCompletion != nil || hasEndedAccepting }
 
   var scratch = [UInt8](repeating: 0, count: 65536)
   var outgoing: [UInt8] = []
@@ -108,26 +114,6 @@ public final class HTTPServer: @unchecked Sendable {
     }
   }
 
-  /// Stops accepting, answers what is in flight with `Connection: close`, then calls back on the
-  /// I/O queue.
-  /// - Parameter deadline: seconds after which the connections still open are cut.
-  public func drain(deadline: Double, completion: @escaping @Sendable () -> Void) {
-    queue.async { [self] in
-      if isDraining { return }
-      isDraining = true
-      drainCompletion = completion
-      pauseAccepting()
-      updateClock()
-      let grace = tick &+ ticks(configuration.drainGrace)
-      for connection in connections {
-        guard let connection, connection.phase == .idle else { continue }
-        deadlines[connection.slot] = min(deadlines[connection.slot], grace)
-      }
-      finishDrainIfDone()
-      queue.asyncAfter(deadline: .now() + deadline) { [weak self] in self?.cutAll() }
-    }
-  }
-
   /// Posts a block to the I/O queue; cheaper than Dispatch while the server is busy.
   public func post(_ block: @escaping @Sendable () -> Void) { loop.post(block) }
 
@@ -147,7 +133,7 @@ public final class HTTPServer: @unchecked Sendable {
     advance(connection)
   }
 
-  private func updateClock() {
+  func updateClock() {
     tick = UInt32(truncatingIfNeeded: cevents_monotonic_coarse() / 100_000_000)
     writer.setDate(Int(cevents_wall_seconds()))
   }
@@ -163,18 +149,11 @@ public final class HTTPServer: @unchecked Sendable {
     for slot in deadlines.indices where deadlines[slot] <= tick {
       if let connection = connections[slot] { expire(connection) }
     }
-    if !isAccepting && !isDraining { resumeAccepting() }
+    resumeAccepting()
   }
 
-  private func cutAll() {
-    for connection in connections {
-      if let connection { close(connection) }
-    }
-    finishDrainIfDone()
-  }
-
-  private func finishDrainIfDone() {
-    guard isDraining, connectionCount == 0, let completion = drainCompletion else { return }
+  func finishDrainIfDone() {
+    guard hasEndedAccepting, connectionCount == 0, let completion = drainCompletion else { return }
     drainCompletion = nil
     timer.cancel()
     loop.stop()
@@ -183,8 +162,8 @@ public final class HTTPServer: @unchecked Sendable {
 
   // MARK: - Accepting
 
-  private func resumeAccepting() {
-    if isAccepting || isDraining || connectionCount >= configuration.maximumConnections { return }
+  func resumeAccepting() {
+    if isAccepting || hasEndedAccepting || isFull { return }
     isAccepting = true
     // Not EPOLLEXCLUSIVE: it would wake the busiest process first, the one already in epoll_wait.
     let interest = UInt32(CEVENTS_READABLE)
@@ -193,9 +172,11 @@ public final class HTTPServer: @unchecked Sendable {
     }
   }
 
+  private var isFull: Bool { !isDraining && connectionCount >= configuration.maximumConnections }
+
   /// The listeners leave the loop, so that a full worker does not spin; the backlog, or another
   /// worker, takes what comes.
-  private func pauseAccepting() {
+  func pauseAccepting() {
     if !isAccepting { return }
     isAccepting = false
     for listener in listeners { loop.remove(listener) }
@@ -213,6 +194,18 @@ public final class HTTPServer: @unchecked Sendable {
       return
     }
     hasDeferred = false
+    _ = acceptOne(listener)
+  }
+
+  /// Takes all that the kernel has accepted, as far as there are descriptors.
+  func takeBacklog() {
+    for listener in listeners {
+      for _ in 0..<configuration.maximumConnections where !acceptOne(listener) { break }
+    }
+  }
+
+  /// - Returns: whether there was a connection, and it was taken.
+  private func acceptOne(_ listener: Int32) -> Bool {
     var address = cevents_peer()
     let descriptor = cevents_accept(listener, &address)
     switch descriptor {
@@ -220,7 +213,8 @@ public final class HTTPServer: @unchecked Sendable {
       let peer = Peer(
         high: address.high, low: address.low, family: address.family, port: address.port)
       admit(descriptor, peer: peer)
-      if connectionCount >= configuration.maximumConnections { pauseAccepting() }
+      if isFull { pauseAccepting() }
+      return true
     case -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM:
       // Out of descriptors: the next tick, or the next close, tries again.
       pauseAccepting()
@@ -228,6 +222,7 @@ public final class HTTPServer: @unchecked Sendable {
       // Another process was faster, or the client has gone.
       break
     }
+    return false
   }
 
   private func admit(_ descriptor: Int32, peer: Peer) {
@@ -264,7 +259,7 @@ public final class HTTPServer: @unchecked Sendable {
       begin(connection)
     } else if isBalancer {
       connection.phase = .proxyHeader
-      deadlines[slot] = tick &+ ticks(configuration.handshakeTimeout)
+      setDeadline(of: connection, tick &+ ticks(configuration.handshakeTimeout))
     } else {
       refuseProxyHeader(connection)
     }
@@ -280,13 +275,13 @@ public final class HTTPServer: @unchecked Sendable {
   /// From here on the connection's bytes are the client's.
   func begin(_ connection: Connection) {
     guard let tls = configuration.tls else {
-      deadlines[connection.slot] = tick &+ ticks(configuration.keepAliveTimeout)
+      setDeadline(of: connection, tick &+ ticks(configuration.keepAliveTimeout))
       return
     }
     guard let session = tls.session(on: connection.descriptor) else { return close(connection) }
     connection.tls = session
     connection.phase = .handshake
-    deadlines[connection.slot] = tick &+ ticks(configuration.handshakeTimeout)
+    setDeadline(of: connection, tick &+ ticks(configuration.handshakeTimeout))
   }
 
   func close(_ connection: Connection) {
@@ -306,7 +301,8 @@ public final class HTTPServer: @unchecked Sendable {
       let count = peerCounts[key, default: 1] - 1
       peerCounts[key] = count == 0 ? nil : count
     }
-    if isDraining { finishDrainIfDone() } else if !isAccepting { resumeAccepting() }
+    resumeAccepting()
+    finishDrainIfDone()
   }
 
   func recycleParser(of connection: Connection) {

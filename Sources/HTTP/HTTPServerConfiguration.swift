@@ -16,8 +16,12 @@ public struct HTTPServerConfiguration: Sendable {
   public var keepAliveTimeout = 75.0
   /// Time to read and drop what a refused client still sends, so that it reads the answer first.
   public var lingerTimeout = 5.0
-  /// Time that resting connections are left open once draining, for a request already on its way.
-  public var drainGrace = 0.5
+  /// Time in which a connection must have sent the whole head of a request once draining, for requests already on their way.
+  public var drainGrace = 1.0
+  /// Time that connections are still accepted once draining: those that the kernel has accepted before its listeners close.
+  public var drainAccepting = 0.25
+  /// The same as `lingerTimeout`, once draining.
+  public var drainLinger = 0.5
   /// Most connections at once (`--worker-connections`); more wait in the backlog.
   public var maximumConnections = 16384
   /// Most connections at once from one address (`--max-connections-per-peer`); more are closed at

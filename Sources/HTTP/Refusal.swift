@@ -37,6 +37,7 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
   case badContentCoding
   case inflationRatioTooHigh
   case timeout
+  case stopping
   case plainHTTPOnTLSPort
   case badProxyHeader
 
@@ -51,6 +52,7 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
     case .bodyTooLarge, .inflationRatioTooHigh: .contentTooLarge
     case .unsupportedContentCoding: .unsupportedMediaType
     case .timeout: .requestTimeout
+    case .stopping: .serviceUnavailable
     default: .badRequest
     }
   }
@@ -169,6 +171,8 @@ public enum Refusal: Error, Sendable, Equatable, CaseIterable, LocalizedError {
     switch self {
     case .timeout:
       ("The request did not arrive in time.", "Send the whole request without pausing.")
+    case .stopping:
+      ("The server is stopping, and the request did not come to its end.", "Send it again.")
     case .plainHTTPOnTLSPort:
       ("This port speaks HTTPS, and the request came without TLS.", "Write https:// in the URL.")
     case .badProxyHeader:

@@ -54,7 +54,7 @@ extension Arbiter {
 
   private func serve(_ child: Child, arbiter: Int32) -> Int32 {
     let isCompanion = child.slot == nil
-    for socket in isCompanion ? sockets.listeners : sockets.adminListeners {
+    for socket in leaving + (isCompanion ? sockets.listeners : sockets.adminListeners) {
       socket.close(unlinks: false)
     }
     martlet_no_new_privileges()
@@ -79,7 +79,7 @@ extension Arbiter {
   /// Lets a child finish what it has begun.
   func retire(_ process: Int32) {
     kill(process, SIGTERM)
-    children[process]?.stage = .draining(killAt: after(configuration.gracefulTimeout))
+    children[process]?.stage = .draining(killAt: after(configuration.gracefulTimeout + 1))
     if let slot = children[process]?.slot { scoreboard[slot].state = .draining }
   }
 
@@ -145,7 +145,7 @@ extension Arbiter {
   /// A death that was asked for is nothing; any other is counted, told, and decides how soon another is forked.
   private func mourn(_ process: Int32, _ child: Child, _ status: Int32, hadServed: Bool) {
     if case .draining = child.stage { return }
-    guard phase == .serving else { return }
+    guard isServing else { return }
     let age = now - child.bornAt
     if child.role == .companion {
       companionBackoff.recordDeath(age: age, hadServed: hadServed, at: now)

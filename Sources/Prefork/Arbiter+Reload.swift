@@ -19,8 +19,13 @@ extension Arbiter {
   func rehearse() -> Int32 {
     martlet_set_process_name("martlet-rehears")
     do {
-      _ = try program.prepare()
-      try program.rehearse()
+      let next = try program.prepare()
+      let account = try Account.find(user: next.user, group: next.group)
+      try program.rehearse {
+        if let account, !account.become() {
+          throw PreforkError.systemCall("setuid", code: errno)
+        }
+      }
       return 0
     } catch {
       log.error("\(error.localizedDescription)")
@@ -52,9 +57,15 @@ extension Arbiter {
       let next = try program.prepare()
       try next.validate()
       let account = try Account.find(user: next.user, group: next.group)
+      if let path = next.pidFile, path != configuration.pidFile { try PidFile.check(path) }
       let sockets = try PoolSockets.open(next, present: self.sockets)
       program.adopt()
-      self.sockets.close(keeping: sockets)
+      previous =
+        previous
+        ?? Load(
+          configuration: configuration, account: self.account, sockets: self.sockets,
+          wanted: wanted, generation: generation)
+      leaving += self.sockets.without(sockets)
       self.sockets = sockets
       self.account = account
       if next.pidFile != configuration.pidFile {
@@ -70,9 +81,43 @@ extension Arbiter {
     }
     isWinched = false
     isReloading = true
-    generation += 1
+    lastGeneration += 1
+    generation = lastGeneration
+    // What kept the old workers from serving may be what was mended.
+    workerBackoff = CrashBackoff()
     scoreboard.workersWanted = wanted
     scoreboard.generation = generation
+  }
+
+  /// All workers of the new load serve.
+  func settleReload() {
+    isReloading = false
+    previous = nil
+    program.settle()
+    PoolSockets.end(&leaving, isShared: false)
     scoreboard.reloads += 1
+    log.info("reloaded", metadata: ["generation": "\(generation)"])
+    manager.ready()
+  }
+
+  /// No worker of the new load came to serve: the one before goes on.
+  func undoReload() {
+    guard let previous else { return }
+    self.previous = nil
+    isReloading = false
+    program.revert()
+    let present = sockets
+    sockets = previous.sockets
+    present.close(keeping: sockets)
+    leaving = leaving.filter { socket in
+      !sockets.all.contains { $0.descriptor == socket.descriptor }
+    }
+    PoolSockets.end(&leaving, isShared: false)
+    (configuration, account) = (previous.configuration, previous.account)
+    (wanted, generation) = (previous.wanted, previous.generation)
+    workerBackoff = CrashBackoff()
+    scoreboard.workersWanted = wanted
+    scoreboard.generation = generation
+    refuseReload("its workers die before they serve; the lines above say why")
   }
 }

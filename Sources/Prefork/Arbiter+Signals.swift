@@ -6,7 +6,7 @@ extension Arbiter {
   func handleSignals() {
     while true {
       switch martlet_next_signal(signals) {
-      case SIGTERM: stop(with: SIGTERM, within: configuration.gracefulTimeout)
+      case SIGTERM: leave()
       case SIGINT, SIGQUIT: stop(with: SIGQUIT, within: 1)
       case SIGHUP: reload()
       case SIGUSR1: reopenLogs()
@@ -20,9 +20,24 @@ extension Arbiter {
     }
   }
 
+  /// SIGTERM: the end begins, with --drain-delay after a while in which those who ask are told that the pool is not ready. A
+  /// second signal ends that while.
+  private func leave() {
+    let delay = configuration.drainDelay
+    // Where a new binary serves on the same addresses, nobody has to go elsewhere.
+    guard phase == .serving, hasServed, delay > 0, !isReplaced else {
+      return stop(with: SIGTERM, within: configuration.gracefulTimeout)
+    }
+    phase = .leaving(until: after(delay))
+    scoreboard.isLeaving = true
+    manager.stopping()
+    log.info("not ready any more, stopping after a while", metadata: ["seconds": "\(delay)"])
+  }
+
   /// Begins the end. A second, quicker signal shortens it.
   func stop(with signal: Int32, within seconds: Double) {
-    let killAt = after(seconds)
+    // A second more, in which workers refuse what they could not finish.
+    let killAt = after(seconds + (signal == SIGTERM ? 1 : 0))
     if case .stopping(let earlier) = phase {
       if signal == SIGTERM { return }
       phase = .stopping(killAt: min(earlier, killAt))
@@ -34,6 +49,8 @@ extension Arbiter {
       } else {
         manager.stopping()
       }
+      PoolSockets.end(&sockets.listeners, isShared: isReplaced)
+      PoolSockets.end(&leaving, isShared: false)
     }
     for (process, child) in children {
       switch child.role {

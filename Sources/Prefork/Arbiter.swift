@@ -11,8 +11,19 @@ import Logging
 public final class Arbiter {
   enum Phase: Equatable {
     case serving
+    /// As `serving`, but not ready for those who ask: the end begins at `until`.
+    case leaving(until: UInt64)
     /// Children end; those left at `killAt` are killed.
     case stopping(killAt: UInt64)
+  }
+
+  /// What the pool ran before a reload, until that has gone through.
+  struct Load {
+    let configuration: ArbiterConfiguration
+    let account: Account?
+    let sockets: PoolSockets
+    let wanted: Int
+    let generation: UInt64
   }
 
   let program: any PoolProgram
@@ -36,6 +47,12 @@ public final class Arbiter {
   var isWinched = false
   /// Which load of the program new workers run.
   var generation: UInt64 = 1
+  /// The newest load that there was; none has its number again.
+  var lastGeneration: UInt64 = 1
+  /// What to go back to; nil unless a reload is under way.
+  var previous: Load?
+  /// Sockets that the new load has no use for, as long as workers of the old one may serve them.
+  var leaving: [ListeningSocket] = []
   /// Whether workers of an older generation are being replaced.
   var isReloading = false
   /// Whether another reload was asked for while one was rehearsed.
@@ -54,6 +71,8 @@ public final class Arbiter {
   private var announced: [Int32] = []
   /// When the last turn began.
   private var lastTurn: UInt64 = 0
+  /// Until when a new health process waits for the old one to end.
+  private var companionPatience: UInt64 = 0
   /// Until when silence is forgiven, because the arbiter itself was held up.
   var forgivenUntil: UInt64 = 0
 
@@ -86,12 +105,11 @@ public final class Arbiter {
     try start()
     while true {
       turn()
-      if phase != .serving && children.values.allSatisfy({ $0.role == .successor }) { break }
+      if !isServing && children.values.allSatisfy({ $0.role == .successor }) { break }
       var waiting = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
       poll(&waiting, 1, isSettled ? 100 : 10)
       handleSignals()
     }
-    let isReplaced = children.values.contains { $0.role == .successor } || handover != nil
     sockets.close(keeping: PoolSockets(), unlinks: !isReplaced)
     pidFile?.remove()
     log.info("stopped")
@@ -126,6 +144,13 @@ public final class Arbiter {
     lastTurn = now
   }
 
+  var isServing: Bool {
+    if case .stopping = phase { false } else { true }
+  }
+
+  /// Whether another arbiter has the same sockets: a new binary's, or the old one's.
+  var isReplaced: Bool { children.values.contains { $0.role == .successor } || handover != nil }
+
   /// Slots allow for each worker's successor while it is replaced.
   var maximumWorkers: Int { max(1, scoreboard.slotCount - 8) }
 
@@ -141,6 +166,10 @@ public final class Arbiter {
       balanceWorkers()
       balanceCompanion()
       noticeProgress()
+    case .leaving(let until):
+      balanceWorkers()
+      balanceCompanion()
+      if now >= until { stop(with: SIGTERM, within: configuration.gracefulTimeout) }
     case .stopping(let killAt):
       endCompanion(killAt: killAt)
     }
@@ -192,32 +221,48 @@ public final class Arbiter {
     while stale.isEmpty && fresh.count > target { retire(fresh.removeFirst()) }
   }
 
-  /// Keeps one health process of the present generation; the old one ends when the new one runs.
+  /// Keeps one health process. At a reload it is replaced once the new workers serve, and the new one begins when the old one has
+  /// ended, so that no two answer by turns.
   private func balanceCompanion() {
-    let companions = children.filter { $0.value.role == .companion && $0.value.stage == .alive }
-    let isThere = companions.contains { $0.value.generation == generation }
-    if !sockets.adminListeners.isEmpty && !isThere && companionBackoff.allowsFork(at: now) {
+    let all = children.filter { $0.value.role == .companion }
+    for (process, child) in all where child.stage == .alive {
+      let isStale = child.generation != generation && !isReloading
+      if isStale || sockets.adminListeners.isEmpty {
+        retire(process)
+        companionPatience = after(5)
+      }
+    }
+    let isThere = children.values.contains {
+      $0.role == .companion && ($0.stage == .alive || now < companionPatience)
+    }
+    if !sockets.adminListeners.isEmpty && !isThere && !isAdminTaken
+      && companionBackoff.allowsFork(at: now)
+    {
       _ = fork(.companion)
     }
-    for (process, child) in companions
-    where child.generation != generation || sockets.adminListeners.isEmpty {
-      retire(process)
-    }
+  }
+
+  /// Whether the old binary's health process answers on the same address. It goes on until its arbiter ends: counters of two pools
+  /// by turns would go back again and again, and so would they if the operator went back to the old binary.
+  private var isAdminTaken: Bool {
+    let theirs = handover?.sockets.filter(\.isAdmin).map(\.descriptor) ?? []
+    return sockets.adminListeners.contains { theirs.contains($0.descriptor) }
   }
 
   /// The health process ends last, so that the pool can be watched while it drains.
   private func endCompanion(killAt: UInt64) {
     let others = children.values.contains { $0.role != .companion && $0.role != .successor }
     guard !others else { return }
+    PoolSockets.end(&sockets.adminListeners, isShared: isReplaced)
     for (process, child) in children where child.role == .companion && child.stage == .alive {
       kill(process, SIGTERM)
-      children[process]?.stage = .draining(killAt: max(killAt, after(1)))
+      children[process]?.stage = .draining(killAt: max(killAt, after(3)))
     }
   }
 
   /// Whether nothing is about to change, so that the next turn can wait.
   private var isSettled: Bool {
-    phase == .serving && hasServed
+    isServing && hasServed
       && !children.values.contains { $0.role == .rehearsal || $0.stage != .alive }
       && workers { isStale($0) }.isEmpty && scoreboard.readyCount == target
   }
@@ -234,9 +279,9 @@ public final class Arbiter {
       manager.ready()
       handover?.announceReady()
     } else if isReloading && isComplete && workers(where: isStale).isEmpty {
-      isReloading = false
-      log.info("reloaded", metadata: ["generation": "\(generation)"])
-      manager.ready()
+      settleReload()
+    } else if isReloading && workerBackoff.isLooping && !fresh.contains(where: isReady) {
+      undoReload()
     }
     if isComplete && target > 0 && workers(where: isStale).isEmpty { announce(fresh) }
     if !hasServed && workerBackoff.isLooping {
@@ -268,9 +313,10 @@ public final class Arbiter {
     case .serving where scoreboard.isCrashLooping:
       manager.status("workers keep dying; \(ready) of \(target) serve")
     case .serving: manager.status("\(ready) of \(target) workers serve")
+    case .leaving: manager.status("stopping soon; \(ready) workers serve")
     case .stopping: manager.status("stopping")
     }
-    let isHealthy = phase != .serving || isWinched || (ready > 0 && !scoreboard.isCrashLooping)
+    let isHealthy = !isServing || isWinched || (ready > 0 && !scoreboard.isCrashLooping)
     if isHealthy { manager.beat(at: now) }
   }
 }

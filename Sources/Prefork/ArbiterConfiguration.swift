@@ -14,6 +14,8 @@ public struct ArbiterConfiguration: Sendable, Equatable {
   public var timeout = 30.0
   /// Seconds that a draining worker is given.
   public var gracefulTimeout = 30.0
+  /// Seconds from SIGTERM to the end during which the pool serves but says that it is not ready.
+  public var drainDelay = 0.0
   /// Requests after which a worker is replaced; 0 for never.
   public var maxRequests = 0
   /// The most that is added to `maxRequests`, at random for each worker, so that they do not go together.
@@ -52,6 +54,10 @@ public struct ArbiterConfiguration: Sendable, Equatable {
         name: "--graceful-timeout", value: "\(gracefulTimeout)",
         reason: "must be from 0 to 1000000 seconds")
     }
+    guard drainDelay >= 0 && drainDelay < 1e6 else {
+      throw .invalidSetting(
+        name: "--drain-delay", value: "\(drainDelay)", reason: "must be from 0 to 1000000 seconds")
+    }
     for (name, value) in [
       ("--max-requests", maxRequests), ("--max-requests-jitter", maxRequestsJitter),
     ] where !(0...1 << 40).contains(value) {
@@ -61,6 +67,16 @@ public struct ArbiterConfiguration: Sendable, Equatable {
       throw .invalidSetting(
         name: "--umask", value: String(umask, radix: 8), reason: "must be from 0 to 0777, in octal")
     }
+  }
+
+  /// Tries what an arbiter would find out at its start: users, addresses, the pid file. Nothing is left open. An address that
+  /// is in use passes, since it may be the running daemon's.
+  /// - Throws: `PreforkError`.
+  public func check() throws(PreforkError) {
+    try validate()
+    _ = try Account.find(user: user, group: group)
+    for name in bind + adminBind { try ListeningSocket.check(name, reusePort: reusePort) }
+    if let pidFile { try PidFile.check(pidFile) }
   }
 
   /// Slots that the scoreboard needs: the old and the new worker of each place while they are replaced, and room for TTIN.

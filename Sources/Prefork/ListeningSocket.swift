@@ -58,6 +58,26 @@ public struct ListeningSocket: Sendable {
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
   }
 
+  /// Turns new connections away, in whatever process has the socket; those that the kernel has accepted are still to be taken.
+  /// Where a closed socket would refuse at once, a client is silent for as long as others have it open.
+  func turnAway() {
+    // A socket from elsewhere is not ours alone; a path is gone once it is unlinked.
+    if !isGiven && !name.hasPrefix("fd://") { _ = martlet_refuse_handshakes(descriptor) }
+  }
+
+  /// Whether a socket could be opened at an address, or is open there already.
+  /// - Throws: as `init`.
+  static func check(_ name: String, reusePort: Bool) throws(PreforkError) {
+    // A descriptor is there only where the daemon is started.
+    if name.hasPrefix("fd://"), Int32(name.dropFirst(5)) ?? 0 > 2 { return }
+    do throws(PreforkError) {
+      try ListeningSocket(name, backlog: 1, reusePort: reusePort).close(unlinks: true)
+    } catch {
+      if case .listening(_, _, EADDRINUSE) = error { return }
+      throw error
+    }
+  }
+
   /// Stops listening here; a process that inherited the socket goes on.
   /// - Parameter unlinks: whether a Unix-domain socket's file goes too.
   func close(unlinks: Bool) {

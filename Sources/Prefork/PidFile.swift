@@ -23,6 +23,19 @@ struct PidFile {
     try PreforkError.write("\(getpid())\n", to: currentPath)
   }
 
+  /// Whether the file could be written.
+  /// - Throws: `PreforkError.writing`.
+  static func check(_ path: String) throws(PreforkError) {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    guard access(folder, W_OK | X_OK) == 0 else {
+      throw .writing(path: path, reason: String(cString: strerror(errno)))
+    }
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      throw .writing(path: path, reason: "it is there and is no file")
+    }
+  }
+
   /// Takes the name without `.2`, now that the old arbiter has gone.
   mutating func promote() throws(PreforkError) {
     guard isSecond else { return }

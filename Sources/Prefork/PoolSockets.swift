@@ -1,7 +1,7 @@
 /// The sockets of the pool: the public ones, which workers accept on, and those of the admin listener.
 struct PoolSockets {
-  private(set) var listeners: [ListeningSocket] = []
-  private(set) var adminListeners: [ListeningSocket] = []
+  var listeners: [ListeningSocket] = []
+  var adminListeners: [ListeningSocket] = []
 
   /// Opens what `configuration` names, but takes over what was inherited or is open already.
   ///
@@ -62,8 +62,23 @@ struct PoolSockets {
 
   /// Closes those that `other` does not use.
   func close(keeping other: PoolSockets, unlinks: Bool = true) {
+    for socket in without(other) { socket.close(unlinks: unlinks) }
+  }
+
+  /// Closes sockets that nobody is to come to any more. Processes that have them serve what the kernel has accepted.
+  /// - Parameter isShared: whether another arbiter has them too, and serves on.
+  static func end(_ sockets: inout [ListeningSocket], isShared: Bool) {
+    for socket in sockets {
+      if !isShared { socket.turnAway() }
+      socket.close(unlinks: !isShared)
+    }
+    sockets = []
+  }
+
+  /// Those that `other` does not use.
+  func without(_ other: PoolSockets) -> [ListeningSocket] {
     let kept = Set(other.all.map(\.descriptor))
-    for socket in all where !kept.contains(socket.descriptor) { socket.close(unlinks: unlinks) }
+    return all.filter { !kept.contains($0.descriptor) }
   }
 
   /// How another arbiter is told of them.

@@ -20,7 +20,12 @@ public final class AdminServer: Sendable {
       try router.add(.get, path) { request, _ in page(request) }
     }
     let expected = token.map { Array("Bearer \($0)".utf8) }
-    server = try HTTPServer(listeners: listeners) { [router] request, responder in
+    // A scraper keeps its connection, and the end of the daemon waits for this server last.
+    var configuration = HTTPServerConfiguration()
+    (configuration.drainGrace, configuration.drainAccepting) = (0.2, 0.1)
+    configuration.drainLinger = 0.2
+    server = try HTTPServer(listeners: listeners, configuration: configuration) {
+      [router] request, responder in
       if let expected, !isEqualInConstantTime(expected, request.fieldBytes("authorization")) {
         var response = Problem(
           status: .unauthorized, detail: "The admin token is missing or wrong.",
@@ -36,8 +41,11 @@ public final class AdminServer: Sendable {
   /// Begins to serve.
   public func start() { server.start() }
 
-  /// Stops accepting, answers what has begun, then calls back.
-  public func drain(deadline: Double, completion: @escaping @Sendable () -> Void) {
-    server.drain(deadline: deadline, completion: completion)
+  /// Answers what has begun, stops accepting, then calls back, as `HTTPServer.drain` does.
+  public func drain(
+    deadline: Double, acceptingEnded: @escaping @Sendable () -> Void = {},
+    completion: @escaping @Sendable () -> Void
+  ) {
+    server.drain(deadline: deadline, acceptingEnded: acceptingEnded, completion: completion)
   }
 }

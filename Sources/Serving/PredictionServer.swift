@@ -51,6 +51,14 @@ public final class PredictionServer: @unchecked Sendable {
       listeners: listeners, catalog: catalog, options: options, hooks: hooks, accessLog: accessLog)
   }
 
+  /// Whether the paths of these models are all different and well formed, as a server's must be.
+  /// - Throws: what `init` throws.
+  static func check(_ catalog: ModelCatalog, options: ServingOptions) throws {
+    let hooks = ServingHooks()
+    let compute = ComputeQueue(options: options, hooks: hooks, shadow: nil)
+    _ = try PublicAPI(catalog: catalog, compute: compute, options: options, hooks: hooks).router()
+  }
+
   /// Begins to serve.
   public func start() {
     server.observer = { [hooks, accessLog, routes] exchange in
@@ -74,15 +82,18 @@ public final class PredictionServer: @unchecked Sendable {
       hooks.heartbeat(compute.secondsInBatch)
       accessLog?.flush()
     }
+    server.closesConnections = hooks.endsSoon
     server.onConnectionCount = hooks.connectionCount
     server.defersAccept = hooks.defersAccept
     server.start()
   }
 
-  /// Stops accepting, answers what has begun, then calls back.
-  /// - Parameter deadline: seconds after which the connections still open are cut.
-  public func drain(deadline: Double, completion: @escaping @Sendable () -> Void) {
-    server.drain(deadline: deadline) { [accessLog] in
+  /// Answers what has begun, stops accepting, then calls back, as `HTTPServer.drain` does.
+  public func drain(
+    deadline: Double, acceptingEnded: @escaping @Sendable () -> Void = {},
+    completion: @escaping @Sendable () -> Void
+  ) {
+    server.drain(deadline: deadline, acceptingEnded: acceptingEnded) { [accessLog] in
       accessLog?.flush()
       accessLog?.wait()
       completion()

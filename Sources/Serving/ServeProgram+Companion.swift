@@ -53,7 +53,7 @@ extension ServeProgram {
     companion.start()
     server.start()
     return live(context, nil) { done in
-      server.drain(deadline: 1) {
+      server.drain(deadline: 1, acceptingEnded: context.closeListeners) {
         companion.finish()
         done()
       }

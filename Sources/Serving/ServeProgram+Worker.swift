@@ -33,7 +33,8 @@ extension ServeProgram {
     slot.state = .ready
     return live(context, accessLog) { done in
       slot.state = .draining
-      server.drain(deadline: gracefulTimeout, completion: done)
+      server.drain(
+        deadline: gracefulTimeout, acceptingEnded: context.closeListeners, completion: done)
     }
   }
 
@@ -70,7 +71,10 @@ extension ServeProgram {
       let own = slot.connections
       return scoreboard.slots.contains { $0.state == .ready && $0.connections < own }
     }
-    hooks.isReady = { slot.state == .ready && !scoreboard.isCrashLooping }
+    hooks.endsSoon = { scoreboard.isLeaving }
+    hooks.isReady = {
+      slot.state == .ready && !scoreboard.isCrashLooping && !scoreboard.isLeaving
+    }
     return hooks
   }
 

@@ -46,6 +46,8 @@ public final class ServeProgram: PoolProgram {
   private let readSettings: () throws -> ServeSettings
   private var prepared: Service?
   private(set) var adopted: Service?
+  /// What to go back to while a reload is under way; nil once it has gone through.
+  private var settled: Service?
 
   /// A program that loads nothing until `prepare`.
   /// - Parameter settings: reads the settings; called at the start and at each reload.
@@ -81,12 +83,32 @@ public final class ServeProgram: PoolProgram {
     return settings.pool
   }
 
-  /// Predicts once with each model that was prepared.
-  /// - Throws: as `prepare`, or what a model throws.
-  public func rehearse() throws {
-    guard var service = prepared else { return }
+  /// Opens the logs, makes the routes, and predicts once with each model that was prepared.
+  /// - Throws: as `prepare`, `ServingError.cannotOpenLog`, or what a model throws.
+  public func rehearse(_ become: () throws -> Void) throws {
+    guard let service = prepared else { return }
+    try giveLogsToWorkers(of: service.settings)
+    try become()
+    for path in service.settings.logPaths { _ = try LogFile(path: path) }
+    try tryOut(service)
+  }
+
+  /// What a rehearsal tries, but without making a file: who checks may be another user than who serves.
+  /// - Throws: as `rehearse`, or `PreforkError`.
+  public func check() throws {
+    guard let service = prepared else { return }
+    for warning in service.warnings { Logger(label: "martlet.serving").warning("\(warning)") }
+    try service.settings.pool.check()
+    for path in service.settings.logPaths { try LogFile.check(path: path) }
+    try tryOut(service)
+  }
+
+  private func tryOut(_ prepared: Service) throws {
+    var service = prepared
     if service.loaded.isEmpty { try service.load() }
     for loaded in service.loaded { _ = try loaded.model.predict([TextInput("rehearsal")]) }
+    try PredictionServer.check(
+      ModelCatalog(service.loaded.map(\.served)), options: service.options)
   }
 
   /// New workers serve what was prepared.
@@ -101,9 +123,21 @@ public final class ServeProgram: PoolProgram {
     for warning in prepared.warnings { log.warning("\(warning)") }
     let names = prepared.versionNames.joined(separator: " ")
     log.info("loaded", metadata: ["models": "\(names)"])
+    settled = settled ?? adopted
     adopted = prepared
     self.prepared = nil
-    giveLogsToWorkers()
+    try? giveLogsToWorkers(of: prepared.settings)
+  }
+
+  /// What was adopted serves.
+  public func settle() { settled = nil }
+
+  /// New workers serve again what was settled.
+  public func revert() {
+    guard let settled else { return }
+    adopted = settled
+    self.settled = nil
+    try? ErrorLog.set(settled.settings.errorLog)
   }
 
   /// Opens the error log anew, and makes the access log's file if it is not there.
@@ -113,15 +147,14 @@ public final class ServeProgram: PoolProgram {
     } catch {
       Logger(label: "martlet").error("\(error.localizedDescription)")
     }
-    giveLogsToWorkers()
+    if let adopted { try? giveLogsToWorkers(of: adopted.settings) }
   }
 
   /// A worker that runs as another user could not make these files in a folder of root's.
-  private func giveLogsToWorkers() {
-    guard let settings = adopted?.settings, let owner = settings.pool.workerAccount else { return }
-    ErrorLog.file.give(to: owner.user, owner.group)
-    if let path = settings.accessLogPath, path != "-", let file = try? LogFile(path: path) {
-      file.give(to: owner.user, owner.group)
+  private func giveLogsToWorkers(of settings: ServeSettings) throws(ServingError) {
+    guard let owner = settings.pool.workerAccount else { return }
+    for path in settings.logPaths {
+      try LogFile(path: path).give(to: owner.user, owner.group)
     }
   }
 

@@ -29,6 +29,9 @@ public struct ServeSettings: Sendable {
     self.access = access
   }
 
+  /// The files of the logs.
+  var logPaths: [String] { [accessLogPath, errorLog.path].compactMap { $0 }.filter { $0 != "-" } }
+
   /// Opens the access log. In the process that serves.
   /// - Throws: `ServingError.cannotOpenLog`.
   func makeAccessLog() throws(ServingError) -> AccessLog? {

@@ -75,6 +75,8 @@ public struct ServingHooks: Sendable {
   public var connectionCount: @Sendable (Int) -> Void = { _ in }
   /// Called on the I/O queue: whether another worker has fewer connections and should take the next.
   public var defersAccept: @Sendable () -> Bool = { false }
+  /// Called on the I/O queue at each answer: whether its connection is to close after it, because the pool is about to end.
+  public var endsSoon: @Sendable () -> Bool = { false }
   /// Whether the pool is ready, for `/readyz`. Called on the I/O queue.
   public var isReady: @Sendable () -> Bool = { true }
   /// Takes `/feedback`: `done` has one answer for each label in their order, from any queue, at once or later.

@@ -191,6 +191,89 @@ import Testing
     #expect(done.wait(timeout: .now() + 60) == .success)
   }
 
+  /// Drains a server; the semaphore is signalled when it has ended.
+  private func drain(_ running: Running, deadline: Double = 60) -> DispatchSemaphore {
+    let done = DispatchSemaphore(value: 0)
+    running.server.drain(deadline: deadline) { done.signal() }
+    running.server.queue.sync {}
+    return done
+  }
+
+  @Test func whileDrainingAKeptConnectionIsAnsweredAndTheBacklogIsTaken() throws {
+    let running = try Running {
+      $0.drainAccepting = 0.5
+      $0.maximumConnections = 2
+    }
+    let kept = running.client
+    kept.send(get("/a"))
+    #expect(kept.readAnswer()?.status == 200)
+    let (full, waiting) = (running.client, running.client)
+    let done = drain(running)
+    for (client, path) in [(kept, "/b"), (full, "/c"), (waiting, "/d")] {
+      client.send(get(path))
+      let answer = client.readAnswer()
+      #expect(answer?.body == path + " ")
+      #expect(answer?.fields["connection"] == "close")
+      #expect(client.readToEnd() == "")
+      client.finish()
+    }
+    #expect(done.wait(timeout: .now() + 60) == .success)
+  }
+
+  @Test func whatHasNotAskedDoesNotHoldUpTheEnd() throws {
+    let running = try Running {
+      $0.drainGrace = 0.3
+      $0.drainLinger = 0.3
+    }
+    let (idle, half) = (running.client, running.client)
+    idle.send(get("/a"))
+    #expect(idle.readAnswer()?.status == 200)
+    half.send("GET /b HTTP/1.1\r\nHo")
+    let begun = running.client
+    begun.send(get("/later2000"))
+    // The server has read what came before.
+    let probe = running.client
+    probe.send(get("/c"))
+    #expect(probe.readAnswer()?.status == 200)
+    let start = ContinuousClock.now
+    let done = drain(running)
+    #expect(idle.readToEnd() == "")
+    let refused = half.readAnswer()
+    #expect(refused?.status == 503 && refused?.fields["connection"] == "close")
+    #expect(ContinuousClock.now - start < .seconds(2), "before the request in progress is answered")
+    #expect(begun.readAnswer()?.status == 200)
+    #expect(done.wait(timeout: .now() + 60) == .success)
+  }
+
+  @Test func requestsThatOutliveTheDeadlineAreRefusedAndNotCut() throws {
+    let running = try Running()
+    let (slow, upload) = (running.client, running.client)
+    slow.send(get("/later60000"))
+    upload.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+    let probe = running.client
+    probe.send(get("/c"))
+    #expect(probe.readAnswer()?.status == 200)
+    let done = drain(running, deadline: 0.3)
+    for client in [slow, upload] {
+      let answer = client.readAnswer()
+      #expect(answer?.status == 503 && answer?.fields["connection"] == "close")
+    }
+    #expect(done.wait(timeout: .now() + 60) == .success)
+  }
+
+  /// A request that arrives as the connection's time runs out is answered, or finds an orderly end: never a reset.
+  @Test func anIdleConnectionEndsWithoutAReset() throws {
+    let running = try Running { $0.keepAliveTimeout = 0.3 }
+    let client = running.client
+    client.send(get("/a"))
+    #expect(client.readAnswer()?.status == 200)
+    #expect(client.readToEnd() == "")
+    for _ in 0..<3 {
+      #expect(client.send(get("/late")))
+      #expect(client.lastError == 0)
+    }
+  }
+
   @Test func beyondTheCapConnectionsWaitUntilOthersClose() throws {
     let running = try Running { $0.maximumConnections = 2 }
     var held: [LoopbackClient] = [running.client, running.client]

@@ -147,6 +147,21 @@ private final class Certificates: Sendable {
     #expect(head.readToEnd().hasSuffix("\r\n\r\n"))
   }
 
+  @Test func neitherAStalledHandshakeNorSilenceHoldsUpTheEnd() throws {
+    let server = try fixture {
+      $0.drainGrace = 0.3
+      $0.drainLinger = 0.3
+    }
+    let (silent, stalled) = (server.client, server.client)
+    stalled.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])
+    let done = DispatchSemaphore(value: 0)
+    server.server.drain(deadline: 60) { done.signal() }
+    #expect(silent.readToEnd() == "")
+    #expect(stalled.readToEnd() == "")
+    // The handshake alone would have ten seconds.
+    #expect(done.wait(timeout: .now() + 5) == .success)
+  }
+
   @Test func rubbishIsAnsweredWithAnAlertAndClosed() throws {
     let server = try fixture()
     let client = server.client

@@ -76,6 +76,14 @@ public final class LoopbackClient: @unchecked Sendable {
   /// Says that nothing more comes.
   public func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+  /// The socket's pending error, such as ECONNRESET; 0 for none.
+  public var lastError: Int32 {
+    var code: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
+    return code
+  }
+
   private func receive() -> Bool {
     var buffer = [UInt8](repeating: 0, count: 65536)
     let count = recv(descriptor, &buffer, buffer.count, 0)

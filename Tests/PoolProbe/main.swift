@@ -6,14 +6,16 @@ import Prefork
 /// A pool whose workers do what a test tells them, so that the arbiter can be tried without a model or HTTP.
 ///
 /// Arguments: a folder, and a ready file. The folder's file `settings` has lines `NAME=VALUE`, read at the start and at each reload:
-/// `workers`, `bind`, `admin`, `timeout`, `graceful`, `max`, `pid`, `user`, `preload`, and
+/// `workers`, `bind`, `admin`, `timeout`, `graceful`, `delay`, `max`, `pid`, `user`, `preload`, and
 /// - `prepare=fail|crash`: what loading does;
-/// - `worker=serve|exit|silent|stuck|deaf`: what a worker does: answer each connection with a line about itself, end at
-///   once, give no sign of life, compute for ever, or not listen to SIGTERM.
+/// - `file=PATH`: what a rehearsal has to open, as the workers' user;
+/// - `worker=serve|exit|silent|stuck|deaf|told`: what a worker does: answer each connection with a line about itself, end at
+///   once, give no sign of life, compute for ever, not listen to SIGTERM, or what the file `worker` says at its birth.
 final class ProbeProgram: PoolProgram {
   private let folder: String
   private var prepared: [String: String] = [:]
   private var settings: [String: String] = [:]
+  private var settled: [String: String]?
 
   init(folder: String) { self.folder = folder }
 
@@ -40,17 +42,31 @@ final class ProbeProgram: PoolProgram {
     configuration.adminBind = (prepared["admin"] ?? "").split(separator: ",").map(String.init)
     configuration.timeout = Double(prepared["timeout"] ?? "") ?? 30
     configuration.gracefulTimeout = Double(prepared["graceful"] ?? "") ?? 5
+    configuration.drainDelay = Double(prepared["delay"] ?? "") ?? 0
     configuration.maxRequests = Int(prepared["max"] ?? "") ?? 0
     (configuration.pidFile, configuration.user) = (prepared["pid"], prepared["user"])
     return configuration
   }
 
-  func rehearse() throws {}
-  func adopt() { settings = prepared }
+  func rehearse(_ become: () throws -> Void) throws {
+    try become()
+    if let file = prepared["file"], access(file, W_OK) != 0 {
+      throw Failure(errorDescription: "cannot open \(file)")
+    }
+  }
+  func adopt() {
+    settled = settled ?? settings
+    settings = prepared
+  }
+  func settle() { settled = nil }
+  func revert() { settings = settled ?? settings }
   func reopenLogs() { say("reopened") }
   func runCompanion(_ context: ChildContext) -> Int32 { serve(context, name: "companion") }
 
   func runWorker(_ context: ChildContext) -> Int32 {
+    if settings["worker"] == "told" {
+      settings["worker"] = try? String(contentsOfFile: "\(folder)/worker", encoding: .utf8)
+    }
     switch settings["worker"] ?? "serve" {
     case "exit": return 9
     case "silent":
@@ -70,8 +86,14 @@ final class ProbeProgram: PoolProgram {
   private func serve(_ context: ChildContext, name: String) -> Int32 {
     context.slot?.state = .ready
     let arbiter = getppid()
-    let line = Array("\(name) \(getpid()) \(context.slot?.generation ?? 0) \(geteuid())\n".utf8)
+    func line() -> [UInt8] {
+      let state = context.scoreboard.isLeaving ? " leaving" : ""
+      return Array(
+        "\(name) \(getpid()) \(context.slot?.generation ?? 0) \(geteuid())\(state)\n".utf8)
+    }
+    var end: UInt64?
     while getppid() == arbiter {
+      if let end, martlet_monotonic_nanoseconds() >= end { return 0 }
       context.slot?.beat()
       var waiting = ([context.signalDescriptor] + context.listeners).map {
         pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
@@ -80,13 +102,16 @@ final class ProbeProgram: PoolProgram {
       while let request = context.nextRequest() {
         switch request {
         case .quit: return 0
-        case .drain: if settings["worker"] != "deaf" { return 0 }
+        case .drain:
+          // What the kernel has accepted is served too.
+          if settings["worker"] != "deaf" { end = martlet_monotonic_nanoseconds() + 250_000_000 }
         case .reopenLogs: say("worker reopened")
         }
       }
       for listener in context.listeners {
         let connection = martlet_accept(listener, nil, nil)
         if connection < 0 { continue }
+        let line = line()
         _ = send(connection, line, line.count, Int32(MSG_NOSIGNAL))
         close(connection)
         context.slot?.addRequests()

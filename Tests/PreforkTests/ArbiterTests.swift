@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestDaemon
 import Testing
 
@@ -83,23 +84,103 @@ struct ArbiterTests {
     #expect(pool.ask()?[2] == "1")
   }
 
-  @Test func aReloadWhoseWorkersDieLeavesTheOldOnesServing() throws {
+  @Test func aReloadWhoseWorkersDieEndsWithAReasonAndTheOldSettingsGoOn() throws {
     let pool = try start()
     let before = pool.workers()
     let start = ContinuousClock.now
-    try pool.set(["worker": "exit"])
+    let socket = "unix:\(pool.folder)/socket"
+    try pool.set(["worker": "exit", "workers": "3", "bind": socket])
     pool.signal(SIGHUP)
-    #expect(pool.wait { pool.said("worker died") >= 5 })
-    // From the third death in a row on, the next fork waits: 0.2 s, 0.4 s, 0.8 s and so on. So many deaths took so long at
-    // least, but for the last, which waits for nothing.
-    let deaths = pool.said("worker died")
-    let waited = (3..<max(3, deaths)).reduce(0.0) { $0 + 0.2 * Double(1 << min($1 - 3, 8)) }
-    #expect(ContinuousClock.now - start >= .seconds(waited))
-    #expect(before.isSubset(of: pool.workers()))
+    #expect(
+      pool.wait { pool.said("reload refused, the old model and settings keep serving") == 1 },
+      "\(pool.output)")
+    // From the third death in a row on, the next fork waits.
+    #expect(pool.said("worker died") >= 5)
+    #expect(ContinuousClock.now - start >= .seconds(0.2))
+    #expect(pool.workers() == before)
+    #expect(pool.ask()?[2] == "1")
+    #expect(!FileManager.default.fileExists(atPath: "\(pool.folder)/socket"))
+    // A worker that dies is replaced by one of the old settings.
+    let victim = try #require(before.first)
+    pool.signal(SIGKILL, to: victim)
+    #expect(pool.wait { pool.workers().count == 2 && !pool.workers().contains(victim) })
     #expect(pool.ask()?[2] == "1")
     try pool.set([:])
     pool.signal(SIGHUP)
     #expect(pool.wait { pool.ask()?[2] == "3" }, "\(pool.output)")
+  }
+
+  @Test func whatAWorkerCouldNotOpenRefusesTheReload() throws {
+    let pool = try start()
+    for change in [
+      ["file": "\(pool.folder)/none/log"], ["pid": "\(pool.folder)/none/pid"],
+      ["pid": pool.folder], ["user": "no-such-user"],
+    ] {
+      let refused = pool.said("reload refused")
+      try pool.set(change)
+      pool.signal(SIGHUP)
+      #expect(pool.wait { pool.said("reload refused") == refused + 1 }, "\(change) \(pool.output)")
+    }
+    #expect(pool.ask()?[2] == "1")
+    #expect(pool.said("died") == 0)
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "needs root"))
+  func aRehearsalIsWhoWorkersAre() throws {
+    let pool = try start()
+    let file = pool.folder + "/root-only"
+    _ = FileManager.default.createFile(
+      atPath: file, contents: nil, attributes: [.posixPermissions: 0o600])
+    try pool.set(["user": "nobody", "file": file])
+    pool.signal(SIGHUP)
+    #expect(pool.wait { pool.said("cannot open \(file)") == 1 }, "\(pool.output)")
+    #expect(pool.wait { pool.said("reload refused") == 1 })
+  }
+
+  @Test func withADelayThePoolServesOnUntilItIsOver() throws {
+    let pool = try start(["delay": "1"])
+    let start = ContinuousClock.now
+    pool.signal(SIGTERM)
+    #expect(pool.wait { pool.said("not ready any more") == 1 })
+    let answer = try #require(pool.ask())
+    #expect(answer.last == "leaving")
+    let worker: Int32 = try #require(Int32(answer[1]))
+    pool.signal(SIGKILL, to: worker)
+    #expect(pool.wait { pool.workers().count == 2 })
+    #expect(pool.exitCode() == 0)
+    #expect(ContinuousClock.now - start >= .seconds(1))
+  }
+
+  @Test(arguments: [SIGTERM, SIGINT, SIGQUIT]) func aSecondSignalEndsTheDelay(_ signal: Int32)
+    throws
+  {
+    let pool = try start(["delay": "3600"])
+    pool.signal(SIGTERM)
+    #expect(pool.wait { pool.said("not ready any more") == 1 })
+    pool.signal(signal)
+    #expect(pool.exitCode() == 0)
+  }
+
+  /// Connects without a pause while the pool ends: each connection is answered, or not made.
+  @Test(arguments: ["127.0.0.1:0", "unix"]) func nobodyIsResetAtTheEnd(_ bind: String) throws {
+    let path = NSTemporaryDirectory() + "pool-\(UUID().uuidString.prefix(8))"
+    let pool = try start(["bind": bind == "unix" ? "unix:\(path)" : bind, "workers": "3"])
+    let address = pool.address
+    let counts = Counts()
+    let group = DispatchGroup()
+    for _ in 0..<4 {
+      group.enter()
+      Thread.detachNewThread {
+        while counts.note(connectAndRead(address)) {}
+        group.leave()
+      }
+    }
+    #expect(pool.wait { counts.answered.load(ordering: .relaxed) > 100 })
+    pool.signal(SIGTERM)
+    #expect(pool.exitCode() == 0)
+    #expect(group.wait(timeout: .now() + 60) == .success)
+    #expect(counts.cut.load(ordering: .relaxed) == 0)
+    #expect(!FileManager.default.fileExists(atPath: path))
   }
 
   @Test func aReloadMovesToAnotherAddress() throws {
@@ -214,6 +295,22 @@ struct ArbiterTests {
     let pool = try Pool(["user": "no-such-user"])
     #expect(pool.exitCode() == 1)
     #expect(pool.said("there is no user 'no-such-user'") == 1)
+  }
+}
+
+/// What became of connections.
+private final class Counts: Sendable {
+  let answered = Atomic<Int>(0)
+  let cut = Atomic<Int>(0)
+
+  /// - Returns: whether a connection was made.
+  func note(_ outcome: Connected) -> Bool {
+    switch outcome {
+    case .refused: return false
+    case .cut: cut.wrappingAdd(1, ordering: .relaxed)
+    case .answered: answered.wrappingAdd(1, ordering: .relaxed)
+    }
+    return true
   }
 }
 

@@ -56,7 +56,8 @@ final class Pool: Sendable {
 
   /// What a worker answered: `worker PID GENERATION UID`; nil if nobody did.
   func ask(_ other: String? = nil) -> [String]? {
-    connectAndRead(other ?? address)?.split(whereSeparator: \.isWhitespace).map(String.init)
+    guard case .answered(let text) = connectAndRead(other ?? address) else { return nil }
+    return text.split(whereSeparator: \.isWhitespace).map(String.init)
   }
 
   /// Workers that are children of an arbiter.
@@ -66,20 +67,29 @@ final class Pool: Sendable {
   func exitCode() -> Int32? { process.exitCode() }
 }
 
-/// One connection to `HOST:PORT` or `unix:PATH`, read to its end; nil if it was refused or empty.
-func connectAndRead(_ address: String) -> String? {
+/// What became of a connection.
+enum Connected {
+  /// It was not made.
+  case refused
+  /// It ended before a byte came.
+  case cut
+  case answered(String)
+}
+
+/// One connection to `HOST:PORT` or `unix:PATH`, read to its end.
+func connectAndRead(_ address: String) -> Connected {
   let isUnix = address.hasPrefix("unix:")
   let descriptor = socket(isUnix ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var patience = timeval(tv_sec: 60, tv_usec: 0)
   setsockopt(
     descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-  guard connectSocket(descriptor, address) else { return nil }
+  guard connectSocket(descriptor, address) else { return .refused }
   var text = ""
   var bytes = [UInt8](repeating: 0, count: 256)
   while true {
     let count = recv(descriptor, &bytes, bytes.count, 0)
-    if count <= 0 { return text.isEmpty ? nil : text }
+    if count <= 0 { return text.isEmpty ? .cut : .answered(text) }
     text += String(decoding: bytes[..<count], as: UTF8.self)
   }
 }

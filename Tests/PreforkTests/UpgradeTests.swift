@@ -49,6 +49,26 @@ struct UpgradeTests {
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
+  /// Two pools count apart: asked by turns, their counters would go back.
+  @Test func oneHealthProcessAloneAnswersUntilTheOldBinaryHasGone() throws {
+    let admin = "unix:\(NSTemporaryDirectory())admin-\(UUID().uuidString.prefix(8))"
+    let pool = try start(["admin": admin])
+    #expect(pool.wait { pool.ask(admin)?[0] == "companion" })
+    let first = pool.ask(admin)
+    let (old, new) = try upgrade(pool)
+    for _ in 0..<30 {
+      #expect(pool.ask(admin) == first)
+      usleep(10_000)
+    }
+    pool.signal(SIGTERM, to: old)
+    #expect(pool.exitCode() == 0)
+    let second = pool.ask(admin)
+    #expect(second?[0] == "companion" && second != first)
+    for _ in 0..<30 { #expect(pool.ask(admin) == second) }
+    pool.signal(SIGTERM, to: new)
+    #expect(pool.wait { Pool.hasEnded(new) })
+  }
+
   @Test func aNewBinaryThatDoesNotStartLeavesTheOldOneServing() throws {
     let pool = try start()
     try pool.set(["prepare": "fail"])
@@ -147,7 +167,7 @@ struct ServiceManagerTests {
   @Test func theWatchdogIsFedOnlyWhileThePoolIsHealthy() throws {
     let notify = NotifySocket()
     let pool = try Pool(
-      ["workers": "1"],
+      ["workers": "1", "worker": "told"],
       environment: ["NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "400000"])
     try #require(pool.waitUntilReady())
     // At most once in 0.2 s, and again and again.
@@ -160,10 +180,8 @@ struct ServiceManagerTests {
       })
     // The first may have come before the clock was read, and the last one bounds no time.
     #expect(ContinuousClock.now - start >= .seconds(0.2 * Double(beats - 3)))
-    // Workers that die at once, with the old one killed: nobody serves.
-    try pool.set(["workers": "1", "worker": "exit"])
-    pool.signal(SIGHUP)
-    #expect(pool.wait { pool.said("worker died") >= 1 })
+    // Workers that die at once, with the first one killed: nobody serves.
+    try "exit".write(toFile: "\(pool.folder)/worker", atomically: true, encoding: .utf8)
     for worker in pool.workers() { pool.signal(SIGKILL, to: worker) }
     #expect(pool.wait { pool.said("worker died") >= 5 && pool.workers().isEmpty })
     // What was said before the last one died may come late.

@@ -45,6 +45,9 @@ int martlet_reset_signals(void);
 /// Ignores SIGPIPE, so that writing to a closed socket is an error number and not a death.
 int martlet_ignore_sigpipe(void);
 
+/// A listening TCP socket takes no new handshake from here on, in any process that has it; what has begun one is still accepted.
+int martlet_refuse_handshakes(int listener);
+
 /// pipe2(2) with O_CLOEXEC | O_NONBLOCK: the end to read from, then the end to write to.
 int martlet_pipe(int ends[2]);
 

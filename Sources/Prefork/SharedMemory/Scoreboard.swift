@@ -2,7 +2,7 @@
 public struct Scoreboard: Sendable {
   private enum Field: Int, CaseIterable {
     case arbiter, startedAt, workersWanted, generation, crashes, timeouts, reloads, failedReloads
-    case crashLooping, companion
+    case crashLooping, companion, leaving
   }
 
   private let table: SharedCounterTable
@@ -97,6 +97,12 @@ public struct Scoreboard: Sendable {
   public var isCrashLooping: Bool {
     get { self[.crashLooping] != 0 }
     nonmutating set { self[.crashLooping] = newValue ? 1 : 0 }
+  }
+
+  /// True once the pool has been told to end and waits for balancers to notice: it serves, but is not ready.
+  public var isLeaving: Bool {
+    get { self[.leaving] != 0 }
+    nonmutating set { self[.leaving] = newValue ? 1 : 0 }
   }
 
   private subscript(field: Field) -> UInt64 {

@@ -49,6 +49,19 @@ package final class LogFile: @unchecked Sendable {
     return opened
   }
 
+  /// Whether the file can be opened, or made; it is not.
+  /// - Throws: `ServingError.cannotOpenLog`.
+  static func check(path: String) throws(ServingError) {
+    let opened = Foundation.open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK)
+    if opened >= 0 {
+      close(opened)
+      return
+    }
+    let folder = (path as NSString).deletingLastPathComponent
+    if errno == ENOENT && access(folder.isEmpty ? "." : folder, W_OK | X_OK) == 0 { return }
+    throw .cannotOpenLog(path: path, code: errno)
+  }
+
   /// From here on a queue writes. Once in each child, before it has threads.
   func useQueue(_ label: String) {
     if queue == nil { queue = DispatchQueue(label: label, qos: .utility) }

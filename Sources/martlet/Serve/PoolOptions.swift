@@ -25,6 +25,13 @@ struct PoolOptions: ParsableArguments {
   var timeout = 30.0
   @Option(help: "Seconds that a stopping or replaced worker has to finish.")
   var gracefulTimeout = 30.0
+  @Option(
+    help: ArgumentHelp(
+      "Seconds from TERM to the end in which requests are served, but /readyz is 503 and connections close.",
+      discussion:
+        "For balancers that only poll: longer than they take to notice. A second TERM, INT or QUIT ends it. Example: --drain-delay 5",
+      valueName: "seconds"))
+  var drainDelay = 0.0
   @Option(help: "Requests after which a worker is replaced, without dropping any; 0 for never.")
   var maxRequests = 0
   @Option(help: "The most that is added to --max-requests, at random for each worker.")
@@ -76,6 +83,7 @@ struct PoolOptions: ParsableArguments {
     (configuration.workers, configuration.bind) = (workers, bind)
     (configuration.backlog, configuration.reusePort) = (backlog, reusePort)
     (configuration.timeout, configuration.gracefulTimeout) = (timeout, gracefulTimeout)
+    configuration.drainDelay = drainDelay
     configuration.maxRequests = maxRequests
     configuration.maxRequestsJitter = maxRequestsJitter
     (configuration.preload, configuration.pidFile) = (preload, pid)

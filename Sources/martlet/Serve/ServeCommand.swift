@@ -17,7 +17,7 @@ struct Serve: ParsableCommand {
       MARTLET_MAX_REQUESTS) and in a file (max_requests = 1000 in martlet.toml); the command line \
       beats the environment, which beats the file.
 
-      Signals: TERM stops gracefully, INT and QUIT at once. HUP reads the file and the model anew \
+      Signals: TERM stops gracefully (after --drain-delay), INT and QUIT at once. HUP reads the file and the model anew \
       without dropping a request, and keeps the old ones if the new are bad. USR2 starts the \
       binary anew on the same sockets; then TERM ends this one, or WINCH its workers alone. TTIN \
       and TTOU add and remove a worker. USR1 opens the logs anew.
@@ -55,7 +55,8 @@ struct Serve: ParsableCommand {
     let settings = try settings()
     try settings.pool.validate()
     ErrorLog.bootstrap()
-    try ErrorLog.set(settings.errorLog)
+    // Who checks may be another user, whose file the daemon could not write.
+    if !checkConfig { try ErrorLog.set(settings.errorLog) }
     let readyFile = try pool.readyFile.map(ReadyFile.init)
     let slots = settings.pool.slotCount
     let memory = try SharedMemory(
@@ -118,12 +119,12 @@ struct Serve: ParsableCommand {
 
   private func check(_ program: ServeProgram, _ settings: ServeSettings) throws {
     _ = try program.prepare()
-    try program.rehearse()
-    program.adopt()
+    try program.check()
+    let names = settings.models.filter { $0.role == .primary }.map(\.name)
     let admin = settings.pool.adminBind.first ?? "none"
     try Console.print(
       """
-      ok: would serve \(program.modelNames.joined(separator: ", ")) on \(settings.pool.bind.joined(separator: ", ")) with \
+      ok: would serve \(names.joined(separator: ", ")) on \(settings.pool.bind.joined(separator: ", ")) with \
       \(settings.pool.workers) workers, admin on \(admin)
       """)
   }
