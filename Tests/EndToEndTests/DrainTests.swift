@@ -1,5 +1,6 @@
 import Foundation
 import LoopbackClient
+import TestDaemon
 import Testing
 
 /// How the real daemon ends, and what it refuses at a reload.

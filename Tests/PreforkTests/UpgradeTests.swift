@@ -66,7 +66,7 @@ struct UpgradeTests {
     #expect(second?[0] == "companion" && second != first)
     for _ in 0..<30 { #expect(pool.ask(admin) == second) }
     pool.signal(SIGTERM, to: new)
-    #expect(pool.wait { Pool.hasEnded(new) })
+    #expect(pool.wait { ServeProcess.hasEnded(new) })
   }
 
   @Test func aNewBinaryThatDoesNotStartLeavesTheOldOneServing() throws {
