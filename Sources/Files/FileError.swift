@@ -59,6 +59,7 @@ package enum FileError: Error, Equatable, LocalizedError {
     switch self {
     case .unreadable(_, let reason), .unwritable(_, let reason): reason
     case .lineTooLong(_, let line, let limit): "line \(line) is longer than \(limit) bytes"
+    case .inUse: "another martlet works in it"
     case .outputClosed: "the output was closed"
     }
   }

@@ -169,7 +169,8 @@ struct AttentionTests {
     for sequence in 0..<layout.count {
       let rows = layout.starts[sequence]..<layout.starts[sequence + 1]
       let alone = run(
-        threaded, numbers.fused.rowRange(rows), try RaggedRows(lengths: [rows.count]), keeping: false)
+        threaded, numbers.fused.rowRange(rows), try RaggedRows(lengths: [rows.count]),
+        keeping: false)
       #expect(alone.values == output.rowRange(rows).values)
     }
   }
