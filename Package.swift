@@ -92,7 +92,7 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["Training", "Transformer", "Tokenization", "Tensor", "JSON"],
+      dependencies: ["Files", "Training", "Transformer", "Tokenization", "Tensor", "JSON"],
       exclude: ["Fixtures"]),
     .testTarget(name: "PagesTests", dependencies: ["Pages"]),
     .testTarget(name: "ScoringTests", dependencies: ["Scoring"]),

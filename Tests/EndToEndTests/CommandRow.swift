@@ -47,7 +47,7 @@ struct CommandRow: Sendable, CustomStringConvertible {
     CommandRow("serve", ["{model}", "--check-config"], input: "{model}"),
     CommandRow("serve", ["{model}", "--print-config"]),
     CommandRow(
-      "train", ["{rows}", "-o", "{out}"] + tiny + once, input: "{rows}",
+      "train", ["{rows}", "-o", "{out}"] + tiny + once, input: "{rows}", standardInput: .accepted,
       outputs: ["{out}/model.safetensors", "{out}/config.json", "{out}/report.html"],
       isDeterministic: false),
     CommandRow(
@@ -55,7 +55,7 @@ struct CommandRow: Sendable, CustomStringConvertible {
     CommandRow("schedule", ["all", "--steps", "10", "--csv"]),
     CommandRow(
       "lr-find", ["{rows}", "--steps", "20", "--threads", "1", "-o", "{out}.svg"] + tiny,
-      input: "{rows}", outputs: ["{out}.svg"]),
+      input: "{rows}", standardInput: .accepted, outputs: ["{out}.svg"]),
     CommandRow(
       "tune",
       ["{rows}", "-o", "{out}", "--trials", "1", "--search", "random"] + once + ["--"] + tiny,
@@ -88,11 +88,11 @@ struct CommandRow: Sendable, CustomStringConvertible {
     CommandRow(
       "quantize",
       ["{model}", "-o", "{out}", "--validation", "{rows}", "--threads", "1", "--max-drop", "100"],
-      input: "{rows}",
+      input: "{rows}", standardInput: .accepted,
       outputs: ["{out}/model.safetensors", "{out}/config.json"], isDeterministic: false),
     CommandRow(
-      "profile", ["{copy}", "{rows}"], input: "{rows}", outputs: ["{copy}/reference.json"],
-      isDeterministic: false),
+      "profile", ["{copy}", "{rows}"], input: "{rows}", standardInput: .accepted,
+      outputs: ["{copy}/reference.json"], isDeterministic: false),
     CommandRow(
       "report", ["--socket", "{admin}", "-o", "{out}.html"], input: "{admin}",
       outputs: ["{out}.html"]),

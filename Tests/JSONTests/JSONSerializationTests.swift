@@ -79,6 +79,20 @@ struct JSONSerializationTests {
         "{\n  \"b\": [\n    1,\n    2.0,\n    1e+300\n  ],\n  \"a\": {},"))
   }
 
+  @Test("no writer has a number for what is not finite")
+  func refusesWhatIsNotFinite() throws {
+    var bytes: [UInt8] = []
+    for odd in [Double.nan, .infinity, -.infinity] {
+      #expect(throws: JSONValue.NotFinite.self) { try JSONValue.write(number: odd, to: &bytes) }
+      #expect(throws: JSONValue.NotFinite.self) {
+        try JSONValue.write(number: Float(odd), to: &bytes)
+      }
+    }
+    #expect(bytes.isEmpty)
+    try JSONValue.write(number: Float(0.1), to: &bytes)
+    #expect(bytes == Array("0.1".utf8))
+  }
+
   @Test("what is not finite is written as null")
   func nonFinite() {
     let value: JSONValue = [JSONValue(.infinity), JSONValue(.nan), JSONValue(-.infinity)]

@@ -5,6 +5,7 @@ import Serving
 import Synchronization
 import TestDaemon
 import Testing
+import Tokenization
 import Transformer
 
 /// Takes a time for each text; with a gate, for the first alone, is held by the gate at the second, and then takes none.
@@ -128,5 +129,64 @@ private final class SlowPredictor: Predictor {
     #expect(client.readAnswer()?.status == 504)
     #expect(
       BuiltMartlet.stays(for: .seconds(0.1)) { counted.sizes.withLock { $0.reduce(0, +) } < 256 })
+  }
+
+  /// Takes its time in steps that it tells of, and makes as many tokens of a text as it reads.
+  private final class SteadyPredictor: Predictor {
+    let name = "steady"
+    let labels = ["a", "b"]
+    let maximumTokens = 500
+    let task = ModelTask.classification
+    let counted = WordPredictor.Batches()
+    let steps: Int
+    var progress: (() -> Void)?
+
+    init(steps: Int) { self.steps = steps }
+
+    func encode(_ input: TextInput) throws(PredictionError) -> EncodedInput {
+      let zeros = [Int32](repeating: 0, count: maximumTokens)
+      return try EncodedInput(
+        input, Encoding(ids: zeros, typeIDs: zeros, isTruncated: true, unknownCount: 0))
+    }
+
+    func predict(_ inputs: [EncodedInput]) -> [Result<Prediction, PredictionError>] {
+      for _ in 0..<steps {
+        usleep(20_000)
+        progress?()
+      }
+      counted.sizes.withLock { $0.append(inputs.count) }
+      return inputs.map { _ in
+        .success(
+          Prediction(
+            value: .label(0, probabilities: [1, 0]), tokenCount: maximumTokens,
+            unknownTokenCount: 0, isTruncated: true))
+      }
+    }
+  }
+
+  @Test func partsAreCutByTheTokensThatTextsHaveAndNotByTheirBytes() throws {
+    let predictor = SteadyPredictor(steps: 0)
+    let counted = predictor.counted
+    let running = try RunningServer(predictor)
+    let client = running.client
+    // A token for each byte would be eight in all; the batch budget is 4096 tokens.
+    Self.send(client, texts: 64)
+    #expect(client.readAnswer()?.status == 200)
+    let sizes = counted.sizes.withLock { $0 }
+    #expect(sizes.reduce(0, +) == 64 && sizes.allSatisfy { $0 <= 4096 / 500 }, "\(sizes)")
+  }
+
+  @Test func aSlowModelThatGetsOnIsNoHungOne() throws {
+    let longest = Mutex(0.0)
+    let running = try RunningServer(
+      SteadyPredictor(steps: 150),
+      { _, hooks in
+        hooks.heartbeat = { seconds in longest.withLock { $0 = max($0, seconds) } }
+      })
+    let client = running.client
+    Self.send(client, texts: 1)
+    #expect(client.readAnswer()?.status == 200)
+    // The text takes three seconds, of which each look sees the latest step alone.
+    #expect(longest.withLock { $0 } < 2)
   }
 }

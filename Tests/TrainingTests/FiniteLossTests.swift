@@ -44,6 +44,16 @@ struct FiniteLossTests {
     }
   }
 
+  @Test(
+    "A run whose validation rows never have a finite loss ends with an error",
+    arguments: [true, false])
+  func badValidation(watches: Bool) throws {
+    #expect(throws: TrainingError.noFiniteLoss) {
+      try train(watches: watches) { fill($0, .nan, token: 11) }
+    }
+    _ = try train(watches: watches) { fill($0, .nan, token: 10) }
+  }
+
   @Test("The reasons say what to do")
   func reasons() {
     #expect(TrainingError.noFiniteLoss.localizedDescription.contains("--learning-rate"))
