@@ -16,10 +16,17 @@ import torch
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
-from transformers import (BertConfig, BertForSequenceClassification, BertModel, BertTokenizerFast, RobertaConfig,
-                          RobertaForSequenceClassification, RobertaModel)
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    BertTokenizerFast,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    RobertaModel,
+)
 
 OUT = sys.argv[1]
 shutil.rmtree(OUT, ignore_errors=True)
@@ -143,7 +150,7 @@ embeddings("length-unbounded", built(bare, Pooling(16, pooling_mode="max")), len
 embeddings("roberta-length-of-tokenizer", built(robust, Pooling(16, pooling_mode="cls"), Normalize()), length(11))
 embeddings("roberta-pad", built(robust, Pooling(16, pooling_mode="lasttoken")), length(30))
 for number, kind in enumerate(["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"]):
-    def rename(folder):
+    def rename(folder, number=number, kind=kind):
         os.remove(f"{folder}/sentence_bert_config.json")
         json.dump({"max_seq_length": 6 + number, "do_lower_case": number == 0}, open(f"{folder}/sentence_{kind}_config.json", "w"))
     embeddings(f"old-length-{kind}", built(bare, Pooling(16)), rename)
