@@ -10,11 +10,15 @@ extension Kernels {
   /// output[i] += table[ids[i]], for each row.
   public func addEmbedding(_ ids: [Int32], table: Matrix, output: Matrix) {
     precondition(ids.count == output.rows && table.columns == output.columns, "shapes")
-    for (row, id) in ids.enumerated() {
-      precondition(id >= 0 && id < table.rows, "id outside the table")
-      self.table.pointee.add(
-        output.base + row * output.stride, table.base + Int(id) * table.stride, output.columns)
-    }
+    for (row, id) in ids.enumerated() { addEmbedding(id, table: table, output: output, row: row) }
+  }
+
+  /// output[row] += table[id].
+  public func addEmbedding(_ id: Int32, table: Matrix, output: Matrix, row: Int) {
+    precondition(row >= 0 && row < output.rows && table.columns == output.columns, "shapes")
+    precondition(id >= 0 && id < table.rows, "id outside the table")
+    self.table.pointee.add(
+      output.base + row * output.stride, table.base + Int(id) * table.stride, output.columns)
   }
 
   /// Every row of `output` += table[row].

@@ -23,22 +23,28 @@ public struct TokenBatch: Sendable {
     tokenTypes = flat.contains { $0 != 0 } ? flat : []
   }
 
-  /// Row of the position table that each token takes: its place in the sequence plus `offset`. Families that count from behind the
-  /// padding id count as `transformers` does: a padding token in the text takes the padding id's row, and no place.
-  func positions(offset: Int) -> [Int32] {
-    var positions: [Int32] = []
-    positions.reserveCapacity(ids.count)
+  /// Calls `body` with each token's row and the row of the position table that it takes: its place in the sequence
+  /// plus `offset`. Families that count from behind the padding id count as `transformers` does: a padding token in the
+  /// text takes the padding id's row, and no place.
+  func eachPosition(offset: Int, _ body: (Int, Int32) -> Void) {
     for sequence in 0..<layout.count {
       var next = Int32(offset)
       for row in layout[sequence] {
         if offset > 0 && ids[row] == Int32(offset - 1) {
-          positions.append(ids[row])
+          body(row, ids[row])
         } else {
-          positions.append(next)
+          body(row, next)
           next += 1
         }
       }
     }
+  }
+
+  /// The rows of the position table that the tokens take, in order.
+  func positions(offset: Int) -> [Int32] {
+    var positions: [Int32] = []
+    positions.reserveCapacity(ids.count)
+    eachPosition(offset: offset) { positions.append($1) }
     return positions
   }
 

@@ -30,8 +30,9 @@ struct TokenEmbedding {
       }
     }
     if let positions {
-      kernels.addEmbedding(
-        batch.positions(offset: shape.positionOffset), table: positions, output: hidden)
+      batch.eachPosition(offset: shape.positionOffset) { row, place in
+        kernels.addEmbedding(place, table: positions, output: hidden, row: row)
+      }
     }
     if let norm { hidden = norm.forward(hidden, pass) }
     kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: hidden)
