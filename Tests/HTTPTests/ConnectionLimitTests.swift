@@ -66,6 +66,7 @@ import Testing
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n"
         + String(repeating: "b", count: 100))
     if isWaitedFor {
+      #expect(BuiltMartlet.wait { connectionCount(server) == 1 })
       // Longer than a body has without the rate.
       #expect(BuiltMartlet.stays(for: .seconds(1)) { connectionCount(server) == 1 })
       client.send(String(repeating: "b", count: 100))
