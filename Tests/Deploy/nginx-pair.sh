@@ -43,12 +43,20 @@ start_nginx() {
 }
 
 nginx_workers() { pgrep -P "$(cat "$folder/nginx.pid")" | sort | tr '\n' ' '; }
-nginx_has_others_than() { [[ "$(nginx_workers)" != "$1" ]]; }
-# reload_nginx: and waits until workers with the new settings are there.
+# nginx_has_none_of WORKERS: whether all that there are came later. A worker that ends goes on with kept connections.
+nginx_has_none_of() {
+  local worker now
+  now=$(nginx_workers)
+  for worker in $1; do
+    [[ " $now " != *" $worker "* ]] || return 1
+  done
+  [[ -n "$now" ]]
+}
+# reload_nginx: and waits until workers with the new settings alone are there.
 reload_nginx() {
   local before
   before=$(nginx_workers)
-  nginx -c "$folder/nginx.conf" -s reload && wait_for 20 nginx_has_others_than "$before"
+  nginx -c "$folder/nginx.conf" -s reload && wait_for 20 nginx_has_none_of "$before"
 }
 
 # are_held COUNT: whether Nginx has so many connections of clients.

@@ -37,7 +37,7 @@ large_answer() {
     grep -qi '^content-encoding: gzip' "$folder/head" && cmp "$folder/answer" "$folder/unpacked"
 }
 long_heads() {
-  same 414 "$(status_of "$url/$(head -c 5000 /dev/zero | tr '\0' a)")" && same 414 "$(status_of "$url/$(head -c 9000 /dev/zero | tr '\0' a)")" &&
+  same 404 "$(status_of "$url/$(head -c 5000 /dev/zero | tr '\0' a)")" && same 414 "$(status_of "$url/$(head -c 9000 /dev/zero | tr '\0' a)")" &&
     same 431 "$(status_of -H "X: $(head -c 9000 /dev/zero | tr '\0' a)" "$url/healthz")" && grep -q '"status":431' "$folder/answer"
 }
 headers_everywhere() {
