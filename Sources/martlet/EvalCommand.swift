@@ -31,6 +31,8 @@ struct Eval: ParsableCommand {
   var threshold: Float = 0.5
   @Flag(help: "Print one JSON object.") var json = false
 
+  func validate() throws { try Predict.check(threshold: threshold) }
+
   func run() throws {
     let model = try TextModel.load(directory: model)
     model.threshold = threshold

@@ -37,7 +37,12 @@ struct Predict: ParsableCommand {
       throw ValidationError("--pair: give one for each --text")
     }
     if outputFormat == .npy { throw ValidationError("--output-format npy: see martlet embed") }
-    if !(0...1).contains(threshold) {
+    try Self.check(threshold: threshold)
+  }
+
+  /// - Throws: `ValidationError` for what is no probability.
+  static func check(threshold: Float) throws {
+    guard (0...1).contains(threshold) else {
       throw ValidationError("--threshold \(threshold): use a number from 0 to 1")
     }
   }
