@@ -41,6 +41,14 @@ struct DataFileTests {
     "--epochs", "2", "--width", "16", "--layers", "1", "--feed-forward", "32", "--threads", "1",
   ]
 
+  @Test("A threshold that is no probability is refused", arguments: ["eval", "predict"])
+  func threshold(command: String) throws {
+    for value in ["nan", "-0.1", "1.1", "inf"] {
+      let end = try run([command, BuiltMartlet.model, "-", "--threshold=\(value)"])
+      #expect(end.code == 64 && end.text.contains("use a number from 0 to 1"), "\(end)")
+    }
+  }
+
   /// Rows of two labels, their columns parted by `separator`.
   private func rows(_ count: Int, _ separator: String) -> String {
     (0..<count).map {
