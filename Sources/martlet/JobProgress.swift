@@ -2,6 +2,7 @@ import ArgumentParser
 import FileJobs
 import Files
 import Foundation
+import Transformer
 
 /// Shows a file job as it goes, on a terminal alone.
 final class JobProgress {
@@ -60,3 +61,19 @@ struct RecordOptions: ParsableArguments {
 
 extension RecordFormat: ExpressibleByArgument {}
 extension PredictionWriter.Format: ExpressibleByArgument {}
+
+extension RecordOptions {
+  /// Writes what `model` says of each row of `file`, and shows how far it is; `output` is where the answers go.
+  func answer(
+    _ file: String, by model: TextModel, with writer: inout PredictionWriter, output: String
+  ) throws {
+    var reader = try RecordReader(path: file, format: format, layout: layout())
+    let progress = JobProgress(path: file, output: output)
+    try FileJob(model: model, threads: cores).run(&reader, progress: progress.show) {
+      try writer.write($1)
+    }
+    progress.finish()
+    reader.notes.forEach { Console.say($0) }
+    try writer.finish()
+  }
+}

@@ -68,14 +68,6 @@ struct Predict: ParsableCommand {
       for answer in answers { try writer.write(answer) }
       return try writer.finish()
     }
-    var reader = try RecordReader(
-      path: file, format: options.format, layout: options.layout())
-    let progress = JobProgress(path: file, output: output)
-    try FileJob(model: model, threads: options.cores).run(
-      &reader, progress: progress.show
-    ) { try writer.write($1) }
-    progress.finish()
-    reader.notes.forEach { Console.say($0) }
-    try writer.finish()
+    try options.answer(file, by: model, with: &writer, output: output)
   }
 }
