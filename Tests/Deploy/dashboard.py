@@ -4,16 +4,13 @@ Starts a daemon, gives it traffic that drifts and labels, and speaks WebDriver w
 Prints a line for each check; screenshots go to the folder SHOTS.
 """
 
-import base64
-import http.client
-import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from browser import Browser, ask, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Daemon"))
 from daemon import Daemon
@@ -30,84 +27,6 @@ def check(name, problems):
     for problem in problems[:12]:
         print(f"        {problem}")
     failures += bool(problems)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def ask(port, method, path, body=None, fields=None):
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    client.request(method, path, None if body is None else json.dumps(body), fields or {})
-    answer = client.getresponse()
-    return answer.status, json.loads(answer.read() or b"null")
-
-
-def wait_for(body, seconds=60):
-    end = time.time() + seconds
-    while True:
-        try:
-            value = body()
-            if value:
-                return value
-        except (OSError, http.client.HTTPException):
-            pass
-        if time.time() > end:
-            raise SystemExit("FAILED  waited too long")
-        time.sleep(0.1)
-
-
-class Browser:
-    """The part of WebDriver (W3C) that is needed here."""
-
-    def __init__(self, port):
-        self.port = port
-        options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]}
-        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        answer = self.call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
-        self.session = f"/session/{answer['sessionId']}"
-
-    def call(self, method, path, body=None):
-        status, answer = ask(self.port, method, path, body, {"Content-Type": "application/json"})
-        if status != 200:
-            raise SystemExit(f"FAILED  chromedriver: {answer}")
-        return answer["value"]
-
-    def do(self, path, body):
-        return self.call("POST", self.session + path, body)
-
-    def run(self, script, *arguments):
-        return self.do("/execute/sync", {"script": script, "args": list(arguments)})
-
-    def devtools(self, command, parameters):
-        return self.do("/goog/cdp/execute", {"cmd": command, "params": parameters})
-
-    def show(self, url, width, height, scheme):
-        self.devtools(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
-        )
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.devtools("Emulation.setEmulatedMedia", {"features": features})
-        self.do("/url", {"url": url})
-
-    def shot(self, name):
-        size = self.devtools("Page.getLayoutMetrics", {})["cssContentSize"]
-        image = self.devtools(
-            "Page.captureScreenshot",
-            {
-                "captureBeyondViewport": True,
-                "clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1},
-            },
-        )
-        with open(os.path.join(shots, name + ".png"), "wb") as file:
-            file.write(base64.b64decode(image["data"]))
-
-    def press(self, key):
-        actions = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
-        self.do("/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
 
 # Draws the API's answer at one moment in the page itself, so that both are of the same moment.
@@ -261,11 +180,10 @@ def look(browser, page, admin):
         check(f"{name}: contrast", browser.run(CONTRAST))
         wide = browser.run("return [document.documentElement.scrollWidth, innerWidth]")
         check(f"{name}: nothing to scroll sideways", [] if wide[0] <= wide[1] and wide[1] == width else [f"{wide[0]} of {wide[1]}"])
-        browser.shot(name)
+        browser.shot(os.path.join(shots, name + ".png"))
     keyboard(browser, page)
     live(browser, page, admin)
-    severe = [entry["message"] for entry in browser.do("/se/log", {"type": "browser"}) if entry["level"] == "SEVERE"]
-    check("the browser has nothing to complain of", [message for message in severe if "favicon" not in message])
+    check("the browser has nothing to complain of", browser.complaints())
 
 
 def keyboard(browser, page):
@@ -308,21 +226,12 @@ with tempfile.TemporaryDirectory() as folder:
     daemon = Daemon(
         binary, [f"sms={os.getcwd()}/Models/sms-spam", f"second={os.getcwd()}/Models/sms-spam", "-w", "2",
                  "--admin-bind", "127.0.0.1:0"], folder)
-    port, admin, driver = daemon.port(), daemon.port(admin=True), free_port()
-    log = open(f"{folder}/driver.log", "w")
-    chromedriver = subprocess.Popen(
-        ["chromedriver", f"--port={driver}"], stdout=log, stderr=log, env=os.environ | {"HOME": folder})
-    browser = None
+    port, admin = daemon.port(), daemon.port(admin=True)
     try:
         feed(port)
         wait_for(lambda: ask(admin, "GET", "/monitor.json")[1]["drift"]["since"] and ask(admin, "GET", "/monitor.json")[1]["alerts"]["active"], 90)
-        wait_for(lambda: ask(driver, "GET", "/status")[1]["value"]["ready"])
-        browser = Browser(driver)
-        look(browser, f"http://127.0.0.1:{admin}/monitor", port)
+        with Browser(folder) as browser:
+            look(browser, f"http://127.0.0.1:{admin}/monitor", port)
     finally:
-        if browser:
-            browser.call("DELETE", browser.session)
-        chromedriver.terminate()
-        chromedriver.wait()
         daemon.stop()
 sys.exit(failures > 0)

@@ -9,10 +9,9 @@ write_nginx_conf() {
     nginx/martlet.conf >"$folder/site.conf"
   sed -e "s/127\.0\.0\.1:5000/127.0.0.1:$((port + 2))/" nginx/martlet-upstream.conf >"$folder/snippets/martlet-upstream.conf"
   cp nginx/martlet-{http,server,tls}.conf "$folder/snippets"
+  sed -i "s|/var/log/nginx/martlet.access.log|$folder/nginx-access.log|" "$folder/snippets/martlet-server.conf"
   # Workers of Nginx, which are not root, have folders below this one.
   chmod 711 "$folder"
-  # All clients of a test have one address; `rate` is the limit as shipped unless the test says otherwise.
-  sed -i "s|rate=200r/s|rate=${rate:-200r/s}|" "$folder/snippets/martlet-http.conf"
   # The same snippets before a listener of the test's own, which shows what the daemon would be sent.
   cat >"$folder/nginx.conf" <<CONF
 worker_processes 1;

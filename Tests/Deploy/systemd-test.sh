@@ -8,7 +8,6 @@ source Tests/Deploy/checks.sh
 [[ -d /sandbox && -d /run/systemd/system ]] || { echo "run it by Tests/Deploy/sandbox.sh --boot" >&2; exit 64; }
 
 predict() { curl -sS -f -m 5 -H 'Content-Type: application/json' -d '{"input": "hello"}' "$@"; }
-# Under the 200 requests a second of the site as shipped.
 under_load() {
   python3 Tests/Deploy/ask.py load http://127.0.0.1/predict 600 4 0.03 &
   local asker=$!

@@ -29,7 +29,6 @@ for number in 1 2 3; do
 done
 port=8080
 url="http://127.0.0.1:$port"
-rate=100000r/s
 write_nginx_conf
 sed 's/192\.0\.2\.1/10.99.0.1/' nginx/martlet-upstream-hosts.conf >"$folder/snippets/martlet-upstream.conf"
 start_nginx || { cat "$folder/nginx.log"; exit 1; }
@@ -61,11 +60,12 @@ killed() { under_load 2500 kill_host "$1"; local status=$?; start_host "$1" && r
 cut() { under_load 2500 cut_off "$1"; local status=$?; join_again "$1" && return "$status"; }
 paused() { under_load 2500 pause_host "$1"; local status=$?; resume_host "$1" && return "$status"; }
 without_retries_it_fails() {
+  cp "$folder/snippets/martlet-server.conf" "$folder/server.before"
   sed -i 's/^\( *\)proxy_next_upstream error.*/\1proxy_next_upstream off;/' "$folder/snippets/martlet-server.conf"
   reload_nginx
   ! killed 1
   local status=$?
-  cp nginx/martlet-server.conf "$folder/snippets"
+  mv "$folder/server.before" "$folder/snippets/martlet-server.conf"
   reload_nginx
   return "$status"
 }
