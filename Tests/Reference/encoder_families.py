@@ -21,6 +21,7 @@ ROWS = [[2, 7, 9, 3], [2, 3], [2] + [5 + (i * 7) % 43 for i in range(20)] + [3],
 TYPES = [0, 0, 0, 0, 1, 1, 1]
 BASE = dict(vocab_size=48, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=20, max_position_embeddings=24)
 ROBERTA = dict(BASE, max_position_embeddings=26, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5)
+ESM = dict(ROBERTA, position_embedding_type="rotary", token_dropout=True, mask_token_id=8, emb_layer_norm_before=False)
 DECODER = dict(BASE, num_attention_heads=4, num_key_value_heads=2, pad_token_id=0, bos_token_id=2, eos_token_id=3)
 LOCAL = dict(BASE, num_hidden_layers=3, local_attention=6, pad_token_id=0, cls_token_id=2, sep_token_id=3, bos_token_id=2, eos_token_id=3)
 DEBERTA = dict(BASE, relative_attention=True, pos_att_type=["c2p", "p2c"], type_vocab_size=0, position_biased_input=False, layer_norm_eps=1e-7, pad_token_id=0)
@@ -62,6 +63,9 @@ CASES = [
     ("deberta", "p2c", "Deberta", dict(DEBERTA, pos_att_type=["p2c"], pooler_hidden_size=16)),
     ("roformer", "", "RoFormer", dict(BASE, embedding_size=16)),
     ("roformer", "values", "RoFormer", dict(BASE, embedding_size=8, rotary_value=True, hidden_act="relu")),
+    ("esm", "", "Esm", ESM),
+    ("esm", "as ESM-1b", "Esm", dict(ESM, position_embedding_type="absolute", emb_layer_norm_before=True)),
+    ("esm", "no dropout", "Esm", dict(ESM, token_dropout=False, num_attention_heads=4)),
     ("eurobert", "late", "EuroBert", dict(DECODER)),
     ("eurobert", "mean", "EuroBert", dict(DECODER, classifier_pooling="mean", attention_bias=True, mlp_bias=True)),
     ("eurobert", "bos", "EuroBert", dict(DECODER, classifier_pooling="bos", num_key_value_heads=4)),

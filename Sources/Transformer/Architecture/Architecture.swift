@@ -28,9 +28,8 @@ public struct Architecture: Sendable {
   static let all: [Architecture] = [
     .bert, .distilBERT, .roberta, .xlmRoberta, .camembert, .data2vecText, .robertaPreLayerNorm,
     .xlmRobertaXL, .electra, .ernie, .albert, .modernBERT, .mpnet, .nomicBERT, .nomicBERTOwn, .gte,
-    .gteOwn, .jinaBERT, .debertaV2, .deberta, .roFormer, .euroBERT, .llama, .mistral, .qwen2,
-    .qwen3,
-    .gemma2, .gemma3,
+    .gteOwn, .jinaBERT, .debertaV2, .deberta, .roFormer, .esm, .euroBERT, .llama, .mistral,
+    .qwen2, .qwen3, .gemma2, .gemma3,
   ]
 
   /// The family of the `config.json` that `reader` has.

@@ -82,6 +82,8 @@ public struct EmbeddingShape: Sendable, Equatable {
   public var isProjected: Bool
   /// Multiplies the words' rows (Gemma has √d).
   public var scale: Float = 1
+  /// What training did with masked tokens; nil where they are tokens like others.
+  public var maskDropout: MaskDropoutShape?
   /// Which table of places there is.
   public var positions: PositionTable
   /// Rows of the position table, whether stored or not.
@@ -104,6 +106,15 @@ public struct EmbeddingShape: Sendable, Equatable {
     )
     (self.tokenTypeCount, self.norm) = (tokenTypeCount, norm)
   }
+}
+
+/// Masked tokens have no embedding, and the others are scaled as if dropout had taken the masked ones (ESM's `token_dropout`):
+/// by (1 - share) / (1 - the share of masks in the text).
+public struct MaskDropoutShape: Sendable, Equatable {
+  /// The mask token's id.
+  public var maskID: Int
+  /// The share of tokens that training masked.
+  public var share: Double
 }
 
 /// Blocks one behind the other.

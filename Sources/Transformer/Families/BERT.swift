@@ -7,7 +7,8 @@ extension Architecture {
   static let bert = Architecture(
     modelTypes: ["bert"], classPrefix: "Bert", tensorPrefix: "bert.",
     read: { reader in
-      var shape = try BERTLayout.read(reader, hasRelative: true)
+      var shape = try BERTLayout.read(
+        reader, positionTypes: ["absolute", "relative_key", "relative_key_query"])
       let kind = reader.json["position_embedding_type"]?.stringValue ?? "absolute"
       guard kind != "absolute" else { return shape }
       shape.embeddings.positions = .none
@@ -35,15 +36,14 @@ enum BERTLayout {
   ///   - placement: where norms stand.
   ///   - padding: the default of `pad_token_id`.
   ///   - activation: the default of `hidden_act`.
-  ///   - hasRelative: whether places may be relative instead (Shaw et al., 2018).
   ///   - countsFromPadding: whether the first place is the padding id plus one, as in RoBERTa.
+  ///   - positionTypes: what `position_embedding_type` may say.
   static func read(
     _ reader: ConfigReader, placement: BlockShape.Placement = .post, padding: Int = 0,
-    countsFromPadding: Bool = false, activation: String = "gelu", hasRelative: Bool = false
+    countsFromPadding: Bool = false, activation: String = "gelu",
+    positionTypes: [String] = ["absolute"]
   ) throws -> ModelShape {
-    try reader.require(
-      "position_embedding_type",
-      oneOf: ["absolute"] + (hasRelative ? ["relative_key", "relative_key_query"] : []))
+    try reader.require("position_embedding_type", oneOf: positionTypes)
     let paddingID = try reader.count("pad_token_id", padding)
     let offset = countsFromPadding ? paddingID + 1 : 0
     let positions = try reader.size("max_position_embeddings")

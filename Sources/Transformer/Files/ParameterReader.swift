@@ -13,7 +13,7 @@ struct ParameterReader {
     "embeddings.position_ids", "embeddings.token_type_ids", "encoder.embed_positions.weight",
   ]
   /// Ends of names of stored constants: the angles of rotary places.
-  private static let constantEnds = ["rotary_emb.inv_freq"]
+  private static let constantEnds = ["rotary_emb.inv_freq", "rotary_embeddings.inv_freq"]
 
   /// Checks that `file` holds what `shape` asks for, before memory is taken for it.
   ///

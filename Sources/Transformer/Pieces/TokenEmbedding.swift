@@ -22,6 +22,7 @@ struct TokenEmbedding {
       projection == nil ? .hidden : .tables, batch.ids.count, shape.width)
     kernels.embed(batch.ids, table: words, output: hidden)
     if shape.scale != 1 { kernels.scale(hidden, by: shape.scale) }
+    dropMasks(hidden, batch, kernels)
     if let tokenTypes {
       if batch.tokenTypes.isEmpty {
         kernels.addEmbedding(row: 0, table: tokenTypes, output: hidden)
@@ -40,6 +41,19 @@ struct TokenEmbedding {
     return hidden
   }
 
+  /// Zeroes the rows of masks and scales the others of their text.
+  private func dropMasks(_ rows: Matrix, _ batch: TokenBatch, _ kernels: Kernels) {
+    guard let dropped = shape.maskDropout else { return }
+    for sequence in 0..<batch.layout.count {
+      let range = batch.layout[sequence]
+      let masks = range.filter { batch.ids[$0] == dropped.maskID }
+      let kept = Float(range.count - masks.count) / Float(range.count)
+      // A text of masks alone has nothing to scale.
+      if kept > 0 { kernels.scale(rows.rowRange(range), by: Float(1 - dropped.share) / kept) }
+      for row in masks { rows.rowRange(row..<row + 1).zero() }
+    }
+  }
+
   /// Adds to the tables' gradients.
   func backward(_ outputGradient: Matrix, _ batch: TokenBatch, _ pass: Pass) {
     guard let gradients else { preconditionFailure("inference has no gradients") }
@@ -56,6 +70,7 @@ struct TokenEmbedding {
         batch.positions(offset: shape.positionOffset), outputGradient: gradient,
         tableGradient: positions)
     }
+    dropMasks(gradient, batch, kernels)
     if shape.scale != 1 { kernels.scale(gradient, by: shape.scale) }
     kernels.embeddingBackward(batch.ids, outputGradient: gradient, tableGradient: gradients.words)
   }
