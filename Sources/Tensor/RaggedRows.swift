@@ -36,6 +36,11 @@ public struct RaggedRows: Sendable, Equatable {
     self.starts = starts
   }
 
+  /// The layout of some sequences of another, one behind the other.
+  public init(of sequences: [Int], in other: RaggedRows) {
+    starts = sequences.reduce(into: [0]) { $0.append(($0.last ?? 0) + other.length($1)) }
+  }
+
   /// The rows of sequence `index`; at least one.
   public subscript(_ index: Int) -> Range<Int> { starts[index]..<starts[index + 1] }
 

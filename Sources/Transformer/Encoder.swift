@@ -2,18 +2,22 @@ import Tensor
 
 /// A model for inference: weights packed once, workspace reused, nothing kept for gradients.
 ///
-/// Not thread-safe: one for each worker.
+/// Several heads may read what it computes of one batch. Not thread-safe: one for each worker.
 public final class Encoder {
   /// The shape.
   public let shape: ModelShape
   /// What the head's last layer read in the latest call of `logits`, [sequences, d]; valid until the next call.
   public private(set) var pooled: Matrix?
+  let kernels: Kernels
   private let network: Network
   private let pass: Pass
+  /// Of the latest batch: which rows have states, and where each sequence stands.
+  private var states: (rows: Matrix, kept: RowSelection, layout: RaggedRows)?
 
   /// An encoder with these weights.
   public init(_ weights: PackedWeights, kernels: Kernels) {
     shape = weights.parameters.shape
+    self.kernels = kernels
     network = Network(weights)
     pass = Pass(kernels: kernels)
   }
@@ -31,18 +35,61 @@ public final class Encoder {
   }
 
   /// Hidden states of all tokens, [tokens, d]; valid until the next call.
-  public func hiddenStates(_ batch: TokenBatch) -> Matrix {
-    network.stack.forward(batch, keeping: .all, pass)
-  }
+  public func hiddenStates(_ batch: TokenBatch) -> Matrix { run(batch, keeping: .all) }
 
   /// The head's scores before softmax, [sequences, labels]; valid until the next call.
   public func logits(_ batch: TokenBatch) -> Matrix {
     guard let head = network.head else {
       preconditionFailure("this model has no classification head")
     }
-    let (pooled, logits) = head.forward(
-      network.stack.forward(batch, keeping: head.kept, pass), pass)
+    let (pooled, logits) = head.forward(run(batch, keeping: head.kept), pass)
     self.pooled = pooled
     return logits
+  }
+
+  /// Computes hidden states of the rows that `kept` chooses, for heads to read until the next batch.
+  @discardableResult
+  func run(_ batch: TokenBatch, keeping kept: RowSelection) -> Matrix {
+    let rows = network.stack.forward(batch, keeping: kept, pass)
+    states = (rows, kept, batch.layout)
+    return rows
+  }
+
+  /// What `head` says of some sequences of the latest batch: what its last layer read, [sequences, d], the scores before
+  /// softmax, [sequences, labels], and where the sequences stand among all of their rows; valid until the next call.
+  func read(
+    _ head: SequenceHead, _ sequences: [Int]
+  ) -> (pooled: Matrix, logits: Matrix, RaggedRows) {
+    let (rows, layout) = read(sequences, keeping: head.kept)
+    let (pooled, logits) = head.forward(rows, pass)
+    return (pooled, logits, layout)
+  }
+
+  /// States of some sequences of the latest batch, those that `wanted` chooses of each, and where the sequences stand among
+  /// all of their rows; valid until the next call.
+  func read(_ sequences: [Int], keeping wanted: RowSelection) -> (rows: Matrix, RaggedRows) {
+    guard let (rows, kept, layout) = states else {
+      preconditionFailure("heads read what was run before")
+    }
+    if kept == wanted && sequences.elementsEqual(0..<layout.count) {
+      pass.begin(layout)
+      return (rows, layout)
+    }
+    let ranges = sequences.map { sequence -> Range<Int> in
+      if kept != .all { return sequence..<sequence + 1 }
+      let all = layout[sequence]
+      switch wanted {
+      case .firsts: return all.prefix(1)
+      case .lasts: return all.suffix(1)
+      case .all, .rows: return all
+      }
+    }
+    let own = RaggedRows(of: sequences, in: layout)
+    let chosen = pass.matrix(.chosen, ranges.reduce(0) { $0 + $1.count }, rows.columns)
+    for (row, source) in ranges.joined().enumerated() {
+      chosen.setRow(row, from: rows, row: source)
+    }
+    pass.begin(own)
+    return (chosen, own)
   }
 }

@@ -20,7 +20,7 @@ public struct PackedWeights: Sendable {
   public init(_ parameters: ModelParameters, kernels: Kernels) {
     let smoothed = Set((parameters.quantization?.smoothing ?? [:]).keys)
     let count = Self.floats(
-      parameters.shape, isQuantized: parameters.quantization != nil, smoothed: smoothed,
+      parameters.products, isQuantized: parameters.quantization != nil, smoothed: smoothed,
       kernels: kernels)
     self.init(
       parameters, smoothed: smoothed, buffer: FloatBuffer(count: count), isFilled: false,
@@ -52,7 +52,7 @@ public struct PackedWeights: Sendable {
     let quantization = parameters.quantization
     var products: [ParameterKey: PackedWeight] = [:]
     var next = 0
-    for spec in parameters.shape.tensors where spec.isProduct {
+    for spec in parameters.products {
       let isSmoothed = smoothed.contains(spec.key)
       let isInteger = quantization != nil && spec.isQuantizable
       let floats = Self.floats(spec, isInteger: isInteger, isSmoothed: isSmoothed, kernels: kernels)
@@ -75,6 +75,10 @@ public struct PackedWeights: Sendable {
             ?? PackedMatrix(depth: spec.columns, columns: spec.rows, in: storage, kernels: kernels))
     }
     (self.parameters, self.buffer, self.products) = (parameters, buffer, products)
+    guard parameters.extent != .head else {
+      (sinusoids, angles) = (nil, [])
+      return
+    }
     sinusoids = parameters.shape.sinusoids
     angles = parameters.shape.angles
     if parameters.shape.hasRelativePlaces { relative = Network(self).relativeTables(kernels) }
@@ -85,10 +89,9 @@ public struct PackedWeights: Sendable {
 
   /// Floats of the packed form.
   static func floats(
-    _ shape: ModelShape, isQuantized: Bool, smoothed: Set<ParameterKey>, kernels: Kernels
+    _ products: [TensorSpec], isQuantized: Bool, smoothed: Set<ParameterKey>, kernels: Kernels
   ) -> Int {
-    shape.tensors.reduce(0) { total, spec in
-      guard spec.isProduct else { return total }
+    products.reduce(0) { total, spec in
       let floats = floats(
         spec, isInteger: isQuantized && spec.isQuantizable,
         isSmoothed: smoothed.contains(spec.key), kernels: kernels)

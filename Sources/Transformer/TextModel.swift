@@ -7,11 +7,16 @@ import Tokenization
 /// Loading and packing use one thread and no Dispatch, so the arbiter can do it before it forks; the
 /// workers then share the weights. Not thread-safe: one for each compute queue, by `sibling()`.
 public final class TextModel {
-  /// Where the head is: in the encoder's parameters, or beside it.
-  private enum Head: Sendable {
-    case encoders
+  /// What reads the encoder's states.
+  private enum Head {
+    case sequence(SequenceHead)
     case tokens(weight: PackedMatrix, bias: Matrix)
     case embedding(EmbeddingHead)
+
+    /// Which of the states it reads.
+    var kept: RowSelection {
+      if case .sequence(let head) = self { head.kept } else { .all }
+    }
   }
 
   /// What the model's files say.
@@ -36,9 +41,9 @@ public final class TextModel {
   /// Tokens of the prompt that have no part in pooling.
   private let excludedTokens: Int
   private let weights: PackedWeights
-  private let kernels: Kernels
   private let head: Head
   private let encoder: Encoder
+  private var kernels: Kernels { encoder.kernels }
 
   /// The model's name: the last part of its directory's path.
   public var name: String {
@@ -58,16 +63,20 @@ public final class TextModel {
   /// - Parameters:
   ///   - pooling: makes an embedding model of any encoder, whatever its head.
   ///   - normalizes: overrides whether embeddings have length 1.
+  ///   - trunks: models that are loaded with the same share what is the same in their files.
   /// - Throws: `ModelError`, `TokenizationError` or `TensorError` naming what is wrong and where.
   public static func load(
-    directory: String, threads: Int = 1, pooling: Pooling? = nil, normalizes: Bool? = nil
+    directory: String, threads: Int = 1, pooling: Pooling? = nil, normalizes: Bool? = nil,
+    sharing trunks: SharedTrunks? = nil
   ) throws -> TextModel {
     let configuration = try ModelDirectory.describe(directory)
       .embedding(pooling: pooling, normalizes: normalizes)
-    let kernels = try Kernels.best(threads: threads)
+    let trunks = try trunks ?? SharedTrunks(kernels: .best(threads: threads))
     return try TextModel(
       configuration, checkpoint: Checkpoint(directory: configuration.encoderDirectory),
-      tokenizer: Tokenizer.load(directory: configuration.encoderDirectory), kernels: kernels)
+      tokenizer: trunks.tokenizer(
+        directory: configuration.encoderDirectory, lowercases: configuration.lowercases),
+      sharing: trunks)
   }
 
   /// The model that `configuration` and `checkpoint` make.
@@ -75,34 +84,45 @@ public final class TextModel {
     _ configuration: ModelConfiguration, checkpoint: Checkpoint, tokenizer: Tokenizer,
     kernels: Kernels
   ) throws {
-    let cache = WeightCache(
-      configuration.shape, checkpoint, directory: configuration.encoderDirectory,
-      kernels: kernels)
-    let weights =
-      try cache?.weights()
-      ?? PackedWeights(
-        releasing: ModelDirectory.read(configuration.shape, checkpoint), kernels: kernels)
-    let head: Head
-    switch configuration.task {
-    case .classification, .multiLabelClassification, .regression: head = .encoders
-    case .tokenClassification where configuration.shape.head != nil: head = .encoders
-    case .tokenClassification:
-      let labels = configuration.labels.count
-      let weight = Matrix(rows: labels, columns: configuration.shape.hiddenSize)
-      let bias = Matrix(rows: 1, columns: labels)
-      let layer = configuration.shape.tokenHead
-      try checkpoint.read(layer + ".weight", into: weight)
-      try checkpoint.read(layer + ".bias", into: bias)
-      head = .tokens(weight: .transposing(weight, kernels: kernels), bias: bias)
-    case .embedding:
-      head = .embedding(
+    try self.init(
+      configuration, checkpoint: checkpoint, tokenizer: tokenizer,
+      sharing: SharedTrunks(kernels: kernels))
+  }
+
+  private convenience init(
+    _ configuration: ModelConfiguration, checkpoint: Checkpoint, tokenizer: Tokenizer,
+    sharing trunks: SharedTrunks
+  ) throws {
+    let (shape, kernels) = (configuration.shape, trunks.kernels)
+    let (weights, encoder) = try trunks.encoder(
+      shape, checkpoint, directory: configuration.encoderDirectory)
+    try self.init(
+      configuration, weights: weights, encoder: encoder,
+      head: Self.head(configuration, checkpoint, kernels: kernels), tokenizer: tokenizer)
+  }
+
+  private static func head(
+    _ configuration: ModelConfiguration, _ checkpoint: Checkpoint, kernels: Kernels
+  ) throws -> Head {
+    let shape = configuration.shape
+    if configuration.task == .embedding {
+      return .embedding(
         try EmbeddingHead(
           configuration.embedding ?? EmbeddingConfiguration(poolings: [.mean]),
-          hiddenSize: configuration.shape.hiddenSize, kernels: kernels))
+          hiddenSize: shape.hiddenSize, kernels: kernels))
     }
-    try self.init(
-      configuration, weights: weights, head: head,
-      tokenizer: tokenizer, kernels: kernels)
+    if shape.head != nil {
+      let parameters = try ParameterReader(shape, checkpoint, .head).parameters()
+      let weights = PackedWeights(parameters, kernels: kernels)
+      if let head = SequenceHead(PieceTensors(weights)) { return .sequence(head) }
+    }
+    let labels = configuration.labels.count
+    let weight = Matrix(rows: labels, columns: shape.hiddenSize)
+    let bias = Matrix(rows: 1, columns: labels)
+    let layer = shape.tokenHead
+    try checkpoint.read(layer + ".weight", into: weight)
+    try checkpoint.read(layer + ".bias", into: bias)
+    return .tokens(weight: .transposing(weight, kernels: kernels), bias: bias)
   }
 
   /// A classifier of parts already in memory.
@@ -110,14 +130,18 @@ public final class TextModel {
     classifier configuration: ModelConfiguration, parameters: ModelParameters,
     tokenizer: Tokenizer, kernels: Kernels
   ) throws {
+    let weights = PackedWeights(parameters, kernels: kernels)
+    guard let head = SequenceHead(PieceTensors(weights)) else {
+      throw ModelError.noHead(path: configuration.directory)
+    }
     try self.init(
-      configuration, weights: PackedWeights(parameters, kernels: kernels), head: .encoders,
-      tokenizer: tokenizer, kernels: kernels)
+      configuration, weights: weights, encoder: Encoder(weights, kernels: kernels),
+      head: .sequence(head), tokenizer: tokenizer)
   }
 
   private init(
-    _ configuration: ModelConfiguration, weights: PackedWeights, head: Head,
-    tokenizer: Tokenizer, kernels: Kernels
+    _ configuration: ModelConfiguration, weights: PackedWeights, encoder: Encoder, head: Head,
+    tokenizer: Tokenizer
   ) throws {
     try configuration.check(tokenizer)
     let tokenizer = configuration.lowercases ? tokenizer.lowercasing() : tokenizer
@@ -126,18 +150,15 @@ public final class TextModel {
     excludedTokens =
       configuration.embedding?.excludesPrompt ?? false
       ? tokenizer.openingCount(configuration.prompt, maximum: configuration.maximumTokens) : 0
-    self.kernels = kernels
-    self.head = head
-    self.weights = weights
-    encoder = Encoder(weights, kernels: kernels)
+    (self.weights, self.encoder, self.head) = (weights, encoder, head)
   }
 
   private init(sharing other: TextModel) {
-    (configuration, tokenizer, kernels) = (other.configuration, other.tokenizer, other.kernels)
+    (configuration, tokenizer) = (other.configuration, other.tokenizer)
     (weights, head, threshold) = (other.weights, other.head, other.threshold)
     excludedTokens = other.excludedTokens
     (makesSketches, sketch) = (other.makesSketches, other.sketch)
-    encoder = Encoder(weights, kernels: kernels)
+    encoder = Encoder(weights, kernels: other.kernels)
   }
 
   /// Another model with the same weights and a workspace of its own, for another thread.
@@ -212,16 +233,54 @@ public final class TextModel {
   /// Predicts for inputs in one batch, each of which has an answer or none. The answer for an input has the same bits in any
   /// batch.
   public func predict(_ inputs: [EncodedInput]) -> [Result<Prediction, PredictionError>] {
-    let encodings = inputs.map(\.encoding)
+    Self.predict(inputs.map { (self, $0) })
+  }
+
+  /// What runs for this model and for all that were loaded with the same encoder: together they can be asked in one batch.
+  public var trunk: ObjectIdentifier { ObjectIdentifier(encoder) }
+
+  /// Whether both make the same tokens of every input.
+  public func encodes(like other: TextModel) -> Bool {
+    tokenizer === other.tokenizer && maximumTokens == other.maximumTokens
+      && excludedTokens == other.excludedTokens
+      && configuration.prompt.utf8.elementsEqual(other.configuration.prompt.utf8)
+  }
+
+  /// Answers in one batch inputs to models with one `trunk`, in their order. What several models are asked of the same tokens
+  /// is computed once; each answer has the bits that its model gives alone.
+  public static func predict(
+    _ questions: [(model: TextModel, input: EncodedInput)]
+  ) -> [Result<Prediction, PredictionError>] {
+    guard let first = questions.first?.model else { return [] }
+    precondition(questions.allSatisfy { $0.model.encoder === first.encoder }, "one trunk")
+    let shared = SharedSequences(
+      questions.map { (reader: ObjectIdentifier($0.model), encoding: $0.input.encoding) })
+    guard let batch = first.batch(shared.encodings) else { return [] }
+    let models = shared.readers.map { questions[$0.questions[0]].model }
+    first.encoder.run(
+      batch, keeping: models.reduce(first.head.kept) { $0.union($1.head.kept) })
+    var results = [Result<Prediction, PredictionError>](
+      repeating: .failure(.notFinite), count: questions.count)
+    for (model, reader) in zip(models, shared.readers) {
+      let answers = model.answers(
+        reader.sequences, reader.questions.map { questions[$0].input.encoding })
+      for (question, answer) in zip(reader.questions, answers) { results[question] = answer }
+    }
+    return results
+  }
+
+  private func batch(_ encodings: [Encoding]) -> TokenBatch? {
     // One row of segments, as RoBERTa has it, is every token's.
     let hasSegments = configuration.shape.embeddings.tokenTypeCount > 1
-    guard !inputs.isEmpty,
-      let batch = try? TokenBatch(
-        encodings.map(\.ids), tokenTypes: hasSegments ? encodings.map(\.typeIDs) : nil)
-    else { return [] }
-    let values = values(batch, encodings)
-    let makesSketches = task == .classification || task == .multiLabelClassification
-    let pooled = makesSketches ? encoder.pooled : nil
+    return try? TokenBatch(
+      encodings.map(\.ids), tokenTypes: hasSegments ? encodings.map(\.typeIDs) : nil)
+  }
+
+  /// What this model's head says of some sequences of the batch that was run last.
+  private func answers(
+    _ sequences: [Int], _ encodings: [Encoding]
+  ) -> [Result<Prediction, PredictionError>] {
+    let (values, pooled) = values(sequences, encodings)
     return zip(encodings, values).enumerated().map { index, pair in
       let (encoding, value) = pair
       guard let value else { return .failure(.notFinite) }
@@ -273,37 +332,36 @@ public final class TextModel {
   }
 
   /// The answer for each sequence; nil where what it is made of is not finite. The kernels let nothing that is not finite become a
-  /// number again, so what leaves the model tells.
-  private func values(_ batch: TokenBatch, _ encodings: [Encoding]) -> [Prediction.Value?] {
+  /// number again, so what leaves the model tells. Beside them, what the last layer of a classifier of texts read.
+  private func values(
+    _ sequences: [Int], _ encodings: [Encoding]
+  ) -> (values: [Prediction.Value?], pooled: Matrix?) {
     switch head {
-    case .encoders:
-      let logits = encoder.logits(batch)
-      guard task == .tokenClassification else {
-        return encodings.indices.map { index in
-          let row = logits.row(index)
-          return row.allSatisfy(\.isFinite) ? sequenceValue(row) : nil
-        }
+    case .sequence(let head):
+      let (pooled, logits, layout) = encoder.read(head, sequences)
+      if task == .tokenClassification { return (tokenValues(encodings, logits, layout), nil) }
+      let values = encodings.indices.map { index in
+        let row = logits.row(index)
+        return row.allSatisfy(\.isFinite) ? sequenceValue(row) : nil
       }
-      return tokenValues(encodings, logits, batch)
+      return (values, task == .regression ? nil : pooled)
     case .tokens(let weight, let bias):
-      let states = encoder.hiddenStates(batch)
+      let (states, layout) = encoder.read(sequences, keeping: .all)
       let logits = Matrix(rows: states.rows, columns: labels.count)
       kernels.linear(states, weight, bias: bias, output: logits)
-      return tokenValues(encodings, logits, batch)
+      return (tokenValues(encodings, logits, layout), nil)
     case .embedding(let head):
-      let states = encoder.hiddenStates(batch)
-      return head.vectors(states, batch.layout, skipping: excludedTokens, kernels: kernels).map {
-        vector in
-        vector.allSatisfy(\.isFinite) ? .vector(vector) : nil
-      }
+      let (states, layout) = encoder.read(sequences, keeping: .all)
+      let vectors = head.vectors(states, layout, skipping: excludedTokens, kernels: kernels)
+      return (vectors.map { $0.allSatisfy(\.isFinite) ? .vector($0) : nil }, nil)
     }
   }
 
   private func tokenValues(
-    _ encodings: [Encoding], _ logits: Matrix, _ batch: TokenBatch
+    _ encodings: [Encoding], _ logits: Matrix, _ layout: RaggedRows
   ) -> [Prediction.Value?] {
     encodings.enumerated().map { index, encoding in
-      tokenLabels(encoding, logits, batch.layout[index]).map { .tokens($0) }
+      tokenLabels(encoding, logits, layout[index]).map { .tokens($0) }
     }
   }
 

@@ -29,6 +29,18 @@ extension Tokenizer {
     try TokenizerReader(document: TokenizerDocument(bytes, path: path)).read(sources: [])
   }
 
+  /// Whether `load` reads the same bytes in both directories.
+  package static func hasSameFiles(_ directory: String, as other: String) -> Bool {
+    func mapped(_ directory: String, _ name: String) -> Data? {
+      try? Data(contentsOf: URL(fileURLWithPath: directory + "/" + name), options: .alwaysMapped)
+    }
+    if let own = mapped(directory, "tokenizer.json") {
+      return own == mapped(other, "tokenizer.json")
+    }
+    return ["tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer_config.json"]
+      .allSatisfy { mapped(directory, $0) == mapped(other, $0) }
+  }
+
   private static func contents(_ path: String) -> [UInt8]? {
     FileManager.default.contents(atPath: path).map { [UInt8]($0) }
   }

@@ -18,28 +18,50 @@ public struct ModelParameters: Sendable {
     }
   }
 
+  /// Which of a shape's tensors are at hand.
+  enum Extent: Sendable {
+    /// All.
+    case whole
+    /// All but the blocks' products, of which only the packed form is at hand.
+    case withoutBlockProducts
+    /// Those of the head on the whole text.
+    case head
+
+    func has(_ spec: TensorSpec) -> Bool {
+      switch self {
+      case .whole: true
+      case .withoutBlockProducts: !spec.isQuantizable
+      case .head: spec.key.place == .head
+      }
+    }
+  }
+
   /// Whose tensors these are.
   public let shape: ModelShape
   /// Nil for single precision. The weights here are then the values that the 8-bit ones stand for.
   public var quantization: Quantization?
   /// All floats.
   public let buffer: FloatBuffer
-  /// Every tensor's place, in order; without the blocks' products where `hasBlockWeights` is false.
+  /// The place of every tensor at hand, in order.
   public let tensors: [TensorSpec]
-  /// False where only the packed form of the blocks' products is at hand.
-  public let hasBlockWeights: Bool
+  let extent: Extent
   private let places: [ParameterKey: Int]
 
   /// Views of `buffer`, or of a new zeroed one.
-  public init(_ shape: ModelShape, buffer given: FloatBuffer? = nil, hasBlockWeights: Bool = true) {
-    let tensors = Self.layout(shape, hasBlockWeights: hasBlockWeights)
+  public init(_ shape: ModelShape, buffer given: FloatBuffer? = nil) {
+    self.init(shape, .whole, buffer: given)
+  }
+
+  /// Views of some of the tensors.
+  init(_ shape: ModelShape, _ extent: Extent, buffer given: FloatBuffer? = nil) {
+    let tensors = Self.layout(shape, extent)
     let count = Self.floats(tensors)
     let buffer = given ?? FloatBuffer(count: count)
     precondition(buffer.count == count, "the buffer does not fit the shape")
     self.shape = shape
     self.tensors = tensors
     self.buffer = buffer
-    self.hasBlockWeights = hasBlockWeights
+    self.extent = extent
     places = Dictionary(
       tensors.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { first, _ in first })
   }
@@ -65,9 +87,14 @@ public struct ModelParameters: Sendable {
     ModelParameters(shape, buffer: buffer)
   }
 
+  /// What inference packs of it, whether the unpacked form is at hand or not.
+  var products: [TensorSpec] {
+    shape.tensors.filter { $0.isProduct && (extent != .head || extent.has($0)) }
+  }
+
   /// A copy of all but the blocks' products.
-  func withoutBlockWeights() -> ModelParameters {
-    var copy = ModelParameters(shape, hasBlockWeights: false)
+  func withoutBlockProducts() -> ModelParameters {
+    var copy = ModelParameters(shape, .withoutBlockProducts)
     copy.quantization = quantization.map { _ in .init() }
     for spec in copy.tensors {
       if let source = self[spec.key] { copy.matrix(spec).copy(from: source) }
@@ -76,19 +103,19 @@ public struct ModelParameters: Sendable {
   }
 
   /// Floats in a buffer for `shape`.
-  static func floatCount(_ shape: ModelShape, hasBlockWeights: Bool) -> Int {
-    floats(layout(shape, hasBlockWeights: hasBlockWeights))
+  static func floatCount(_ shape: ModelShape, _ extent: Extent) -> Int {
+    floats(layout(shape, extent))
   }
 
   private static func floats(_ tensors: [TensorSpec]) -> Int {
     ((tensors.last?.range.upperBound ?? 0) + 15) / 16 * 16
   }
 
-  private static func layout(_ shape: ModelShape, hasBlockWeights: Bool) -> [TensorSpec] {
+  private static func layout(_ shape: ModelShape, _ extent: Extent) -> [TensorSpec] {
     let all = shape.tensors
-    if hasBlockWeights { return all }
+    if extent == .whole { return all }
     var offset = 0
-    return all.filter { !$0.isQuantizable }.map { spec in
+    return all.filter(extent.has).map { spec in
       defer { offset += (spec.rows * spec.columns + 15) / 16 * 16 }
       return spec.moved(to: offset)
     }

@@ -44,6 +44,15 @@ public struct ModelShape: Sendable, Equatable {
   public var hiddenSize: Int { encoder.width }
   /// Class names in order; empty for a bare encoder.
   public var labels: [String] { head?.labels ?? [] }
+
+  /// What gives the hidden states, without all that differs from head to head: models with equal ones and equal weights have
+  /// equal states.
+  var trunk: ModelShape {
+    var copy = self
+    (copy.head, copy.headPlan) = (nil, SequenceHeadShape(activation: nil))
+    (copy.dropout, copy.settings) = (DropoutShape(0), nil)
+    return copy
+  }
 }
 
 /// Shares of elements that are set to zero in training.

@@ -159,6 +159,13 @@ public struct Checkpoint: Sendable {
     return shardOf[name].flatMap { shards[$0].entries[name] }
   }
 
+  /// Whether a tensor has the type, shape and bytes of `otherName` in `other`.
+  func hasSame(_ name: String, as other: Checkpoint, _ otherName: String) -> Bool {
+    let (own, others) = (stored(name), other.stored(otherName))
+    guard let shard = shardOf[own], let otherShard = other.shardOf[others] else { return false }
+    return shards[shard].hasSame(own, as: other.shards[otherShard], others)
+  }
+
   /// Copies an 8-bit tensor into `target`; see `SafeTensors.readQuantized`.
   public func readQuantized(
     _ name: String, into target: Matrix

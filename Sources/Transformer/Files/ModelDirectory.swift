@@ -70,8 +70,7 @@ public enum ModelDirectory {
   ///
   /// - Throws: `ModelError` naming the tensor.
   public static func read(_ shape: ModelShape, _ file: Checkpoint) throws -> ModelParameters {
-    var reader = try ParameterReader(shape, file)
-    return try reader.parameters()
+    try ParameterReader(shape, file).parameters()
   }
 
   /// The head's first layer, where the family keeps it with the encoder and `file` has it: weight [d, d] and

@@ -5,7 +5,8 @@ import Tensor
 struct ParameterReader {
   private let file: Checkpoint
   private let names: CheckpointNames
-  private var shape: ModelShape
+  private let extent: ModelParameters.Extent
+  private let shape: ModelShape
 
   private static let longestSinusoids = 1 << 16
   /// Buffers that `transformers` stores beside the weights.
@@ -17,13 +18,18 @@ struct ParameterReader {
 
   /// Checks that `file` holds what `shape` asks for, before memory is taken for it.
   ///
+  /// - Parameter extent: which of the tensors are read.
   /// - Throws: `ModelError` naming the tensor or key.
-  init(_ shape: ModelShape, _ file: Checkpoint) throws {
-    (self.shape, self.file) = (shape, file)
+  init(
+    _ shape: ModelShape, _ file: Checkpoint, _ extent: ModelParameters.Extent = .whole
+  ) throws {
+    (self.shape, self.file, self.extent) = (shape, file, extent)
     names = try CheckpointNames(shape, in: file)
-    try checkCount()
-    try checkSinusoids()
-    for spec in shape.tensors {
+    if extent == .whole {
+      try checkCount()
+      try checkSinusoids()
+    }
+    for spec in shape.tensors where extent.has(spec) {
       for source in names.sources(spec) { try check(spec, source) }
     }
   }
@@ -31,28 +37,46 @@ struct ParameterReader {
   /// The weights.
   ///
   /// - Throws: `ModelError` naming the tensor.
-  mutating func parameters() throws -> ModelParameters {
+  func parameters() throws -> ModelParameters {
+    var shape = shape
     if shape.embeddings.positions == .sinusoidal, try !hasSinusoids() {
       shape.embeddings.positions = .learned
     }
-    var parameters = ModelParameters(shape)
-    var used = Set([names.positions].compactMap(\.self))
+    if extent == .whole { try refuseStrangers() }
+    var parameters = ModelParameters(shape, extent)
     for spec in parameters.tensors {
-      for source in names.sources(spec) {
-        try read(source, spec, into: &parameters, used: &used)
-      }
+      for source in names.sources(spec) { try read(source, spec, into: &parameters) }
     }
-    try refuseStrangers(used: used, parameters.tensors)
     return parameters
   }
 
+  /// Names in the checkpoint of all that is read, in the order of the shape's tensors.
+  private var contents: [String] {
+    let tensors = shape.tensors.filter(extent.has).flatMap { spec in
+      names.sources(spec).map { present($0.name, spec) }
+    }
+    let scales = tensors.filter { file[$0]?.type == "I8" }.flatMap {
+      [$0 + "_scale", $0 + "_smoothing"]
+    }
+    return ([names.positions].compactMap(\.self) + tensors + scales).filter { file[$0] != nil }
+  }
+
+  /// Whether the other reads the same bytes into the same shape, whatever its tensors are called.
+  ///
+  /// - Throws: `ModelError.extraTensor` where this one's checkpoint is of another shape than it says.
+  func readsSame(as other: ParameterReader) throws -> Bool {
+    guard shape == other.shape else { return false }
+    try refuseStrangers()
+    let (own, others) = (contents, other.contents)
+    return own.count == others.count
+      && zip(own, others).allSatisfy { file.hasSame($0, as: other.file, $1) }
+  }
+
   private func read(
-    _ source: CheckpointNames.Source, _ spec: TensorSpec, into parameters: inout ModelParameters,
-    used: inout Set<String>
+    _ source: CheckpointNames.Source, _ spec: TensorSpec, into parameters: inout ModelParameters
   ) throws {
     let target = CheckpointNames.view(parameters.matrix(spec), spec, source)
     let name = present(source.name, spec)
-    used.insert(name)
     let count = source.range.count
     let place = source.part * count..<(source.part + 1) * count
     guard spec.isQuantizable, file[name]?.type == "I8" else {
@@ -64,7 +88,6 @@ struct ParameterReader {
       parameters.quantization?.scales[spec.key, default: []] += stored.scales[place]
       if let factors = stored.smoothing { parameters.quantization?.smoothing[spec.key] = factors }
     }
-    used.formUnion([name + "_scale", name + "_smoothing"])
   }
 
   /// Reads a tensor whole with `read`, and takes those of its rows (columns of a vector) that stand at `place`.
@@ -98,8 +121,9 @@ struct ParameterReader {
 
   /// Tensors in the encoder's own namespace that nothing asked for mean that shape and weights are
   /// not of the same model. Heads of other tasks and stored constants are left alone.
-  private func refuseStrangers(used: Set<String>, _ tensors: [TensorSpec]) throws {
-    let spaces = names.namespaces(tensors)
+  private func refuseStrangers() throws {
+    let used = Set(contents)
+    let spaces = names.namespaces(shape.tensors)
     let constants = Self.constants.map { names.prefix + $0 }
     let strangers = file.names.filter { name in
       !used.contains(name) && !constants.contains(name) && spaces.contains { name.hasPrefix($0) }

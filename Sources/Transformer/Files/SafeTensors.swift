@@ -146,6 +146,18 @@ public struct SafeTensors: Sendable {
     if end != fileSize { throw bad("\(fileSize - end) bytes at the end belong to no tensor") }
   }
 
+  /// Whether a tensor has the type, shape and bytes of `otherName` in `other`.
+  func hasSame(_ name: String, as other: SafeTensors, _ otherName: String) -> Bool {
+    guard let own = entries[name], let others = other.entries[otherName], own.type == others.type,
+      own.shape == others.shape
+    else { return false }
+    func bytes(_ file: SafeTensors, _ entry: Entry) -> Data {
+      let start = file.data.startIndex
+      return file.data[start + entry.bytes.lowerBound..<start + entry.bytes.upperBound]
+    }
+    return bytes(self, own) == bytes(other, others)
+  }
+
   /// Copies a tensor of shape `rows` × `columns` (or a vector of `columns`) into `target`.
   ///
   /// - Throws: `ModelError.missingTensor`, `.wrongTensor` or `.notFinite`.

@@ -130,9 +130,10 @@ public struct WeightCache {
     _ smoothed: Set<ParameterKey>, head: Int
   ) throws(Unfit) -> PackedWeights {
     let isQuantized = json["quantized"]?.boolValue ?? false
-    let tables = ModelParameters.floatCount(resolved, hasBlockWeights: false)
+    let tables = ModelParameters.floatCount(resolved, .withoutBlockProducts)
     let packed = PackedWeights.floats(
-      resolved, isQuantized: isQuantized, smoothed: smoothed, kernels: kernels)
+      resolved.tensors.filter(\.isProduct), isQuantized: isQuantized, smoothed: smoothed,
+      kernels: kernels)
     let first = Self.aligned(head)
     let second = Self.aligned(first + tables * 4)
     guard file.byteCount == second + packed * 4,
@@ -146,14 +147,14 @@ public struct WeightCache {
     guard json["hash"]?.stringValue == hash.text else {
       throw Unfit(reason: "its contents are damaged")
     }
-    var parameters = ModelParameters(resolved, buffer: mapped, hasBlockWeights: false)
+    var parameters = ModelParameters(resolved, .withoutBlockProducts, buffer: mapped)
     parameters.quantization = isQuantized ? .init() : nil
     return PackedWeights(parameters, buffer: buffer, smoothed: smoothed, kernels: kernels)
   }
 
   private func store(_ weights: PackedWeights, at path: String) -> Bool {
     let parameters = weights.parameters
-    let tables = parameters.withoutBlockWeights()
+    let tables = parameters.withoutBlockProducts()
     guard let sources = sources(withContent: true) else { return false }
     var hash = ContentHash()
     hash.add(tables.buffer)

@@ -7,22 +7,15 @@ struct Network {
 
   /// The pieces for inference.
   init(_ weights: PackedWeights) {
-    self.init(
-      weights.parameters, sinusoids: weights.sinusoids, angles: weights.angles,
-      constants: weights.relative
-    ) { spec in
-      guard let weight = weights[spec.key] else {
-        preconditionFailure("\(spec.key) is not packed")
-      }
-      return (weight, nil)
-    }
+    let tensors = PieceTensors(weights)
+    stack = Stack(
+      tensors, sinusoids: weights.sinusoids, angles: weights.angles, constants: weights.relative)
+    head = SequenceHead(tensors)
   }
 
   /// The pieces for training: weights packed both ways, gradients added to `gradients`.
   init(_ parameters: ModelParameters, _ gradients: ModelParameters, packed: TrainedWeights) {
-    self.init(
-      parameters, gradients, sinusoids: parameters.shape.sinusoids, angles: parameters.shape.angles
-    ) { spec in
+    let tensors = PieceTensors(parameters, gradients) { spec in
       guard let weight = packed[spec.key], let gradient = gradients[spec.key] else {
         preconditionFailure("\(spec.key) is not packed")
       }
@@ -32,35 +25,42 @@ struct Network {
         Projection.Gradients(back: weight.back, weight: gradient, bias: gradients[bias])
       )
     }
+    stack = Stack(
+      tensors, sinusoids: parameters.shape.sinusoids, angles: parameters.shape.angles,
+      constants: [:])
+    head = SequenceHead(tensors)
   }
 
-  private init(
-    _ parameters: ModelParameters, _ gradients: ModelParameters? = nil, sinusoids: Matrix?,
-    angles: [RotaryTable],
-    constants: [Int: RelativeAttention.Tables] = [:],
-    weight: (TensorSpec) -> (PackedWeight, Projection.Gradients?)
+  /// What relative places add to the scores, by the number of the block's weights: in inference it depends on no
+  /// text.
+  func relativeTables(_ kernels: Kernels) -> [Int: RelativeAttention.Tables] {
+    guard let places = stack.places else { return [:] }
+    let pass = Pass(kernels: kernels)
+    places.begin(pass)
+    var tables: [Int: RelativeAttention.Tables] = [:]
+    for block in stack.blocks {
+      let attention = block.attention
+      guard let number = attention.input.key.block, tables[number] == nil else { continue }
+      tables[number] = attention.relative?.constants(attention.input, pass)
+    }
+    return tables
+  }
+}
+
+extension Stack {
+  /// The stack of these tensors.
+  init(
+    _ tensors: PieceTensors, sinusoids: Matrix?, angles: [RotaryTable],
+    constants: [Int: RelativeAttention.Tables]
   ) {
+    let (parameters, gradients) = (tensors.parameters, tensors.gradients)
     let shape = parameters.shape
-    let specs = Dictionary(shape.tensors.map { ($0.key, $0) }) { first, _ in first }
     func projection(_ place: ParameterKey.Place, _ part: ParameterKey.Part) -> Projection? {
-      guard let spec = specs[ParameterKey(place, part, .weight)] else { return nil }
-      let (packed, gradient) = weight(spec)
-      return Projection(
-        key: spec.key, weight: packed, bias: parameters[place, part, .bias], gradients: gradient,
-        outputs: spec.rows)
+      tensors.projection(place, part)
     }
     func norm(
       _ norm: NormShape?, _ place: ParameterKey.Place, _ part: ParameterKey.Part
-    ) -> Normalization? {
-      guard let norm, let gain = parameters[place, part, .gain] else { return nil }
-      return Normalization(
-        norm: Norm(
-          norm.kind, gain: gain, bias: parameters[place, part, .shift],
-          gainOffset: norm.gainOffset, epsilon: norm.epsilon),
-        gradients: gradients?[place, part, .gain].map {
-          ($0, gradients?[place, part, .shift])
-        })
-    }
+    ) -> Normalization? { tensors.norm(norm, place, part) }
     func required<Piece>(_ piece: Piece?) -> Piece {
       guard let piece else { preconditionFailure("the shape lists all of its tensors") }
       return piece
@@ -148,28 +148,22 @@ struct Network {
           block, block.feedForwardNorm, .feedForwardOutput, .feedForwardNorm,
           .feedForwardOutputNorm, first + 4), convolution: convolution(block))
     }
-    stack = Stack(
+    self.init(
       embedding: embedding, blocks: blocks,
       finalNorm: norm(shape.encoder.finalNorm, .final, .norm), places: places)
-    head = shape.head.map {
-      SequenceHead(
-        shape: $0, pool: projection(.head, .pool), norm: norm($0.pool?.norm, .head, .norm),
-        classifier: required(projection(.head, .classifier)), dropout: dropout.classifier)
-    }
   }
+}
 
-  /// What relative places add to the scores, by the number of the block's weights: in inference it depends on no
-  /// text.
-  func relativeTables(_ kernels: Kernels) -> [Int: RelativeAttention.Tables] {
-    guard let places = stack.places else { return [:] }
-    let pass = Pass(kernels: kernels)
-    places.begin(pass)
-    var tables: [Int: RelativeAttention.Tables] = [:]
-    for block in stack.blocks {
-      let attention = block.attention
-      guard let number = attention.input.key.block, tables[number] == nil else { continue }
-      tables[number] = attention.relative?.constants(attention.input, pass)
+extension SequenceHead {
+  /// The head of these tensors; nil where the shape has none.
+  init?(_ tensors: PieceTensors) {
+    let shape = tensors.parameters.shape
+    guard let head = shape.head, let classifier = tensors.projection(.head, .classifier) else {
+      return nil
     }
-    return tables
+    self.init(
+      shape: head, pool: tensors.projection(.head, .pool),
+      norm: tensors.norm(head.pool?.norm, .head, .norm), classifier: classifier,
+      dropout: shape.dropout.classifier)
   }
 }

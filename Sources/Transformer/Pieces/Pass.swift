@@ -8,7 +8,7 @@ import Tensor
 final class Pass {
   /// Intermediate results that live at the same time.
   enum Slot: Int, CaseIterable {
-    case tables, hidden, normed, fused, mixed, wide, means, pooled, logits, convolved
+    case tables, hidden, normed, fused, mixed, wide, means, pooled, logits, convolved, chosen
   }
 
   let kernels: Kernels

@@ -1,7 +1,7 @@
 import Tensor
 
 /// Which rows are needed behind the last attention: rows do not mix there, so the rest is not computed.
-enum RowSelection {
+enum RowSelection: Equatable {
   /// All.
   case all
   /// Each sequence's first.
@@ -10,6 +10,9 @@ enum RowSelection {
   case lasts
   /// These, in this order.
   case rows([Int])
+
+  /// What serves both: where they differ, all.
+  func union(_ other: RowSelection) -> RowSelection { self == other ? self : .all }
 
   /// The chosen rows of `matrix`; in inference they move to the front of the same storage. That is safe in
   /// order where rows are chosen in their order, because then none is above its new place.
