@@ -12,7 +12,6 @@ import numpy as np
 from safetensors.numpy import save_file
 from scipy.special import erf
 
-OUT = sys.argv[1]
 ROWS = [[2, 7, 9, 3], [2, 3], [2] + [5 + (i * 7) % 43 for i in range(20)] + [3], [2, 8, 4, 3, 11, 40, 3]]
 TYPES = [0, 0, 0, 0, 1, 1, 1]
 LABELS = {"0": "red", "1": "green", "2": "blue"}
@@ -197,36 +196,49 @@ CASES = [
     ("bert", "bert relative_key", bert, "bert.", "Bert", dict(BERT, model_type="bert", hidden_act="gelu", position_embedding_type="relative_key")),
     ("bert", "bert relative_key_query", bert, "bert.", "Bert", dict(BERT, model_type="bert", hidden_act="gelu", num_attention_heads=4, position_embedding_type="relative_key_query")),
 ]
-cases = []
-for seed, (kind, name, forward, prefix, classes, config) in enumerate(CASES):
-    random = np.random.default_rng(seed)
+
+def head(ids, types, forward, w, config):
+    """The logits of BERT's head on the first token; the tables' width is that of the config."""
+    global D
     D = config.get("hidden_size", 16)
-    made = {}
-    for key, shape in {**shapes(kind, config), **layer("classifier", 3, D)}.items():
-        value = random.standard_normal(shape) * (0.2 if len(shape) == 1 else 0.35)
-        if len(shape) == 1 and key.endswith("weight"):
-            value = value + 1
-        made[key] = value.astype(np.float16)
-    stem = "own-" + name.replace(",", "").replace(" ", "-").replace("_", "-")
-    save_file({(k if k.startswith("classifier") else prefix + k): v for k, v in made.items()}, f"{OUT}/{stem}.safetensors", metadata={"format": "pt"})
-    w = {k: v.astype(np.float64) for k, v in made.items()}
-    body = dict(config, vocab_size=VOCABULARY, id2label=LABELS)
-    has_types = config.get("type_vocab_size", 0) > 1
+    return linear(np.tanh(linear(forward(ids, types, w, config)[0], w, "pooler.dense")), w, "classifier")
 
-    def types(ids):
-        return TYPES if len(ids) == 7 and has_types else [0] * len(ids)
 
-    def head(ids):
-        first = np.tanh(linear(forward(ids, types(ids), w, config)[0], w, "pooler.dense"))
-        logits = np.exp(linear(first, w, "classifier"))
-        return logits / logits.sum()
+def main(out):
+    global D
+    cases = []
+    for seed, (kind, name, forward, prefix, classes, config) in enumerate(CASES):
+        random = np.random.default_rng(seed)
+        D = config.get("hidden_size", 16)
+        made = {}
+        for key, shape in {**shapes(kind, config), **layer("classifier", 3, D)}.items():
+            value = random.standard_normal(shape) * (0.2 if len(shape) == 1 else 0.35)
+            if len(shape) == 1 and key.endswith("weight"):
+                value = value + 1
+            made[key] = value.astype(np.float16)
+        stem = "own-" + name.replace(",", "").replace(" ", "-").replace("_", "-")
+        save_file({(k if k.startswith("classifier") else prefix + k): v for k, v in made.items()}, f"{out}/{stem}.safetensors", metadata={"format": "pt"})
+        w = {k: v.astype(np.float64) for k, v in made.items()}
+        body = dict(config, vocab_size=VOCABULARY, id2label=LABELS)
+        has_types = config.get("type_vocab_size", 0) > 1
 
-    def mean(ids):
-        return forward(ids, types(ids), w, config).mean(0)
+        def types(ids):
+            return TYPES if len(ids) == 7 and has_types else [0] * len(ids)
 
-    for task, architecture, value in [("text-classification", "ForSequenceClassification", head), ("sentence-embedding", "Model", mean)]:
-        cases.append({"name": f"{name} {task}", "weights": {"model.safetensors": f"{stem}.safetensors"}, "task": task,
-                      "files": {"config.json": json.dumps(dict(body, architectures=[classes + architecture]))},
-                      "rows": [{"ids": i, "types": types(i), "value": [round(float(x), 6) for x in value(i)]} for i in ROWS]})
-json.dump(cases, open(f"{OUT}/own.json", "w"), separators=(",", ":"))
-print(len(cases), "cases")
+        def scores(ids):
+            logits = np.exp(head(ids, types(ids), forward, w, config))
+            return logits / logits.sum()
+
+        def mean(ids):
+            return forward(ids, types(ids), w, config).mean(0)
+
+        for task, architecture, value in [("text-classification", "ForSequenceClassification", scores), ("sentence-embedding", "Model", mean)]:
+            cases.append({"name": f"{name} {task}", "weights": {"model.safetensors": f"{stem}.safetensors"}, "task": task,
+                          "files": {"config.json": json.dumps(dict(body, architectures=[classes + architecture]))},
+                          "rows": [{"ids": i, "types": types(i), "value": [round(float(x), 6) for x in value(i)]} for i in ROWS]})
+    json.dump(cases, open(f"{out}/own.json", "w"), separators=(",", ":"))
+    print(len(cases), "cases")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

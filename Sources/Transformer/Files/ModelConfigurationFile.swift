@@ -82,7 +82,9 @@ public enum ModelConfigurationFile {
       json["id2label"] = .object(names)
       json["label2id"] = .object(indices)
     }
-    json["torch_dtype"] = "float32"
+    // What the base's said of its own numbers and labels would contradict what is written now. The first key is transformers'
+    // since version 5, the second's before.
+    (json["dtype"], json["torch_dtype"], json["num_labels"]) = ("float32", "float32", nil)
     return .object(json)
   }
 }
