@@ -9,11 +9,12 @@ holds the encoder and the heads of all tasks with three labels; a case of encode
 import json
 import os
 import sys
+import tempfile
 import zlib
 
 import torch
 import transformers as tf
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 OUT = sys.argv[1]
 LABELS = {0: "red", 1: "green", 2: "blue"}
@@ -118,6 +119,14 @@ def body(config, architecture, changes):
     return keep
 
 
+def written(model):
+    """What save_pretrained writes, where that has other names than the model's own; nil elsewhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        tensors = load_file(f"{folder}/model.safetensors")
+    return tensors if tensors.keys() - model.state_dict().keys() else None
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
     cases = []
@@ -147,9 +156,9 @@ def main():
             with torch.no_grad():
                 return model(**inputs)
 
-        def case(task, architecture, value, changes=None, note=""):
+        def case(task, architecture, value, changes=None, note="", file=f"{stem}.safetensors"):
             rows = [{"ids": i, "types": TYPES if len(i) == 7 and hasTypes else [0] * len(i), "value": [round(x, 6) for x in value(i)]} for i in ROWS]
-            cases.append({"name": " ".join(filter(None, [family, variant, note, task])), "weights": {"model.safetensors": f"{stem}.safetensors"}, "task": task,
+            cases.append({"name": " ".join(filter(None, [family, variant, note, task])), "weights": {"model.safetensors": file}, "task": task,
                           "files": {"config.json": json.dumps(body(config, architecture, changes or {}))}, "rows": rows})
 
         def labels(ids):
@@ -164,6 +173,10 @@ def main():
         if tokens:
             case("token-classification", kind + "ForTokenClassification", labels)
         case("sentence-embedding", kind + "Model", mean)
+        if sequence and variant == "" and (tensors := written(sequence)):
+            save_file({k: v.to(torch.bfloat16) for k, v in tensors.items()}, f"{OUT}/{stem}-written.safetensors", metadata={"format": "pt"})
+            case("text-classification", kind + "ForSequenceClassification", lambda ids: run(sequence, ids).logits[0].softmax(0).tolist(),
+                 note="as written", file=f"{stem}-written.safetensors")
         if family in OLD_KEYS and variant in ("", "mean"):
             gone, old = OLD_KEYS[family]
             case("sentence-embedding", kind + "Model", mean, {**gone, **old}, note="old keys")

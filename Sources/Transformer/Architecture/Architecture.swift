@@ -19,6 +19,8 @@ public struct Architecture: Sendable {
   var write: (@Sendable (ModelShape) -> JSONObject)?
   /// The checkpoint's tensors that make up one of ours.
   let names: @Sendable (ParameterKey, ModelShape) -> [CheckpointSlice]
+  /// What its checkpoints may call them as well: `transformers` writes some families under the names of their first code.
+  var otherNames: [@Sendable (ParameterKey, ModelShape) -> [CheckpointSlice]] = []
   /// The layer that labels tokens; nil where the head on tokens is the one on the text, on each token.
   var tokenHead: String? = "classifier"
   /// Whether a `config.json` is of this family, where its `model_type` does not say; the first such family wins.

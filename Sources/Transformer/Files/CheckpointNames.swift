@@ -14,6 +14,8 @@ struct CheckpointNames {
   let architecture: Architecture
   /// Put before the encoder's tensors: the family's in a model with a head, nothing in a bare one.
   let prefix: String
+  /// Which of the family's ways of naming the checkpoint has.
+  private let names: @Sendable (ParameterKey, ModelShape) -> [CheckpointSlice]
 
   /// The names in `file`, whose tensors may or may not have the family's prefix.
   ///
@@ -25,17 +27,33 @@ struct CheckpointNames {
         supported: Architecture.supported)
     }
     let prefix = architecture.tensorPrefix
-    self.init(
-      shape, architecture, prefix: file.names.contains { $0.hasPrefix(prefix) } ? prefix : "")
+    let given = file.names.contains { $0.hasPrefix(prefix) } ? prefix : ""
+    let ways = ([architecture.names] + architecture.otherNames).map {
+      CheckpointNames(shape, architecture, prefix: given, names: $0)
+    }
+    // Where none has all, the family's own names make the better message.
+    self = ways.first { $0.isIn(file) } ?? ways[0]
   }
 
-  init(_ shape: ModelShape, _ architecture: Architecture, prefix: String) {
+  /// - Parameter names: one of the family's ways of naming; nil for the first.
+  init(
+    _ shape: ModelShape, _ architecture: Architecture, prefix: String,
+    names: (@Sendable (ParameterKey, ModelShape) -> [CheckpointSlice])? = nil
+  ) {
     (self.shape, self.architecture, self.prefix) = (shape, architecture, prefix)
+    self.names = names ?? architecture.names
+  }
+
+  /// Whether `file` has the weights of the first block under these names.
+  private func isIn(_ file: Checkpoint) -> Bool {
+    shape.tensors.filter { $0.key.block == 0 && $0.key.role == .weight }.allSatisfy {
+      sources($0).allSatisfy { file[$0.name] != nil }
+    }
   }
 
   /// What the checkpoint has of one of our tensors.
   func sources(_ spec: TensorSpec) -> [Source] {
-    architecture.names(spec.key, shape).map { slice in
+    names(spec.key, shape).map { slice in
       let all = spec.isVector ? spec.columns : spec.rows
       let size = all / slice.parts
       return Source(
@@ -46,13 +64,13 @@ struct CheckpointNames {
 
   /// What the checkpoint calls a tensor of the head that stands with the encoder; nil for others.
   func withEncoder(_ spec: TensorSpec) -> String? {
-    architecture.names(spec.key, shape).first { $0.isPrefixed }.map(full)
+    names(spec.key, shape).first { $0.isPrefixed }.map(full)
   }
 
   /// What the checkpoint calls the position table, which `transformers` has even where it is constant; nil
   /// where the family has none.
   var positions: String? {
-    architecture.names(ParameterKey(.embeddings, .positions, .table), shape).first.map(full)
+    names(ParameterKey(.embeddings, .positions, .table), shape).first.map(full)
   }
 
   /// The rows of one of our tensors that a source fills.
@@ -69,7 +87,7 @@ struct CheckpointNames {
   func namespaces(_ tensors: [TensorSpec]) -> Set<String> {
     let keys = tensors.filter { $0.key.place != .head }.map(\.key)
     return Set(
-      keys.flatMap { architecture.names($0, shape) }.filter(\.isPrefixed).compactMap { slice in
+      keys.flatMap { names($0, shape) }.filter(\.isPrefixed).compactMap { slice in
         slice.name.utf8.firstIndex(of: UInt8(ascii: ".")).map {
           prefix + slice.name[...$0]
         }
