@@ -12,8 +12,10 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
-F32 = [("openvino", "f32"), ("onnxruntime", "f32"), ("ctranslate2", "f32"), ("pytorch", "f32")]
-INT8 = [("openvino", "int8"), ("onnxruntime", "int8"), ("ctranslate2", "int8"), ("pytorch", "int8")]
+F32 = [("openvino", "f32"), ("onnxruntime", "f32"), ("onnxruntime", "plain f32"), ("ctranslate2", "f32"), ("pytorch", "f32")]
+INT8 = [("openvino", "int8"), ("onnxruntime", "int8"), ("onnxruntime", "plain int8"), ("ctranslate2", "int8"), ("pytorch", "int8")]
+# What a user gets who asks for nothing: bf16 on CPUs that multiply it.
+BF16 = [("openvino", "as it comes")]
 
 
 class Coprocess:
@@ -84,7 +86,7 @@ def start(options):
     if "int8" in options.precision and options.model8:
         wanted.append(("martlet int8", [options.martlet, "bench", "forward", options.model8, "--interactive"]))
     kinds = (F32 if "f32" in options.precision else [("pytorch", "f32")])
-    kinds = kinds + (INT8 if "int8" in options.precision else [])
+    kinds = kinds + (BF16 if "bf16" in options.precision else []) + (INT8 if "int8" in options.precision else [])
     if options.compile:
         kinds = kinds + [("pytorch", "compiled")]
     for name, precision in kinds:
@@ -117,8 +119,8 @@ def measure(engines, ids, options):
 
 def table(title, rows, labels, precision, cosines):
     ours = f"martlet {precision}"
-    peers = [label for label in labels if not label.startswith("martlet") and (
-        label.endswith(precision) or (precision == "f32" and label.endswith("compiled")))]
+    ends = {"f32": ("f32", "compiled"), "bf16": ("as it comes",)}.get(precision, (precision,))
+    peers = [label for label in labels if not label.startswith("martlet") and label.endswith(ends)]
     columns = ([ours] if ours in labels else []) + peers
     print(f"\n{title}, ms (median); ratio = the fastest peer's time / Martlet's\n")
     print("| batch × tokens | " + " | ".join(columns) + " | fastest peer | ratio |")
@@ -137,7 +139,7 @@ def describe(options, engines):
         (part.strip() for part in line.split(":", 1))
         for line in subprocess.run(["lscpu"], capture_output=True, text=True).stdout.splitlines() if ":" in line
     )
-    flags = [f for f in ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8") if f in fields["Flags"].split()]
+    flags = [f for f in ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16") if f in fields["Flags"].split()]
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in ("openvino", "onnxruntime", "ctranslate2", "torch"))
     print(f"{fields['Model name']}, family {fields.get('CPU family')} model {fields.get('Model')}, "
@@ -155,7 +157,7 @@ def main():
     parser = argparse.ArgumentParser(prog="Benchmarks/peers/run")
     parser.add_argument("--martlet", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--prepared", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--model", required=True, help="BERT directory")
+    parser.add_argument("--model", required=True, help="directory of the model")
     parser.add_argument("--model8", help="the same, from martlet quantize")
     parser.add_argument("--precision", default="f32,int8", type=lambda text: text.split(","))
     parser.add_argument("--isa", choices=["avx2"], help="hold all that have a switch at this instruction set")

@@ -20,9 +20,8 @@ def load_onnxruntime(precision, model, prepared):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        f"{prepared}/onnxruntime/{precision}.onnx", options, providers=["CPUExecutionProvider"]
-    )
+    path = "onnx/model.onnx" if precision == "plain f32" else f"onnxruntime/{precision.replace(' ', '-')}.onnx"
+    session = onnxruntime.InferenceSession(f"{prepared}/{path}", options, providers=["CPUExecutionProvider"])
     names = {item.name for item in session.get_inputs()}
 
     def prepare(ids):
@@ -37,11 +36,12 @@ def load_openvino(precision, model, prepared):
     import openvino
 
     core = openvino.Core()
-    compiled = core.compile_model(
-        f"{prepared}/openvino/{precision}.xml", "CPU",
-        {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY",
-         "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False},
-    )
+    settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+    # As it comes, it computes in bf16 where the CPU multiplies that.
+    if precision != "as it comes":
+        settings["INFERENCE_PRECISION_HINT"] = "f32"
+    name = "int8" if precision == "int8" else "f32"
+    compiled = core.compile_model(f"{prepared}/openvino/{name}.xml", "CPU", settings)
     request = compiled.create_infer_request()
     hidden = compiled.outputs[0]
 
@@ -87,7 +87,8 @@ def load_torch(precision, model, prepared):
 
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    network = AutoModel.from_pretrained(model, attn_implementation="sdpa").eval()
+    network = AutoModel.from_pretrained(model).eval()
+    fixed = {"use_cache": False} if network.config.model_type.startswith("qwen") else {}
     if precision == "int8":
         network = torch.ao.quantization.quantize_dynamic(network, {torch.nn.Linear}, dtype=torch.qint8)
     if precision == "compiled":
@@ -98,7 +99,7 @@ def load_torch(precision, model, prepared):
 
         def run():
             with torch.inference_mode():
-                return network(input_ids=inputs).last_hidden_state.numpy()
+                return network(input_ids=inputs, **fixed).last_hidden_state.numpy()
 
         return run
 

