@@ -1,6 +1,7 @@
 #pragma once
 #include <stdint.h>
 
+#include "BFloat16.h"
 #include "Optimizers.h"
 
 /// Instruction sets that have a kernel file of their own, in rising order of preference.

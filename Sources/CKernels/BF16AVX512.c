@@ -1,0 +1,18 @@
+// bfloat16 kernels for x86-64 with AVX-512F: words are taken apart into single precision.
+#if defined(__x86_64__)
+#include "CKernels.h"
+#include <math.h>
+#include <string.h>
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
+#define WIDTH 16
+#define ROWS 12
+#define FUSED 1
+#define DOT(sums, a, b) dot_by_parts((sums), (a), (b))
+#define ROUNDED(x) rounded_by_parts(x)
+#define BF16_KERNELS martlet_bf16_avx512_kernels
+#define BF16_PEAK martlet_bf16_avx512_peak
+#define BF16_NAME "avx512"
+#define BF16_IS_NATIVE 0
+#include "BF16Body.h"
+#pragma clang attribute pop
+#endif

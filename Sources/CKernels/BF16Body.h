@@ -1,0 +1,266 @@
+// C = A B of bfloat16 numbers with sums in single precision. Each instruction set's file defines
+// WIDTH, FUSED, ROWS (rows of a register tile), DOT(sums, a, b), which adds to each lane of sums the
+// products of the high and then of the low halves of the words of a and b, ROUNDED(x), the bfloat16
+// numbers nearest to x as 16-bit integers, BF16_KERNELS, BF16_PEAK, BF16_NAME and BF16_IS_NATIVE, and
+// includes this file.
+#include "BF16.h"
+#include <math.h>
+
+#include "VectorBody.h"
+
+#include "ExponentialBody.h"
+
+typedef uint16_t vh __attribute__((vector_size(WIDTH * 2)));
+typedef vu vu_unaligned __attribute__((aligned(4), may_alias));
+typedef vh vh_unaligned __attribute__((aligned(2), may_alias));
+
+// Words of single-precision numbers whose low halves are zero.
+INLINE vf high_halves(vu words) { return (vf)(words & 0xFFFF0000u); }
+INLINE vf low_halves(vu words) { return (vf)(words << 16); }
+
+// The products are exact in single precision, so that it does not matter whether multiply-adds are fused.
+INLINE vf dot_by_parts(vf sums, vu a, vu b) {
+  return FMA(low_halves(a), low_halves(b), FMA(high_halves(a), high_halves(b), sums));
+}
+
+// A NaN keeps its sign and becomes quiet; below the least normal number there is zero.
+INLINE vh rounded_by_parts(vf x) {
+  vu bits = (vu)x, magnitude = bits & 0x7FFFFFFFu, sign = bits & 0x80000000u;
+  vu nearest = bits + 0x7FFFu + ((bits >> 16) & 1u);
+  vu is_nan = (vu)(magnitude > 0x7F800000u), is_small = (vu)(magnitude < 0x00800000u);
+  nearest = (is_nan & (bits | 0x00400000u)) | (~is_nan & nearest);
+  nearest = (is_small & sign) | (~is_small & nearest);
+  return __builtin_convertvector(nearest >> 16, vh);
+}
+
+static void round_rows(uint32_t *words, long word_stride, const float *x, long rows, long k,
+                       long stride) {
+  for (long i = 0; i < rows; i++, x += stride, words += word_stride) {
+    uint16_t *out = (uint16_t *)words;
+    long p = 0;
+    for (; p + WIDTH <= k; p += WIDTH) *(vh_unaligned *)(out + p) = ROUNDED(LOAD(x + p));
+    if (p == k) continue;
+    vh rest = ROUNDED(load_part(x + p, k - p));
+    // An odd row's last word has a zero.
+    memcpy(out + p, &rest, (size_t)((k - p + 1) / 2 * 2) * sizeof(uint16_t));
+  }
+}
+
+// Panels [0, n) of PANEL rows of `weights`, side by side.
+static void pack(uint32_t *panels, const float *weights, long k, long n, long stride) {
+  long pairs = (k + 1) / 2;
+  for (long first = 0; first < n; first += PANEL, panels += pairs * PANEL) {
+    long columns = n - first < PANEL ? n - first : PANEL;
+    if (columns < PANEL) memset(panels, 0, (size_t)(pairs * PANEL) * sizeof(uint32_t));
+    // Blocks of 16 words keep both the read and the written lines in the first-level cache.
+    for (long start = 0; start < pairs; start += 16) {
+      long count = pairs - start < 16 ? pairs - start : 16;
+      long floats = k - 2 * start < 32 ? k - 2 * start : 32;
+      uint32_t *out = panels + start * PANEL;
+      for (long j = 0; j < columns; j++) {
+        uint32_t block[16];
+        round_rows(block, 16, weights + (first + j) * stride + 2 * start, 1, floats, 0);
+        for (long p = 0; p < count; p++) out[p * PANEL + j] = block[p];
+      }
+    }
+  }
+}
+
+// Products of rounded rows with packed panels.
+typedef struct bf16_product {
+  const uint32_t *a;
+  // Words.
+  long a_stride;
+  const uint32_t *panels;
+  // Words from a panel to the next.
+  long panel_stride, pairs;
+  // Columns in all.
+  long n;
+  float *c;
+  long c_stride;
+  martlet_epilogue epilogue;
+} bf16_product;
+
+typedef struct bf16_tile_job {
+  const uint32_t *a;
+  long a_stride;
+  const uint32_t *panel;
+  long pairs;
+  float *c;
+  long c_stride;
+  const float *bias;
+  int accumulate;
+  // This tile's share of what the next panel's tiles will read: `prefetch_step` words on with each step.
+  const uint32_t *prefetch;
+  long prefetch_step;
+} bf16_tile_job;
+
+INLINE void tile_rows(const int rows, const bf16_tile_job *job) {
+  vf sums[ROWS][2];
+  vf left = SPLAT(0.0f), right = left;
+  if (job->bias) {
+    left = LOAD(job->bias);
+    right = LOAD(job->bias + WIDTH);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) {
+    sums[i][0] = left;
+    sums[i][1] = right;
+  }
+  if (job->accumulate) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      sums[i][0] += LOAD(job->c + i * job->c_stride);
+      sums[i][1] += LOAD(job->c + i * job->c_stride + WIDTH);
+    }
+  }
+  const uint32_t *a[ROWS];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_stride;
+  const uint32_t *panel = job->panel, *prefetch = job->prefetch;
+  long step = job->prefetch_step;
+  for (long p = 0; p < job->pairs; p++, panel += PANEL, prefetch += step) {
+    __builtin_prefetch(prefetch, 0, 2);
+    vu b0 = *(const vu_unaligned *)panel, b1 = *(const vu_unaligned *)(panel + WIDTH);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      vu x = a[i][p] - (vu){0};
+      sums[i][0] = DOT(sums[i][0], x, b0);
+      sums[i][1] = DOT(sums[i][1], x, b1);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) {
+    STORE(job->c + i * job->c_stride, sums[i][0]);
+    STORE(job->c + i * job->c_stride + WIDTH, sums[i][1]);
+  }
+}
+
+#define TILE_CASE(n) \
+  case n: tile_rows(n, job); break;
+
+static void tile(int rows, const bf16_tile_job *job) {
+  switch (rows) {
+    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4)
+#if ROWS > 4
+    TILE_CASE(5) TILE_CASE(6) TILE_CASE(7) TILE_CASE(8)
+    TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+#endif
+#if ROWS > 12
+    TILE_CASE(13) TILE_CASE(14)
+#endif
+    default: break;
+  }
+}
+
+// The last panel's tile may be narrower than a panel: it goes through a whole one.
+static void narrow_tile(int rows, const bf16_tile_job *job, long columns) {
+  float c[ROWS * PANEL] = {0}, bias[PANEL] = {0};
+  size_t bytes = (size_t)columns * sizeof(float);
+  bf16_tile_job whole = *job;
+  whole.c = c;
+  whole.c_stride = PANEL;
+  if (job->bias) whole.bias = memcpy(bias, job->bias, bytes);
+  if (job->accumulate)
+    for (int i = 0; i < rows; i++) memcpy(c + i * PANEL, job->c + i * job->c_stride, bytes);
+  tile(rows, &whole);
+  for (int i = 0; i < rows; i++) memcpy(job->c + i * job->c_stride, c + i * PANEL, bytes);
+}
+
+// Rows [start, start + rows) of a panel, shared evenly over the fewest tiles that hold them.
+static void multiply_panel(const bf16_product *job, const martlet_kernels *floats, long start,
+                           long rows, long panel, int is_last) {
+  long tiles = (rows + ROWS - 1) / ROWS, column = panel * PANEL;
+  long columns = job->n - column < PANEL ? job->n - column : PANEL;
+  // The tiles of a panel ask for the next one by turns, so that its lines come in evenly; a single
+  // tile reads the panels as one stream, ahead of which the hardware runs.
+  long turns = 1;
+  while (2 * turns <= tiles && turns < 8) turns *= 2;
+  const martlet_epilogue *epilogue = &job->epilogue;
+  bf16_tile_job now = {
+      .a_stride = job->a_stride,
+      .panel = job->panels + panel * job->panel_stride,
+      .pairs = job->pairs,
+      .c_stride = job->c_stride,
+      .bias = epilogue->bias ? epilogue->bias + column : 0,
+      .accumulate = epilogue->accumulate,
+      .prefetch_step = PANEL / turns,
+  };
+  const uint32_t *next = tiles > 1 && !is_last ? now.panel + job->panel_stride : now.panel;
+  for (long t = 0; t < tiles; t++) {
+    long row = start + rows * t / tiles;
+    int count = (int)(start + rows * (t + 1) / tiles - row);
+    now.a = job->a + row * job->a_stride;
+    now.c = job->c + row * job->c_stride + column;
+    now.prefetch = next + t % turns * now.prefetch_step * job->pairs;
+    if (columns == PANEL) tile(count, &now);
+    else narrow_tile(count, &now, columns);
+    if (epilogue->activation != MARTLET_ACTIVATION_NONE || epilogue->residual)
+      floats->finish(now.c, now.c_stride, count, columns,
+                     epilogue->residual
+                         ? epilogue->residual + row * epilogue->residual_stride + column
+                         : 0,
+                     epilogue->residual_stride, epilogue->activation);
+  }
+}
+
+static void multiply(const bf16_product *job, const martlet_kernels *floats, long first_row,
+                     long last_row, long first_panel, long last_panel) {
+  // A block of A's rows should stay in the second-level cache while all panels pass by.
+  long block = 131072 / (job->pairs + 1);
+  block = block < 4 * ROWS ? 4 * ROWS : block - block % ROWS;
+  for (long start = first_row; start < last_row; start += block) {
+    long rows = last_row - start < block ? last_row - start : block;
+    for (long panel = first_panel; panel < last_panel; panel++)
+      multiply_panel(job, floats, start, rows, panel, panel + 1 == last_panel);
+  }
+}
+
+static void matmul(const martlet_bf16_operand *a, const martlet_bf16_weight *b, float *c,
+                   long c_stride, const martlet_epilogue *epilogue, const martlet_kernels *floats,
+                   long first_row, long last_row, long first_panel, long last_panel) {
+  long pairs = (b->k + 1) / 2;
+  bf16_product job = {.a = a->words,
+                      .a_stride = a->stride,
+                      .panels = b->panels,
+                      .panel_stride = pairs * PANEL,
+                      .pairs = pairs,
+                      .n = b->n,
+                      .c = c,
+                      .c_stride = c_stride,
+                      .epilogue = *epilogue};
+  multiply(&job, floats, first_row, last_row, first_panel, last_panel);
+}
+
+#include "BF16Attention.h"
+
+const martlet_bf16_kernels BF16_KERNELS = {
+    .name = BF16_NAME,
+    .is_native = BF16_IS_NATIVE,
+    .panel_columns = PANEL,
+    .pack = pack,
+    .round = round_rows,
+    .matmul = matmul,
+    .attention = attention,
+};
+
+// As many sums as a tile has.
+double BF16_PEAK(long iterations, float *sink) {
+  vf sums[2 * ROWS];
+  vu x = (vu)SPLAT(sink[0]), y = (vu)SPLAT(sink[1]);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 2 * ROWS; i++) sums[i] = SPLAT((float)i);
+  for (long n = 0; n < iterations; n++) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 2 * ROWS; i++) {
+      // So that words are taken apart each time, as in a product.
+      __asm__ volatile("" : "+x"(x));
+      sums[i] = DOT(sums[i], x, y);
+    }
+  }
+  vf total = SPLAT(0.0f);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 2 * ROWS; i++) total += sums[i];
+  sink[2] = sum(total);
+  return (double)iterations * 2 * ROWS * WIDTH * 4;
+}
