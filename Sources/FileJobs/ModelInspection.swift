@@ -18,7 +18,11 @@ public struct ModelInspection: Sendable {
   public let tokenizerKind: String
   /// The instruction set whose kernels will run.
   public let instructionSet: InstructionSet
-  /// Single-precision operations a second that one core was measured to do.
+  /// What the layers are computed in where nothing else is asked for.
+  public let precision: Precision
+  /// What computes the layers: the instruction set, or the part of it that multiplies numbers of that precision.
+  public let layerKernels: String
+  /// Operations a second that one core was measured to do in that precision.
   public let peak: Double
 
   /// Share of the peak that the expected times assume.
@@ -33,8 +37,14 @@ public struct ModelInspection: Sendable {
     (parameters, types) = (checkpoint.parameterCount, checkpoint.types)
     shardCount = checkpoint.shards.count
     tokenizerKind = Self.tokenizerKind(configuration.encoderDirectory)
-    instructionSet = InstructionSet(rawValue: try Kernels.best().name) ?? .portable
-    peak = instructionSet.measuredPeak(seconds: 0.2)
+    let kernels = try Kernels.best()
+    instructionSet = InstructionSet(rawValue: kernels.name) ?? .portable
+    precision = try checkpoint.precision(.auto, path: directory, kernels: kernels)
+    switch precision {
+    case .int8: (layerKernels, peak) = (kernels.integerName, kernels.measuredPeak(of: .int8))
+    case .bf16: (layerKernels, peak) = (kernels.bfloatName, kernels.measuredPeak(of: .bf16))
+    case .f32, .auto: (layerKernels, peak) = (kernels.name, kernels.measuredPeak())
+    }
   }
 
   private static func tokenizerKind(_ directory: String) -> String {
@@ -64,8 +74,18 @@ public struct ModelInspection: Sendable {
     return all.isEmpty ? [configuration.maximumTokens] : all
   }
 
-  /// Bytes of the weights in single precision, as they are held.
-  public var weightBytes: Int { parameters * 4 }
+  /// Bytes of the weights as they are held: the layers in their precision, all else in single precision.
+  public var weightBytes: Int {
+    let layers = configuration.shape.tensors.filter(\.isQuantizable)
+      .reduce(0) { $0 + $1.rows * $1.columns }
+    let saved =
+      switch precision {
+      case .int8: 3
+      case .bf16: 2
+      case .f32, .auto: 0
+      }
+    return parameters * 4 - min(layers, parameters) * saved
+  }
 
   /// All of it as one JSON object.
   public var json: JSONValue {
@@ -84,6 +104,7 @@ public struct ModelInspection: Sendable {
       "parameters": JSONValue(parameters), "types": .array(types.map { .string($0) }),
       "files": JSONValue(shardCount), "weight_bytes": JSONValue(weightBytes),
       "tokenizer": .string(tokenizerKind), "kernels": .string(instructionSet.rawValue),
+      "precision": .string(precision.rawValue), "layer_kernels": .string(layerKernels),
       "peak_gflops": JSONValue(peak / 1e9),
       "expected_ms": .array(
         lengths.map {
@@ -125,11 +146,17 @@ public struct ModelInspection: Sendable {
       ),
       (
         "memory",
-        String(format: "%.1f MB of weights in single precision", Double(weightBytes) / 1e6)
+        String(format: "%.1f MB of weights", Double(weightBytes) / 1e6)
+      ),
+      (
+        "precision",
+        precision.rawValue
+          + (precision == .bf16
+            ? ", which this CPU multiplies; --precision f32 for single precision" : "")
       ),
       (
         "kernels",
-        String(format: "%@, %.0f GFLOP/s a core measured now", instructionSet.rawValue, peak / 1e9)
+        String(format: "%@, %.0f GFLOP/s a core measured now", layerKernels, peak / 1e9)
       ),
     ]
     let times = lengths.map {

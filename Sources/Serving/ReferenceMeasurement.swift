@@ -55,7 +55,8 @@ public enum ReferenceMeasurement {
   public static func write(
     directory: String, rows: [Row], trainingTexts: [String] = [], threads: Int
   ) throws {
-    let model = try TextModel.load(directory: directory, threads: threads)
+    // As it will be served.
+    let model = try TextModel.load(directory: directory, threads: threads, precision: .auto)
     // A model in shards has no one file to name it by.
     let checksum = try? ReferenceProfile.checksum(ofFile: directory + "/model.safetensors")
     try profile(

@@ -36,7 +36,8 @@ extension ServeProgram {
     let page = MetricsPage(
       scoreboard: scoreboard, counters: counters.pool, latencies: counters.latencies,
       labels: labels, health: counters.health,
-      versions: VersionMetrics(counters: counters.versions, registry: service.registry))
+      versions: VersionMetrics(
+        counters: counters.versions, registry: service.registry, loaded: service.loaded))
     let companion = HealthCompanion(
       page: page, labels: labels, others: service.otherClassifiers, reference: service.reference,
       settings: service.settings.monitoring, channel: channel, labelChannel: labelChannel,

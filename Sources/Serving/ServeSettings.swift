@@ -1,4 +1,5 @@
 import Prefork
+import Transformer
 
 /// Everything that `martlet serve` was told; read anew at each reload.
 public struct ServeSettings: Sendable {
@@ -6,6 +7,8 @@ public struct ServeSettings: Sendable {
   public var models: [ModelSpecification]
   /// The model that answers where none is named; nil for the first.
   public var defaultModel: String?
+  /// What the models' layers are computed in.
+  public var precision = Precision.auto
   /// Who may ask, and how often.
   public var access: AccessSettings
   /// Bounds and times of each worker's serving.

@@ -58,7 +58,8 @@ struct Service {
   /// - Throws: `ServingError`, `ModelError` or `TokenizationError`.
   mutating func load() throws {
     loaded = try LoadedModel.load(
-      settings.models, defaultName: settings.defaultModel, registry: &registry)
+      settings.models, defaultName: settings.defaultModel, precision: settings.precision,
+      registry: &registry)
     guard let model = defaultModel else { return }
     let task = model.model.task
     let hasClasses = task == .classification || task == .multiLabelClassification

@@ -7,7 +7,9 @@ extension Kernels {
   /// `fused` is [rows, `form.fusedWidth`], `output` [rows, `form.width`]. `distanceBias` is [heads, 2 · longest −
   /// 1]: column longest − 1 + (j − i) is added to the scaled score of the query at i and the key at j
   /// (MPNet, T5). With `weights` (`form.weightCount(layout)` floats) the softmax weights
-  /// are kept for `attentionBackward`; without, only a block of them exists at a time.
+  /// are kept for `attentionBackward`; without, only a block of them exists at a time. Where nothing is kept, the CPU
+  /// multiplies bfloat16 numbers and the kernels use them, both products are in bfloat16, but for forms with a cap or relative
+  /// tables.
   public func attention(
     fused: Matrix, layout: RaggedRows, form: AttentionForm, distanceBias: Matrix? = nil,
     relative: RelativeTables? = nil, output: Matrix, weights: FloatBuffer? = nil,
@@ -20,16 +22,26 @@ extension Kernels {
     // Heads with the same keys are one job, which packs these once, but where threads would idle.
     let run = layout.count * form.keyValueHeads >= pool.threads ? form.group : 1
     let runs = form.heads / run
+    let isHalved = usesBFloat16 && multipliesBFloat16 && call.isPlain
     call.withRows { rows in
       let blocks = scratch.reserve(
-        threads: pool.threads, floats: call.scratchFloats(rows, backward: false))
+        threads: pool.threads,
+        floats: isHalved
+          ? martlet_bf16_attention_scratch(layout.longest, form.headSize)
+          : call.scratchFloats(rows, backward: false))
       split(layout.count * runs, blocks) { job, block in
         let first = job % runs * run
         for head in first..<first + run {
           call.with(
             sequence: job / runs, head: head, output: output, rows: rows, scratch: block,
             isPacked: head > first
-          ) { table.pointee.attention(&$0) }
+          ) {
+            if isHalved {
+              bfloats.pointee.attention(&$0, table)
+            } else {
+              table.pointee.attention(&$0)
+            }
+          }
         }
       }
     }

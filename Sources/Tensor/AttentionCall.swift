@@ -60,6 +60,11 @@ struct AttentionCall {
     }
   }
 
+  /// Whether the bfloat16 kernels compute it: they keep nothing, and know no cap and no relative tables.
+  var isPlain: Bool {
+    weights == nil && dropout.probability == 0 && relative == nil && form.softCap == 0
+  }
+
   /// Floats of scratch that the longest sequence needs.
   func scratchFloats(_ rows: UnsafePointer<Int32>?, backward: Bool) -> Int {
     with(head: 0, length: layout.longest, rows) {

@@ -32,6 +32,29 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     return wanted.first { martlet_int8_kernels_for($0) != nil }
   }
 
+  /// The best bfloat16 kernels that go with this set on this CPU; with `isNative` false, of those that multiply
+  /// in single precision.
+  func bfloatKernels(isNative: Bool = true) -> UnsafePointer<martlet_bf16_kernels>? {
+    bfloatCode(isNative: isNative).flatMap { martlet_bf16_kernels_for($0) }
+  }
+
+  private func bfloatCode(isNative: Bool) -> martlet_bf16_isa? {
+    let wanted: [martlet_bf16_isa] =
+      switch self {
+      case .portable: [MARTLET_BF16_PORTABLE]
+      case .avx2: [MARTLET_BF16_AVX2]
+      case .avx512:
+        isNative ? [MARTLET_BF16_AVX512BF16, MARTLET_BF16_AVX512] : [MARTLET_BF16_AVX512]
+      }
+    return wanted.first { martlet_bf16_kernels_for($0) != nil }
+  }
+
+  /// Operations a second of bfloat16 products that one core does in registers.
+  public func measuredBFloatPeak(seconds: Double = 0.05) -> Double {
+    guard let code = bfloatCode(isNative: true) else { return 0 }
+    return Self.peak(seconds: seconds) { martlet_bf16_peak_operations(code, $0, $1) }
+  }
+
   /// 8-bit operations a second (two for each product) that one core does in registers.
   public func measuredIntegerPeak(seconds: Double = 0.05) -> Double {
     guard let code = integerCode else { return 0 }

@@ -10,15 +10,30 @@ public struct Kernels: Sendable {
   nonisolated(unsafe) let table: UnsafePointer<martlet_kernels>
   /// 8-bit kernels of the same reach; constant data as well.
   nonisolated(unsafe) let integers: UnsafePointer<martlet_int8_kernels>
+  /// bfloat16 kernels of the same reach; constant data as well.
+  nonisolated(unsafe) let bfloats: UnsafePointer<martlet_bf16_kernels>
   /// Who does the work.
   public let pool: ComputePool
 
+  /// Whether inference packs the blocks' products in bfloat16, and does so much of attention in it as it can.
+  public var usesBFloat16: Bool
+
   /// Kernels of `instructionSet` over `threads`; nil when this CPU lacks the set.
-  public init?(_ instructionSet: InstructionSet, threads: Int = 1) {
+  ///
+  /// - Parameters:
+  ///   - usesBFloat16: whether inference does.
+  ///   - multipliesBFloat16: false for those of a CPU that does not.
+  public init?(
+    _ instructionSet: InstructionSet, threads: Int = 1, usesBFloat16: Bool = false,
+    multipliesBFloat16: Bool = true
+  ) {
     guard let table = martlet_kernels_for(instructionSet.code),
-      let integers = instructionSet.integerKernels
+      let integers = instructionSet.integerKernels,
+      let bfloats = instructionSet.bfloatKernels(isNative: multipliesBFloat16)
     else { return nil }
+    self.usesBFloat16 = usesBFloat16
     self.integers = integers
+    self.bfloats = bfloats
     self.table = table
     pool = ComputePool(threads: threads)
   }
@@ -44,12 +59,18 @@ public struct Kernels: Sendable {
     throw TensorError.unavailableInstructionSet(InstructionSet.portable.rawValue)
   }
 
-  /// Operations a second that all threads together do in registers, measured for about a fifth of a second: single-precision
-  /// ones, or of 8-bit integers.
-  public func measuredPeak(ofIntegers: Bool = false) -> Double {
+  /// What is multiplied.
+  public enum Number: Sendable { case f32, bf16, int8 }
+
+  /// Operations a second that all threads together do in registers, measured for about a fifth of a second.
+  public func measuredPeak(of number: Number = .f32) -> Double {
     let set = InstructionSet(rawValue: name) ?? .portable
     let peak =
-      ofIntegers ? set.measuredIntegerPeak(seconds: 0.2) : set.measuredPeak(seconds: 0.2)
+      switch number {
+      case .f32: set.measuredPeak(seconds: 0.2)
+      case .bf16: set.measuredBFloatPeak(seconds: 0.2)
+      case .int8: set.measuredIntegerPeak(seconds: 0.2)
+      }
     return peak * Double(pool.threads)
   }
 
@@ -59,10 +80,17 @@ public struct Kernels: Sendable {
   /// How 8-bit products are computed: `portable`, `avx2`, `avx-vnni` or `avx512-vnni`.
   public var integerName: String { String(cString: integers.pointee.name) }
 
+  /// How bfloat16 products are computed: `avx512-bf16`, or the set whose single precision computes them.
+  public var bfloatName: String { String(cString: bfloats.pointee.name) }
+
+  /// Whether the CPU multiplies bfloat16 numbers itself, at about twice the speed of single precision.
+  public var multipliesBFloat16: Bool { bfloats.pointee.is_native != 0 }
+
   /// Names the forms in which weights are packed; others cannot be read by these kernels.
   public var packedLayout: String {
     "\(name)/\(panelColumns) \(integerName)/\(integers.pointee.panel_columns)"
       + "/\(MARTLET_INT8_LANE_ACTIVATION)/\(MARTLET_INT8_LANE_LIMIT)"
+      + " bf16/\(bfloats.pointee.panel_columns)"
   }
 
   var panelColumns: Int { table.pointee.panel_columns }

@@ -30,6 +30,8 @@ public enum ModelError: Error, Equatable, LocalizedError {
   case noHead(path: String)
   /// The layers are in 8 bits already.
   case alreadyQuantized(path: String)
+  /// The layers cannot be computed in this precision.
+  case wrongPrecision(path: String, asked: String, isQuantized: Bool)
   /// The weights hold an encoder tensor that the configuration has no place for.
   case extraTensor(path: String, name: String)
   /// The model says something else than what is asked of it.
@@ -77,6 +79,12 @@ public enum ModelError: Error, Equatable, LocalizedError {
         + "`martlet inspect` says what a model is for."
     case .alreadyQuantized(let path):
       return "\(path): its layers are in 8 bits already. Quantise the model that it was made from."
+    case .wrongPrecision(let path, let asked, true):
+      return "\(path): this model's layers are in 8 bits, so it cannot run in \(asked). "
+        + "Use int8 or auto, or the model that it was made from."
+    case .wrongPrecision(let path, let asked, false):
+      return "\(path): this model's layers are not in 8 bits, so it cannot run in \(asked). "
+        + "Use auto, f32 or bf16, or make an 8-bit one: martlet quantize \(path) -o DIR --validation FILE."
     case .noHead(let path):
       return "\(path): this model has no classification head (no labels in config.json). "
         + "Train one with `martlet train`."

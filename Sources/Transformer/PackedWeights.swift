@@ -16,7 +16,8 @@ public struct PackedWeights: Sendable {
   private(set) var relative: [Int: RelativeAttention.Tables] = [:]
   private let products: [ParameterKey: PackedWeight]
 
-  /// Packs `parameters` for `kernels`: the blocks in 8 bits where `parameters.quantization` says.
+  /// Packs `parameters` for `kernels`: the blocks in 8 bits where `parameters.quantization` says, else in bfloat16 where
+  /// `kernels` use it.
   public init(_ parameters: ModelParameters, kernels: Kernels) {
     let smoothed = Set((parameters.quantization?.smoothing ?? [:]).keys)
     let count = Self.floats(
@@ -54,14 +55,14 @@ public struct PackedWeights: Sendable {
     var next = 0
     for spec in parameters.products {
       let isSmoothed = smoothed.contains(spec.key)
-      let isInteger = quantization != nil && spec.isQuantizable
-      let floats = Self.floats(spec, isInteger: isInteger, isSmoothed: isSmoothed, kernels: kernels)
+      let form = Form(spec, isQuantized: quantization != nil, kernels)
+      let floats = Self.floats(spec, form, isSmoothed: isSmoothed, kernels: kernels)
       let storage = FloatBuffer(next..<next + floats, of: buffer)
       next += (floats + 15) / 16 * 16
       let weight = isFilled ? nil : parameters[spec.key]
-      products[spec.key] =
-        isInteger
-        ? .int8(
+      switch form {
+      case .int8:
+        products[spec.key] = .int8(
           weight.map {
             QuantizedMatrix(
               $0, smoothing: quantization?.smoothing[spec.key],
@@ -70,9 +71,16 @@ public struct PackedWeights: Sendable {
             ?? QuantizedMatrix(
               depth: spec.columns, columns: spec.rows, isSmoothed: isSmoothed, in: storage,
               kernels: kernels))
-        : .float(
+      case .bf16:
+        products[spec.key] = .bf16(
+          weight.map { BFloat16Matrix($0, in: storage, kernels: kernels) }
+            ?? BFloat16Matrix(
+              depth: spec.columns, columns: spec.rows, in: storage, kernels: kernels))
+      case .float:
+        products[spec.key] = .float(
           weight.map { PackedMatrix.transposing($0, in: storage, kernels: kernels) }
             ?? PackedMatrix(depth: spec.columns, columns: spec.rows, in: storage, kernels: kernels))
+      }
     }
     (self.parameters, self.buffer, self.products) = (parameters, buffer, products)
     guard parameters.extent != .head else {
@@ -93,18 +101,32 @@ public struct PackedWeights: Sendable {
   ) -> Int {
     products.reduce(0) { total, spec in
       let floats = floats(
-        spec, isInteger: isQuantized && spec.isQuantizable,
+        spec, Form(spec, isQuantized: isQuantized, kernels),
         isSmoothed: smoothed.contains(spec.key), kernels: kernels)
       return total + (floats + 15) / 16 * 16
     }
   }
 
+  /// How a product's weight is packed. Heads are in single precision: they are small, and what they add to answers is last.
+  private enum Form {
+    case float, bf16, int8
+
+    init(_ spec: TensorSpec, isQuantized: Bool, _ kernels: Kernels) {
+      self =
+        !spec.isQuantizable ? .float : isQuantized ? .int8 : kernels.usesBFloat16 ? .bf16 : .float
+    }
+  }
+
   private static func floats(
-    _ spec: TensorSpec, isInteger: Bool, isSmoothed: Bool, kernels: Kernels
+    _ spec: TensorSpec, _ form: Form, isSmoothed: Bool, kernels: Kernels
   ) -> Int {
-    isInteger
-      ? QuantizedMatrix.floats(
-        depth: spec.columns, columns: spec.rows, isSmoothed: isSmoothed, kernels: kernels)
-      : PackedMatrix.floats(depth: spec.columns, columns: spec.rows, kernels: kernels)
+    let (depth, columns) = (spec.columns, spec.rows)
+    return switch form {
+    case .int8:
+      QuantizedMatrix.floats(
+        depth: depth, columns: columns, isSmoothed: isSmoothed, kernels: kernels)
+    case .bf16: BFloat16Matrix.floats(depth: depth, columns: columns, kernels: kernels)
+    case .float: PackedMatrix.floats(depth: depth, columns: columns, kernels: kernels)
+    }
   }
 }

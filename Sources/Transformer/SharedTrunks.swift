@@ -8,11 +8,16 @@ import Tokenization
 /// more, and ends at the first byte that differs.
 public final class SharedTrunks {
   let kernels: Kernels
+  /// What the layers are computed in where that was asked for.
+  let precision: Precision?
   private var trunks: [(files: ParameterReader, weights: PackedWeights, encoder: Encoder)] = []
   private var tokenizers: [(directory: String, lowercases: Bool, tokenizer: Tokenizer)] = []
 
-  /// Nothing is loaded yet; all will run on `kernels`.
-  public init(kernels: Kernels) { self.kernels = kernels }
+  /// Nothing is loaded yet; all will run on `kernels`, in `precision` where it is given.
+  public init(kernels: Kernels, precision: Precision? = nil) {
+    self.kernels = precision.map(kernels.inferring) ?? kernels
+    self.precision = precision
+  }
 
   /// The encoder of `checkpoint`, without a head: one that was loaded before, or its own.
   ///

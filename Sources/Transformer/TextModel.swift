@@ -55,25 +55,35 @@ public final class TextModel {
   public var labels: [String] { configuration.labels }
   /// Longest input in tokens.
   public var maximumTokens: Int { configuration.maximumTokens }
-  /// The instruction set in use.
-  public var kernelName: String { kernels.name }
+  /// What the layers are computed in; not `auto`.
+  public var precision: Precision {
+    if weights.parameters.quantization != nil { return .int8 }
+    return kernels.usesBFloat16 ? .bf16 : .f32
+  }
 
   /// Reads a Hugging Face directory and packs its weights.
   ///
   /// - Parameters:
   ///   - pooling: makes an embedding model of any encoder, whatever its head.
   ///   - normalizes: overrides whether embeddings have length 1.
+  ///   - precision: what the layers are computed in; without, single precision or the integers of an 8-bit model, whose
+  ///     attention is then in single precision. Read where there are no `trunks`, which have their own.
   ///   - trunks: models that are loaded with the same share what is the same in their files.
   /// - Throws: `ModelError`, `TokenizationError` or `TensorError` naming what is wrong and where.
   public static func load(
     directory: String, threads: Int = 1, pooling: Pooling? = nil, normalizes: Bool? = nil,
-    sharing trunks: SharedTrunks? = nil
+    precision: Precision? = nil, sharing trunks: SharedTrunks? = nil
   ) throws -> TextModel {
     let configuration = try ModelDirectory.describe(directory)
       .embedding(pooling: pooling, normalizes: normalizes)
-    let trunks = try trunks ?? SharedTrunks(kernels: .best(threads: threads))
+    let trunks =
+      try trunks ?? SharedTrunks(kernels: .best(threads: threads), precision: precision)
+    let checkpoint = try Checkpoint(directory: configuration.encoderDirectory)
+    if let asked = trunks.precision {
+      _ = try checkpoint.precision(asked, path: directory, kernels: trunks.kernels)
+    }
     return try TextModel(
-      configuration, checkpoint: Checkpoint(directory: configuration.encoderDirectory),
+      configuration, checkpoint: checkpoint,
       tokenizer: trunks.tokenizer(
         directory: configuration.encoderDirectory, lowercases: configuration.lowercases),
       sharing: trunks)

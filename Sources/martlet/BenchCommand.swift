@@ -17,16 +17,18 @@ struct BenchForward: ParsableCommand {
     discussion: """
       Rows are of equal length, with ids drawn from the printed seed, unless --ids names a file of rows. Beside each
       figure stands the share of what the core's multiply-add units reach in registers, measured in the same run: of
-      floats, or of 8-bit integers for an 8-bit model (whose attention, in single precision, has a lower ceiling).
+      floats in the precision, or of 8-bit integers for an 8-bit model (whose attention has a lower ceiling).
       MARTLET_ISA=avx2 measures the lower instruction set. Pin the process for steady figures: taskset -c 1.
 
       Examples:
         martlet bench forward my-model
+        martlet bench forward my-model --precision f32
         martlet bench forward my-model --tokens 16,128 --batch 1,8 --json
         echo '[101, 7592, 2088, 102]' | martlet bench forward my-model --ids -
       """)
 
   @Argument(help: "Model directory, with or without a head.") var model: String
+  @OptionGroup var precision: PrecisionOption
   @Option(help: "Tokens in a row, as a list.") var tokens = "8,16,32,64,128,256,512"
   @Option(help: "Rows in a batch, as a list.") var batch = "1,8,32"
   @Option(help: "Threads; 0 for all cores.") var threads = ThreadCount.one
@@ -48,7 +50,8 @@ struct BenchForward: ParsableCommand {
   }
 
   func run() throws {
-    let benchmark = try ForwardBenchmark(directory: model, threads: threads.count)
+    let benchmark = try ForwardBenchmark(
+      directory: model, precision: precision.precision, threads: threads.count)
     if interactive { return try benchmark.answerLines() }
     var batches: [[[Int32]]] = []
     if let ids {

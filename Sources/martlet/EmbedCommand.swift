@@ -22,6 +22,7 @@ struct Embed: ParsableCommand {
   @Argument(help: "File, or - for standard input.") var file = "-"
   @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
   @OptionGroup var options: RecordOptions
+  @OptionGroup var precision: PrecisionOption
   @OptionGroup var weightCache: WeightCacheOptions
   @Option(name: .shortAndLong, help: "Output file.") var output = "-"
   @Option(help: "Output format: jsonl, tsv, csv, npy; by the output's name when not given.")
@@ -32,7 +33,8 @@ struct Embed: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Whether embeddings have length 1.") var normalize: Bool?
 
   func run() throws {
-    let model = try TextModel.load(directory: model, pooling: pooling, normalizes: normalize)
+    let model = try TextModel.load(
+      directory: model, pooling: pooling, normalizes: normalize, precision: precision.precision)
     guard model.task == .embedding else {
       throw ModelError.wrongTask(path: self.model, found: model.task, wanted: .embedding)
     }

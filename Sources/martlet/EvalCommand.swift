@@ -25,6 +25,7 @@ struct Eval: ParsableCommand {
   @Argument(help: "Model directory.") var model: String
   @Argument(help: "Labelled rows; - for standard input.") var data: String
   @OptionGroup var options: RecordOptions
+  @OptionGroup var precision: PrecisionOption
   @OptionGroup var weightCache: WeightCacheOptions
   @Option(help: "Column of the truth.") var labelColumn: String?
   @Option(help: "Probability from which a multi-label model gives a label.")
@@ -34,7 +35,7 @@ struct Eval: ParsableCommand {
   func validate() throws { try Predict.check(threshold: threshold) }
 
   func run() throws {
-    let model = try TextModel.load(directory: model)
+    let model = try TextModel.load(directory: model, precision: precision.precision)
     model.threshold = threshold
     var format = options.format ?? RecordFormat(path: data)
     // Labelled rows have columns, whatever the file is called.

@@ -11,14 +11,15 @@ struct ForwardBenchmark {
   private let encoder: Encoder
   private let kernels: Kernels
   private let shape: ModelShape
-  private let isQuantized: Bool
+  /// Not `auto`.
+  private let precision: Precision
 
   /// Reads and packs the model in `directory`.
-  init(directory: String, threads: Int) throws {
-    kernels = try Kernels.best(threads: threads)
+  init(directory: String, precision asked: Precision, threads: Int) throws {
+    precision = try ModelDirectory.precision(asked, directory: directory)
+    kernels = try Kernels.best(threads: threads).inferring(in: asked)
     let parameters = try ModelDirectory.read(directory)
     shape = parameters.shape
-    isQuantized = parameters.quantization != nil
     encoder = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
   }
 
@@ -64,9 +65,24 @@ struct ForwardBenchmark {
     return rows
   }
 
-  /// Operations a second of one core with the chosen instruction set, times threads: multiply-adds of
-  /// an 8-bit model's integers, else of floats.
-  func measuredPeak() -> Double { kernels.measuredPeak(ofIntegers: isQuantized) }
+  /// Operations a second of one core with the chosen instruction set, times threads: multiply-adds of what the layers are
+  /// computed in.
+  func measuredPeak() -> Double {
+    switch precision {
+    case .int8: kernels.measuredPeak(of: .int8)
+    case .bf16: kernels.measuredPeak(of: .bf16)
+    case .f32, .auto: kernels.measuredPeak(of: .f32)
+    }
+  }
+
+  /// What computes the layers.
+  private var kernelName: String {
+    switch precision {
+    case .int8: kernels.integerName
+    case .bf16: kernels.bfloatName
+    case .f32, .auto: kernels.name
+    }
+  }
 
   /// Times `rows` as one batch until `seconds` are over, at least five times.
   func measure(_ rows: [[Int32]], seconds: Double) throws -> ForwardTiming {
@@ -128,9 +144,10 @@ struct ForwardBenchmark {
   /// What was run and on what.
   func description(peak: Double, seed: UInt64?) -> JSONObject {
     var object: JSONObject = [
-      "isa": JSONValue(isQuantized ? kernels.integerName : kernels.name),
+      "isa": JSONValue(kernelName), "precision": JSONValue(precision.rawValue),
       "threads": JSONValue(kernels.pool.threads),
-      (isQuantized ? "peak_int8_gops" : "peak_gflops"): JSONValue((peak / 1e8).rounded() / 10),
+      (precision == .int8 ? "peak_int8_gops" : "peak_gflops"): JSONValue(
+        (peak / 1e8).rounded() / 10),
     ]
     if let seed { object["seed"] = .number(.integer(Int(clamping: seed))) }
     return object
@@ -139,9 +156,8 @@ struct ForwardBenchmark {
   /// The first lines of the table.
   func heading(peak: Double, seed: UInt64) -> String {
     let gigaflops = String(format: "%.1f", peak / 1e9)
-    let kind = isQuantized ? "\(kernels.integerName) int8" : kernels.name
     return """
-      \(kind), \(kernels.pool.threads) thread(s), peak \(gigaflops) GFLOP/s, seed \(seed)
+      \(precision.rawValue) (\(kernelName)), \(kernels.pool.threads) thread(s), peak \(gigaflops) GFLOP/s, seed \(seed)
        batch  tokens    median ms       min ms     tokens/s   GFLOP/s   of peak  allocations
       """
   }

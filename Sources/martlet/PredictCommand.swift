@@ -24,6 +24,7 @@ struct Predict: ParsableCommand {
   @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
   @Option(help: "The second text of a pair, for each --text.") var pair: [String] = []
   @OptionGroup var options: RecordOptions
+  @OptionGroup var precision: PrecisionOption
   @OptionGroup var weightCache: WeightCacheOptions
   @Option(name: .shortAndLong, help: "Output file.") var output = "-"
   @Option(help: "Output format: tsv, csv, jsonl; by the output's name when not given.")
@@ -48,7 +49,7 @@ struct Predict: ParsableCommand {
   }
 
   func run() throws {
-    let model = try TextModel.load(directory: model)
+    let model = try TextModel.load(directory: model, precision: precision.precision)
     model.threshold = threshold
     let named = PredictionWriter.Format(
       rawValue: URL(fileURLWithPath: output).pathExtension.lowercased())

@@ -72,8 +72,10 @@ struct Quantize: ParsableCommand {
       throw RecordError.rejected(
         path: reader.path, line: samples[error.index].line, reason: error.reason)
     }
+    // The 8-bit model as it will be served.
     let check = try QuantizationCheck(
-      original, TextModel.load(directory: staged.path), rows: rows, path: reader.path,
+      original, TextModel.load(directory: staged.path, precision: .auto), rows: rows,
+      path: reader.path,
       threads: options.cores)
     try Console.report(
       String(

@@ -14,6 +14,7 @@ struct ReadyFileTests {
     let model = try #require(ready["models"]?[0])
     #expect(model["name"] == "spam" && model["role"] == "primary")
     #expect(model["task"] == "text-classification" && model["labels"] == 2)
+    #expect(["f32", "bf16"].contains(model["precision"]?.stringValue ?? ""))
     #expect(ready["addresses"]?.arrayValue?.map { $0["scheme"] } == ["http", "http"])
     #expect(daemon.stop() == 0)
     #expect(daemon.ready == nil)

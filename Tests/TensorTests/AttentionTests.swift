@@ -175,6 +175,74 @@ struct AttentionTests {
     }
   }
 
+  @Test("In bfloat16: near the definition, and the same bits in any batch", arguments: cases)
+  func bfloat16(set: InstructionSet, example: AttentionCase) throws {
+    let form = example.form
+    let numbers = Numbers(example)
+    func run(_ fused: Matrix, _ layout: RaggedRows, threads: Int) throws -> Matrix {
+      let kernels = try #require(Kernels(set, threads: threads, usesBFloat16: true))
+      let output = Matrix(rows: layout.rows, columns: form.width)
+      kernels.attention(
+        fused: fused, layout: layout, form: form, distanceBias: numbers.bias,
+        relative: numbers.tables, output: output, scratch: AttentionScratch())
+      return output
+    }
+    let output = try run(numbers.fused, layout, threads: 1)
+    let want = (0..<layout.rows).map { plain(form, layout, numbers.inputs, row: $0) }
+    #expect(difference(output.doubles, want) < 0.03)
+    #expect(try run(numbers.fused, layout, threads: 2).values == output.values)
+    for sequence in 0..<layout.count {
+      let rows = layout[sequence]
+      let single = try RaggedRows(lengths: [rows.count])
+      let alone = try run(numbers.fused.rowRange(rows), single, threads: 2)
+      #expect(alone.values == output.rowRange(rows).values)
+    }
+  }
+
+  @Test("In bfloat16, texts longer than a block of keys", arguments: InstructionSet.available)
+  func longBFloat16(set: InstructionSet) throws {
+    let (halves, floats) = (
+      try #require(Kernels(set, usesBFloat16: true)), try #require(Kernels(set))
+    )
+    var numbers = TestNumbers(seed: 53)
+    let layout = try RaggedRows(lengths: [1300])
+    for (left, right) in [(nil, nil), (nil, 0), (700, 30), (3, 3)] as [(Int?, Int?)] {
+      let form = AttentionForm(heads: 2, headSize: 32, left: left, right: right)
+      let fused = numbers.matrix(layout.rows, form.fusedWidth, -2...2)
+      func run(_ kernels: Kernels) -> Matrix {
+        let output = Matrix(rows: layout.rows, columns: form.width)
+        kernels.attention(
+          fused: fused, layout: layout, form: form, output: output, scratch: AttentionScratch())
+        return output
+      }
+      // A weight of the largest score after many blocks: the running maximum rises late.
+      for column in 0..<32 { fused[1290, 64 + column] = 6 * fused[1299, column] }
+      #expect(difference(run(halves).doubles, run(floats).doubles) < 0.03, "\(form)")
+    }
+  }
+
+  @Test(
+    "In bfloat16, NaN and infinity reach their row's output", arguments: InstructionSet.available)
+  func notFiniteBFloat16(set: InstructionSet) throws {
+    let kernels = try #require(Kernels(set, usesBFloat16: true))
+    var numbers = TestNumbers(seed: 54)
+    let form = AttentionForm(heads: 1, headSize: 8)
+    let layout = try RaggedRows(lengths: [40])
+    for value in [Float.nan, .infinity] {
+      for column in [0, 8, 16] {
+        let fused = numbers.matrix(40, 24)
+        fused[7, column] = value
+        fused[20, 0] = 1
+        let output = Matrix(rows: 40, columns: 8)
+        kernels.attention(
+          fused: fused, layout: layout, form: form, output: output, scratch: AttentionScratch())
+        let row = column == 0 ? 7 : 20
+        let isFinite = output.row(row).allSatisfy { $0.isFinite }
+        #expect(!isFinite, "\(value) at \(column)")
+      }
+    }
+  }
+
   @Test("Gradients equal central differences, whatever the number of threads", arguments: cases)
   func backward(set: InstructionSet, example: AttentionCase) throws {
     let form = example.form

@@ -86,6 +86,40 @@ struct FamilyTests {
     }
   }
 
+  @Test("Each is near that in bfloat16, with and without a CPU for it", arguments: FamilyCase.all)
+  func inBFloat16(family: FamilyCase) throws {
+    func numbers(_ prediction: Prediction) -> [Float] {
+      switch prediction.value {
+      case .label(_, let probabilities), .labels(_, let probabilities): probabilities
+      case .scores(let scores): scores
+      case .vector(let vector): vector
+      case .tokens(let tokens): tokens.map(\.probability)
+      }
+    }
+    try family.withDirectory { directory in
+      let checkpoint = try Checkpoint(directory: directory)
+      let set = try #require(InstructionSet.available.last)
+      func predictions(_ kernels: Kernels?) throws -> [Prediction] {
+        let model = try TextModel(
+          ModelDirectory.describe(directory), checkpoint: checkpoint,
+          tokenizer: Tokenizer.load(directory: directory), kernels: try #require(kernels))
+        let encodings = family.encodings.map(\.0)
+        let together = try model.predict(encoded: encodings)
+        for (encoding, answer) in zip(encodings, together) {
+          #expect(try model.sibling().predict(encoded: [encoding]) == [answer])
+        }
+        return together
+      }
+      let wanted = try predictions(Kernels(set)).flatMap(numbers)
+      for isNative in [true, false] {
+        let kernels = Kernels(set, usesBFloat16: true, multipliesBFloat16: isNative)
+        let found = try predictions(kernels).flatMap(numbers)
+        #expect(found != wanted)
+        for (x, y) in zip(found, wanted) { #expect(abs(x - y) < 0.05 * max(1, abs(y))) }
+      }
+    }
+  }
+
   private func check(
     _ prediction: Prediction, _ want: [Double], _ encoding: Encoding, _ set: String
   ) {

@@ -26,9 +26,9 @@ struct WeightCacheTests {
   }
 
   private static func cache(
-    _ directory: String, environment: [String: String] = [:]
+    _ directory: String, environment: [String: String] = [:], precision: Precision = .f32
   ) throws -> WeightCache {
-    let kernels = try Kernels.best()
+    let kernels = try Kernels.best().inferring(in: precision)
     return try #require(
       WeightCache(
         ModelDirectory.describe(directory).shape, Checkpoint(directory: directory),
@@ -78,6 +78,35 @@ struct WeightCacheTests {
       #expect(try Self.logits(weights) == wanted)
     }
     #expect(Self.files(directory).count == 1)
+  }
+
+  @Test(
+    "A bfloat16 cache gives the same bits, is smaller, and is not taken for one of single precision"
+  )
+  func sameBitsInBFloat16() throws {
+    let directory = Self.temporary()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try Self.model(seed: 5, at: directory)
+    let kernels = try Kernels.best().inferring(in: .bf16)
+    func logits(_ weights: PackedWeights) throws -> [Float] {
+      try Encoder(weights, kernels: kernels).logits(TokenBatch([[1, 2, 3], [4, 5]])).values
+    }
+    let wanted = try logits(PackedWeights(ModelDirectory.read(directory), kernels: kernels))
+    #expect(try wanted != Self.direct(directory))
+    for _ in 0..<2 {
+      #expect(try logits(Self.cache(directory, precision: .bf16).weights()) == wanted)
+    }
+    let halves = directory + "/.martlet/" + (try #require(Self.files(directory).first))
+    _ = try Self.cache(directory).weights()
+    let other = try #require(Self.files(directory).first { !halves.hasSuffix("/" + $0) })
+    let whole = directory + "/.martlet/" + other
+    func size(_ path: String) throws -> Int {
+      try Data(contentsOf: URL(fileURLWithPath: path)).count
+    }
+    #expect(try size(halves) < size(whole))
+    try FileManager.default.removeItem(atPath: whole)
+    try FileManager.default.copyItem(atPath: halves, toPath: whole)
+    #expect(try Self.logits(Self.cache(directory).weights()) == Self.direct(directory))
   }
 
   @Test("A cache with any damaged part is passed over and written anew")

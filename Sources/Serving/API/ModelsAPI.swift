@@ -41,6 +41,7 @@ struct ModelsAPI: Sendable {
     if model.embeddingDimension > 0 {
       object["embedding_dimension"] = JSONValue(model.embeddingDimension)
     }
+    if let precision = model.precision { object["precision"] = JSONValue(precision.rawValue) }
     object["model_version_status"] = .array(
       deployment.versions.map {
         [
@@ -58,6 +59,7 @@ struct ModelsAPI: Sendable {
         "owned_by": Schema.string, "version": Schema.string, "task": Schema.string,
         "labels": Schema.list(Schema.string), "maximum_tokens": ["type": "integer"],
         "embedding_dimension": ["type": "integer"],
+        "precision": Schema.values(["f32", "bf16", "int8"]),
         "model_version_status": Schema.list(
           Schema.object(
             [

@@ -58,6 +58,7 @@ struct TextEmbeddingsAPI: Sendable {
       "max_client_batch_size": JSONValue(api.options.maximumTextsPerRequest),
       "auto_truncate": false, "tokenization_workers": 1, "version": JSONValue(model.version),
       "sha": .null, "docker_label": .null,
+      "model_dtype": model.precision.map { JSONValue($0.textEmbeddingsName) } ?? .null,
     ]
   }
 

@@ -11,10 +11,12 @@ struct LoadedModel {
 
   /// Loads every specified model, and checks that they go together.
   ///
-  /// - Parameter defaultName: the model that answers where none is named; nil for the first.
+  /// - Parameters:
+  ///   - defaultName: the model that answers where none is named; nil for the first.
+  ///   - precision: what the layers are computed in.
   /// - Throws: `ServingError`, or what a model's files have wrong with them.
   static func load(
-    _ specifications: [ModelSpecification], defaultName: String?,
+    _ specifications: [ModelSpecification], defaultName: String?, precision: Precision,
     registry: inout VersionRegistry
   ) throws -> [LoadedModel] {
     let primaries = specifications.filter { $0.role == .primary }.map(\.name)
@@ -28,7 +30,7 @@ struct LoadedModel {
       let directory = ModelVersionDirectory(specification.directory)
       return LoadedModel(
         specification: specification, directory: directory,
-        model: try TextModel.load(directory: directory.path),
+        model: try TextModel.load(directory: directory.path, precision: precision),
         isDefault: specification.name == defaultName && specification.role != .shadow,
         counterIndex: registry.index(
           model: specification.name, version: directory.version,

@@ -15,6 +15,8 @@ public protocol Predictor: AnyObject {
   var embeddingDimension: Int { get }
   /// What a regression's scores have gone through.
   var scoreActivation: ScoreActivation { get }
+  /// What the layers are computed in; nil where there are none.
+  var layerPrecision: Precision? { get }
   /// Called often during `predict`, by which a slow model is told from a hung one.
   var progress: (() -> Void)? { get set }
   /// The tokens of one input.
@@ -28,6 +30,8 @@ extension Predictor {
   public var embeddingDimension: Int { 0 }
   /// None, unless a model says otherwise.
   public var scoreActivation: ScoreActivation { .identity }
+  /// None, unless a model says otherwise.
+  public var layerPrecision: Precision? { nil }
   /// Nothing is told, unless a model says otherwise.
   public var progress: (() -> Void)? {
     get { nil }
@@ -49,4 +53,6 @@ extension TextModel: Predictor {
   public var embeddingDimension: Int { configuration.embeddingDimension }
   /// What a regression's scores have gone through.
   public var scoreActivation: ScoreActivation { configuration.scoreActivation }
+  /// What the layers are computed in.
+  public var layerPrecision: Precision? { precision }
 }

@@ -16,6 +16,8 @@ public struct ModelDescription: Sendable, Equatable {
   public var embeddingDimension: Int
   /// What a regression's scores have gone through.
   public var scoreActivation: ScoreActivation
+  /// What the layers are computed in; nil where there are none.
+  public var precision: Precision?
 
   /// What `predictor` says of itself, under a name and a version.
   public init(_ predictor: any Predictor, name: String, version: String) {
@@ -26,6 +28,7 @@ public struct ModelDescription: Sendable, Equatable {
     maximumTokens = predictor.maximumTokens
     embeddingDimension = predictor.embeddingDimension
     scoreActivation = predictor.scoreActivation
+    precision = predictor.layerPrecision
   }
 
   /// Whether the outputs are probabilities of labels for the whole text.

@@ -1,10 +1,18 @@
 import Health
 import Prefork
+import Transformer
 
 /// The part of `/metrics` that tells versions apart.
 struct VersionMetrics: Sendable {
   let counters: VersionCounters
   let registry: VersionRegistry
+  /// What the layers of the versions that are served are computed in, by their rows.
+  let precisions: [Int: Precision]
+
+  init(counters: VersionCounters, registry: VersionRegistry, loaded: [LoadedModel] = []) {
+    (self.counters, self.registry) = (counters, registry)
+    precisions = loaded.reduce(into: [:]) { $0[$1.counterIndex] = $1.model.precision }
+  }
 
   /// Texts of all versions for which what the model computed is not a finite number.
   var notFiniteTexts: Double {
@@ -27,6 +35,13 @@ struct VersionMetrics: Sendable {
         name, .counter, help,
         rows.map { PrometheusText.Sample(labels($0.entry), .integer($0.totals[keyPath: value])) })
     }
+    page.add(
+      "model_info", .gauge, "The versions that are served, and what their layers are computed in.",
+      registry.entries.enumerated().compactMap { index, entry in
+        precisions[index].map {
+          PrometheusText.Sample(labels(entry) + [("precision", $0.rawValue)], .integer(1))
+        }
+      })
     add("model_requests_total", "Requests by model and version.", rows, \.requests)
     add("model_texts_total", "Texts predicted for.", rows, \.texts)
     add(

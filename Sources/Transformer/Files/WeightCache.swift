@@ -39,7 +39,7 @@ public struct WeightCache {
       checkpoint.parameterCount >= leastParameters ?? Self.leastParameters
     else { return nil }
     (self.shape, self.checkpoint, self.kernels) = (shape, checkpoint, kernels)
-    let name = "packed-\(kernels.name)-\(kernels.integerName).weights"
+    let name = Self.name(checkpoint, kernels)
     let absolute = URL(fileURLWithPath: directory).standardizedFileURL.path
     var paths = ["\(absolute)/.martlet/\(name)"]
     let home = environment["HOME"].map { $0 + "/.cache" }
@@ -49,6 +49,12 @@ public struct WeightCache {
       paths.append("\(caches)/martlet/\(hash.text)/\(name)")
     }
     self.paths = paths
+  }
+
+  /// 8-bit weights are the same whatever attention is computed in.
+  private static func name(_ checkpoint: Checkpoint, _ kernels: Kernels) -> String {
+    let isBFloat16 = kernels.usesBFloat16 && !checkpoint.isQuantized
+    return "packed-\(kernels.name)-\(isBFloat16 ? "bf16" : kernels.integerName).weights"
   }
 
   /// The weights, from a cache that fits; otherwise read, packed, and written for the next time.
@@ -73,7 +79,8 @@ public struct WeightCache {
   private func layout(_ resolved: ModelShape) -> String {
     var hash = ContentHash()
     hash.add(Array("\(resolved)".utf8))
-    return "\(Self.version) \(kernels.packedLayout) \(hash.text)"
+    return "\(Self.version) \(kernels.packedLayout) "
+      + "\(kernels.usesBFloat16 && !checkpoint.isQuantized ? "bf16 " : "")\(hash.text)"
   }
 
   private func load(_ path: String) -> PackedWeights? {

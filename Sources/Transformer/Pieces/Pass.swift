@@ -14,6 +14,8 @@ final class Pass {
   let kernels: Kernels
   /// Scratch of the attention kernels.
   let attention = AttentionScratch()
+  /// Scratch of the bfloat16 products.
+  let rounded = BFloat16Rows()
   /// Scratch of the 8-bit products.
   let quantized = QuantizedRows()
   /// Nil in inference.

@@ -3,6 +3,7 @@ import Tensor
 /// A product's weight as the kernels stream it.
 enum PackedWeight: Sendable {
   case float(PackedMatrix)
+  case bf16(BFloat16Matrix)
   case int8(QuantizedMatrix)
 }
 
@@ -93,6 +94,10 @@ struct Projection {
     case .float(let weight):
       pass.kernels.linear(
         input, weight, bias: bias, activation: activation, residual: residual, output: output)
+    case .bf16(let weight):
+      pass.kernels.linear(
+        input, weight, bias: bias, activation: activation, residual: residual, output: output,
+        scratch: pass.rounded)
     case .int8(let weight):
       pass.kernels.linear(
         input, weight, bias: bias, activation: activation, residual: residual, output: output,

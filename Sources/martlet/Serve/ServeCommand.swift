@@ -33,6 +33,7 @@ struct Serve: ParsableCommand {
       """)
 
   @OptionGroup(title: "Models") var models: ModelArguments
+  @OptionGroup(title: "Models") var precision: PrecisionOption
   @OptionGroup(title: "Models") var weightCache: WeightCacheOptions
   @OptionGroup(title: "Access") var access: AccessArguments
   @OptionGroup(title: "Pool") var pool: PoolOptions
@@ -80,7 +81,7 @@ struct Serve: ParsableCommand {
       } catch {
         log.error("\(error.localizedDescription)")
       }
-      if !isAnnounced { announce(pool.listeners, models: program.modelNames) }
+      if !isAnnounced { announce(pool.listeners, models: program.readyNames) }
       isAnnounced = true
     }
     defer { readyFile?.remove() }
@@ -104,6 +105,7 @@ struct Serve: ParsableCommand {
     var settings = ServeSettings(
       models: try models.specifications(), access: try access.settings())
     settings.defaultModel = models.defaultModel
+    settings.precision = precision.precision
     models.apply(to: &settings.options)
     settings.pool = pool.configuration
     settings.pool.adminBind = admin.addresses
