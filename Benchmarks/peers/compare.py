@@ -13,9 +13,10 @@ import sys
 
 HERE = pathlib.Path(__file__).parent
 F32 = [("openvino", "f32"), ("onnxruntime", "f32"), ("onnxruntime", "plain f32"), ("ctranslate2", "f32"), ("pytorch", "f32")]
-INT8 = [("openvino", "int8"), ("onnxruntime", "int8"), ("onnxruntime", "plain int8"), ("ctranslate2", "int8"), ("pytorch", "int8")]
-# What a user gets who asks for nothing: bf16 on CPUs that multiply it.
-BF16 = [("openvino", "as it comes")]
+INT8 = [("openvino", "int8"), ("openvino", "auto int8"), ("onnxruntime", "int8"), ("onnxruntime", "plain int8"),
+        ("ctranslate2", "int8"), ("pytorch", "int8")]
+# What a user gets who asks for nothing: of OpenVINO bf16 on CPUs that multiply it, of onnxruntime f32.
+BF16 = [("openvino", "as it comes"), ("onnxruntime", "f32"), ("onnxruntime", "plain f32")]
 
 
 class Coprocess:
@@ -81,12 +82,14 @@ def start(options):
             ATEN_CPU_CAPABILITY="avx2", CT2_FORCE_CPU_ISA="AVX2",
         )
     wanted = []
-    if "f32" in options.precision:
-        wanted.append(("martlet f32", [options.martlet, "bench", "forward", options.model, "--interactive"]))
-    if "int8" in options.precision and options.model8:
-        wanted.append(("martlet int8", [options.martlet, "bench", "forward", options.model8, "--interactive"]))
+    for precision in options.precision:
+        model = options.model8 if precision == "int8" else options.model
+        if model:
+            wanted.append((f"martlet {precision}", [
+                options.martlet, "bench", "forward", model, "--precision", precision, "--interactive"]))
     kinds = (F32 if "f32" in options.precision else [("pytorch", "f32")])
     kinds = kinds + (BF16 if "bf16" in options.precision else []) + (INT8 if "int8" in options.precision else [])
+    kinds = list(dict.fromkeys(kinds))
     if options.compile:
         kinds = kinds + [("pytorch", "compiled")]
     for name, precision in kinds:
@@ -119,7 +122,7 @@ def measure(engines, ids, options):
 
 def table(title, rows, labels, precision, cosines):
     ours = f"martlet {precision}"
-    ends = {"f32": ("f32", "compiled"), "bf16": ("as it comes",)}.get(precision, (precision,))
+    ends = {"f32": ("f32", "compiled"), "bf16": ("as it comes", "onnxruntime f32", "plain f32")}.get(precision, (precision,))
     peers = [label for label in labels if not label.startswith("martlet") and label.endswith(ends)]
     columns = ([ours] if ours in labels else []) + peers
     print(f"\n{title}, ms (median); ratio = the fastest peer's time / Martlet's\n")
@@ -129,7 +132,7 @@ def table(title, rows, labels, precision, cosines):
         best = min(peers, key=lambda label: times[label])
         ratio = f"**{times[best] / times[ours]:.2f}**" if ours in times else "–"
         cells = " | ".join(f"{times[label]:.2f}" for label in columns)
-        print(f"| {batch} × {tokens} | {cells} | {best.split()[0]} | {ratio} |")
+        print(f"| {batch} × {tokens} | {cells} | {best} | {ratio} |")
     cells = " | ".join(f"{cosines[label]:.5f}" for label in columns)
     print(f"| mean cosine | {cells} | | |", flush=True)
 
@@ -159,7 +162,7 @@ def main():
     parser.add_argument("--prepared", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--model", required=True, help="directory of the model")
     parser.add_argument("--model8", help="the same, from martlet quantize")
-    parser.add_argument("--precision", default="f32,int8", type=lambda text: text.split(","))
+    parser.add_argument("--precision", default="f32,bf16,int8", type=lambda text: text.split(","))
     parser.add_argument("--isa", choices=["avx2"], help="hold all that have a switch at this instruction set")
     parser.add_argument("--tokens", default="8,16,32,64,128,256,512")
     parser.add_argument("--batch-tokens", default="16,32,64,128", help="tokens for the batches of 8 and 32")

@@ -38,9 +38,9 @@ def load_openvino(precision, model, prepared):
     core = openvino.Core()
     settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
     # As it comes, it computes in bf16 where the CPU multiplies that.
-    if precision != "as it comes":
+    if precision not in ("as it comes", "auto int8"):
         settings["INFERENCE_PRECISION_HINT"] = "f32"
-    name = "int8" if precision == "int8" else "f32"
+    name = "int8" if precision.endswith("int8") else "f32"
     compiled = core.compile_model(f"{prepared}/openvino/{name}.xml", "CPU", settings)
     request = compiled.create_infer_request()
     hidden = compiled.outputs[0]
