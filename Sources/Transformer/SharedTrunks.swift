@@ -19,6 +19,13 @@ public final class SharedTrunks {
     self.precision = precision
   }
 
+  /// The same on the best kernels that this CPU offers.
+  ///
+  /// - Throws: `TensorError` where the environment names an instruction set that is not there.
+  public convenience init(threads: Int = 1, precision: Precision? = nil) throws {
+    self.init(kernels: try .best(threads: threads), precision: precision)
+  }
+
   /// The encoder of `checkpoint`, without a head: one that was loaded before, or its own.
   ///
   /// - Throws: `ModelError` naming the tensor.

@@ -76,8 +76,7 @@ public final class TextModel {
   ) throws -> TextModel {
     let configuration = try ModelDirectory.describe(directory)
       .embedding(pooling: pooling, normalizes: normalizes)
-    let trunks =
-      try trunks ?? SharedTrunks(kernels: .best(threads: threads), precision: precision)
+    let trunks = try trunks ?? SharedTrunks(threads: threads, precision: precision)
     let checkpoint = try Checkpoint(directory: configuration.encoderDirectory)
     if let asked = trunks.precision {
       _ = try checkpoint.precision(asked, path: directory, kernels: trunks.kernels)
@@ -123,7 +122,7 @@ public final class TextModel {
     }
     if shape.head != nil {
       let parameters = try ParameterReader(shape, checkpoint, .head).parameters()
-      let weights = PackedWeights(parameters, kernels: kernels)
+      let weights = PackedWeights(releasing: parameters, kernels: kernels)
       if let head = SequenceHead(PieceTensors(weights)) { return .sequence(head) }
     }
     let labels = configuration.labels.count

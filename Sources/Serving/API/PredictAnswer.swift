@@ -15,21 +15,52 @@ struct PredictAnswer {
   /// - Throws: the problem of numbers that are not finite.
   func response() throws(Problem) -> Response {
     var json = JSONWriter(capacity: 48 * predictions.count + 32)
+    write(to: &json)
+    json.raw("\n")
+    return try Self.response(json, isTruncated: isTruncated)
+  }
+
+  /// `{"predictions": {…}}`: by name, the answer of each model alone.
+  ///
+  /// - Throws: the problem of numbers that are not finite.
+  static func response(_ answers: [(name: String, answer: PredictAnswer)]) throws(Problem)
+    -> Response
+  {
+    var json = JSONWriter(
+      capacity: answers.reduce(32) { $0 + 64 + 48 * $1.answer.predictions.count })
+    json.raw(#"{"predictions":{"#)
+    for (index, (name, answer)) in answers.enumerated() {
+      if index > 0 { json.raw(",") }
+      json.string(name)
+      json.raw(":")
+      answer.write(to: &json)
+    }
+    json.raw("}}\n")
+    return try response(json, isTruncated: answers.contains { $0.answer.isTruncated })
+  }
+
+  private static func response(
+    _ json: JSONWriter, isTruncated: Bool
+  ) throws(Problem) -> Response {
+    var response = Response.json(.ok, try json.finished())
+    if isTruncated { response.fields.append(("X-Input-Truncated", "true")) }
+    return response
+  }
+
+  private var isTruncated: Bool { predictions.contains(where: \.isTruncated) }
+
+  private func write(to json: inout JSONWriter) {
     json.raw(#"{"prediction":"#)
     append(to: &json) { $1.value($0.value, labels: labels) }
     if hasScores && predictions.contains(where: { $0.classification != nil }) {
       json.raw(#","scores":"#)
       append(to: &json) { appendScores($0.classification?.probabilities ?? [], to: &$1) }
     }
-    let isTruncated = predictions.contains(where: \.isTruncated)
     if isTruncated {
       json.raw(#","truncated":"#)
       append(to: &json) { $1.bool($0.isTruncated) }
     }
-    json.raw("}\n")
-    var response = Response.json(.ok, try json.finished())
-    if isTruncated { response.fields.append(("X-Input-Truncated", "true")) }
-    return response
+    json.raw("}")
   }
 
   private func append(

@@ -100,13 +100,66 @@ struct PublicAPI: Sendable {
     isList: Bool, pointer: @escaping @Sendable (Int) -> String,
     answer: @escaping @Sendable ([Prediction]) throws(Problem) -> Response
   ) throws(Problem) -> Response? {
-    let job = ComputeJob(
-      call: call, version: version, shadow: shadow === version ? nil : shadow, inputs: inputs,
-      isList: isList, deadline: try call.request.arrival + timeout(call.request),
-      tokenEstimate: version.description.tokenEstimate(inputs), pointer: pointer, answer: answer)
-    switch compute.enqueue(job) {
+    try predict(
+      call, [ComputeJob.Asked(version, shadow: shadow)], inputs: inputs, isList: isList,
+      pointer: pointer
+    ) { predictions throws(Problem) in try answer(predictions.first ?? []) }
+  }
+
+  /// Sends texts to several versions, a job for each trunk; `answer` makes one answer of what each version says.
+  ///
+  /// - Returns: nil: the answer comes later.
+  func predict(
+    _ call: Call, _ asked: [ComputeJob.Asked], inputs: [TextInput], isList: Bool,
+    pointer: @escaping @Sendable (Int) -> String,
+    answer: @escaping @Sendable ([[Prediction]]) throws(Problem) -> Response
+  ) throws(Problem) -> Response? {
+    var groups: [(trunk: ServedTrunk, places: [Int])] = []
+    for (place, asked) in asked.enumerated() {
+      let trunk = asked.version.trunk
+      if let known = groups.firstIndex(where: { $0.trunk === trunk }) {
+        groups[known].places.append(place)
+      } else {
+        groups.append((trunk, [place]))
+      }
+    }
+    try checkWork(texts: inputs.count, trunks: groups.count)
+    let deadline = try call.request.arrival + timeout(call.request)
+    let versions = asked.map(\.version.fullName).joined(separator: ", ")
+    let joined = groups.count > 1 ? JoinedAnswer(count: asked.count) : nil
+    let jobs = groups.map { trunk, places in
+      ComputeJob(
+        call: call, asked: places.map { asked[$0] }, trunk: trunk, joined: joined, inputs: inputs,
+        isList: isList, deadline: deadline,
+        tokenEstimate: places.map { asked[$0].version.description.tokenEstimate(inputs) }.max()
+          ?? 0,
+        pointer: pointer
+      ) { predictions throws(Problem) in
+        var all = predictions
+        if let joined {
+          guard let whole = joined.add(predictions, at: places) else { return nil }
+          all = whole
+        }
+        var response = try answer(all)
+        response.fields.append(("X-Model-Version", versions))
+        return response
+      }
+    }
+    switch compute.enqueue(jobs) {
     case .taken: return nil
     case .refused(let seconds): throw ComputeJob.full(retryAfter: seconds)
+    }
+  }
+
+  /// Refuses what is more to compute than one request may bring: each encoder reads each text.
+  private func checkWork(texts: Int, trunks: Int) throws(Problem) {
+    let (work, maximum) = (texts * trunks, options.maximumTextsPerRequest)
+    if trunks > 1 && work > maximum {
+      throw Problem(
+        status: .unprocessableContent,
+        detail: "These models have \(trunks) different encoders, each of which reads the \(texts) "
+          + "texts; \(work) are more than the \(maximum) of a request.",
+        mend: "Send shorter lists, or ask fewer models at a time.", pointer: "/input")
     }
   }
 

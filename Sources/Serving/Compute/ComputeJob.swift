@@ -1,13 +1,26 @@
 import HTTP
 import Transformer
 
-/// One request's texts on their way through the compute queue.
+/// One request's texts on their way through the compute queue, for versions that one forward pass serves.
 struct ComputeJob: Sendable {
+  /// A version that answers.
+  struct Asked: Sendable {
+    let version: ServedVersion
+    /// Which is asked as well, for comparison, once the answer is sent.
+    let shadow: ServedVersion?
+
+    init(_ version: ServedVersion, shadow: ServedVersion?) {
+      self.version = version
+      self.shadow = shadow === version ? nil : shadow
+    }
+  }
+
   let call: Call
-  /// Which version answers.
-  let version: ServedVersion
-  /// Which is asked as well, for comparison, once the answer is sent.
-  let shadow: ServedVersion?
+  /// Which versions answer, all of this trunk.
+  let asked: [Asked]
+  let trunk: ServedTrunk
+  /// The request's other jobs; nil where there are none.
+  let joined: JoinedAnswer?
   let inputs: [TextInput]
   /// Whether feedback tells the texts apart by position.
   let isList: Bool
@@ -17,8 +30,8 @@ struct ComputeJob: Sendable {
   let tokenEstimate: Int
   /// Where the request has each of the texts, as a JSON pointer.
   let pointer: @Sendable (Int) -> String
-  /// Makes the answer on the compute queue.
-  let answer: @Sendable ([Prediction]) throws(Problem) -> Response
+  /// Makes the answer on the compute queue of what each version says; nil where the request waits for its other jobs.
+  let answer: @Sendable ([[Prediction]]) throws(Problem) -> Response?
 
   /// The answer that comes too late.
   static let late = Problem(
@@ -36,11 +49,13 @@ struct ComputeJob: Sendable {
       retryAfter: 1)
   }
 
-  /// The answer for a text that the model has none for.
-  func problem(_ error: PredictionError, text index: Int) -> Problem {
-    Problem(
+  /// The answer for a text that a version has none for; it names the model where there are several.
+  func problem(_ error: PredictionError, text index: Int, of version: ServedVersion) -> Problem {
+    let isOneOfSeveral = asked.count > 1 || joined != nil
+    let model = isOneOfSeveral ? "Model '\(version.description.name)': " : ""
+    return Problem(
       status: error == .notFinite ? .internalServerError : .unprocessableContent,
-      detail: error.errorDescription ?? "", mend: error.recoverySuggestion ?? "",
+      detail: model + (error.errorDescription ?? ""), mend: error.recoverySuggestion ?? "",
       pointer: pointer(index))
   }
 

@@ -6,8 +6,8 @@ import Transformer
 /// Puts waiting requests into batches and predicts for them, on a serial queue of its own.
 ///
 /// One queue for all models of a worker, because a worker has one core to compute on: queues side by side would share it and
-/// each be as slow, and what waits would have no common bound. A batch is of one version: the one that has waited longest,
-/// and what else waits for the same, up to a number of texts and of tokens. A lone request never waits for company.
+/// each be as slow, and what waits would have no common bound. A batch is of one trunk: that of what has waited longest,
+/// and what else waits for versions over the same, up to a number of texts and of tokens. A lone request never waits for company.
 ///
 /// What waits is bounded twice: by the number of texts, and by the time that they will take, measured as they are served. A
 /// request whose turn would come too late is refused at once, because computing for those who have gone takes the time of
@@ -76,20 +76,24 @@ final class ComputeQueue: @unchecked Sendable {
     }
   }
 
-  /// Takes a job, or says that too much waits.
-  func enqueue(_ job: ComputeJob) -> Admission {
-    let work = job.version.serviceTime.estimate(tokens: job.tokenEstimate)
+  /// Takes the jobs of a request, or says that too much waits.
+  func enqueue(_ jobs: [ComputeJob]) -> Admission {
+    let entries = jobs.map {
+      Waiting(job: $0, work: $0.trunk.serviceTime.estimate(tokens: $0.tokenEstimate))
+    }
+    let count = jobs.reduce(0) { $0 + $1.inputs.count }
+    let work = entries.reduce(0) { $0 + $1.work }
+    let deadline = jobs.first?.deadline ?? 0
     let now = Clock.now
     var mustStart = false
     let admission = state.withLock { state -> Admission in
-      let count = job.inputs.count
       let isFull = state.textCount > 0 && state.textCount + count > options.maximumQueuedTexts
       let wait = wait(state, now)
       // An empty queue takes any job: the estimate may be wrong, and nobody is held up by trying.
       let isTooLate =
-        wait > 0 && (now + wait + work > job.deadline || wait > maximumWait)
+        wait > 0 && (now + wait + work > deadline || wait > maximumWait)
       if isFull || isTooLate { return .refused(retryAfter: retryAfter(state, now)) }
-      state.waiting.append(Waiting(job: job, work: work))
+      state.waiting += entries
       state.textCount += count
       state.work += work
       mustStart = !state.isRunning
@@ -165,7 +169,7 @@ final class ComputeQueue: @unchecked Sendable {
     }
   }
 
-  /// The job that has waited longest, and others of its version up to the budget. The rest keep their order.
+  /// The job that has waited longest, and others of its trunk up to the budget. The rest keep their order.
   private func nextBatch() -> [ComputeJob] {
     state.withLock { state in
       state.batchStart = 0
@@ -175,13 +179,13 @@ final class ComputeQueue: @unchecked Sendable {
         state.isRunning = false
         return []
       }
-      let version = state.waiting[state.first].job.version
+      let trunk = state.waiting[state.first].job.trunk
       var (batch, texts, tokens): ([ComputeJob], Int, Int) = ([], 0, 0)
       var passedOver: [Waiting] = []
       while state.first < state.waiting.count {
         let entry = state.waiting[state.first]
         let job = entry.job
-        if job.version === version {
+        if job.trunk === trunk {
           texts += job.inputs.count
           tokens += job.tokenEstimate
           let isOver = texts > options.maximumBatchTexts || tokens > options.maximumBatchTokens
@@ -201,7 +205,7 @@ final class ComputeQueue: @unchecked Sendable {
         state.first = 0
       }
       state.batchStart = Clock.now
-      state.batchWork = version.serviceTime.estimate(
+      state.batchWork = trunk.serviceTime.estimate(
         tokens: batch.reduce(0) { $0 + $1.tokenEstimate })
       return batch
     }
@@ -212,10 +216,40 @@ final class ComputeQueue: @unchecked Sendable {
   /// A job in the course of its computation.
   private struct Work {
     let job: ComputeJob
-    let inputs: [EncodedInput]
-    var results: [Result<Prediction, PredictionError>] = []
+    /// Of each text, its tokens for each version.
+    let inputs: [[EncodedInput]]
+    /// Of each text, each version's answer.
+    var results: [[Result<Prediction, PredictionError>]] = []
 
-    var rest: ArraySlice<EncodedInput> { inputs[results.count...] }
+    var rest: ArraySlice<[EncodedInput]> { inputs[results.count...] }
+  }
+
+  /// What is computed at a time.
+  private struct Part {
+    var questions: [Question] = []
+    var texts = 0
+    /// Tokens that are computed, as they are and as estimated.
+    var tokens = 0
+    var estimate = 0
+
+    mutating func add(_ work: Work, _ inputs: [EncodedInput]) {
+      for (asked, input) in zip(work.job.asked, inputs) {
+        questions.append(Question(predictor: asked.version.predictor, input: input))
+      }
+      texts += 1
+      tokens += Self.tokens(inputs)
+      estimate += zip(work.job.asked, inputs).prefix(1).reduce(0) {
+        $0 + $1.0.version.description.tokenEstimate([$1.1.input])
+      }
+    }
+
+    /// Equal tokens are computed once for all versions.
+    static func tokens(_ inputs: [EncodedInput]) -> Int {
+      let first = inputs.first?.encoding.ids ?? []
+      return inputs.dropFirst().reduce(first.count) {
+        $0 + ($1.encoding.ids == first ? 0 : $1.encoding.ids.count)
+      }
+    }
   }
 
   /// Nanoseconds that a part of a batch should take: after each, clients that have gone and deadlines are looked at.
@@ -225,7 +259,7 @@ final class ComputeQueue: @unchecked Sendable {
 
   /// Whether somebody still waits for the job; who waits in vain is told.
   private func isWanted(_ job: ComputeJob, done: Int) -> Bool {
-    if job.call.responder.isCancelled { return false }
+    if job.call.responder.isCancelled || job.joined?.isOver ?? false { return false }
     if job.deadline > Clock.now { return true }
     refuse(job, ComputeJob.late(done: done, of: job.inputs.count))
     return false
@@ -233,16 +267,27 @@ final class ComputeQueue: @unchecked Sendable {
 
   /// The texts of a job as tokens; nil where one cannot be read, which is then answered.
   private func encode(_ job: ComputeJob) -> Work? {
-    var inputs: [EncodedInput] = []
+    var inputs: [[EncodedInput]] = []
     inputs.reserveCapacity(job.inputs.count)
+    let lead = job.asked.first?.version.predictor
     for (index, input) in job.inputs.enumerated() {
       beat()
-      do throws(PredictionError) {
-        inputs.append(try job.version.predictor.encode(input))
-      } catch {
-        job.call.refuse(job.problem(error, text: index))
-        return nil
+      var own: [EncodedInput] = []
+      own.reserveCapacity(job.asked.count)
+      for asked in job.asked {
+        let predictor = asked.version.predictor
+        if let first = own.first, let lead, predictor.encodes(like: lead) {
+          own.append(first)
+          continue
+        }
+        do throws(PredictionError) { own.append(try predictor.encode(input)) } catch {
+          if job.joined?.end() ?? true {
+            job.call.refuse(job.problem(error, text: index, of: asked.version))
+          }
+          return nil
+        }
       }
+      inputs.append(own)
     }
     return Work(job: job, inputs: inputs)
   }
@@ -251,36 +296,37 @@ final class ComputeQueue: @unchecked Sendable {
   /// within a part, so that the slowest does not look like a hung one.
   private func predict(_ batch: [Work], since start: Int64, tokenised: Int64) {
     var batch = batch
-    let version = batch[0].job.version
-    if version.predictor.progress == nil {
-      version.predictor.progress = { [weak self] in self?.beat() }
+    guard let job = batch.first?.job, let predictor = job.asked.first?.version.predictor else {
+      return
     }
+    let trunk = job.trunk
+    if predictor.progress == nil { predictor.progress = { [weak self] in self?.beat() } }
     let share = tokenised / Int64(max(1, batch.reduce(0) { $0 + $1.inputs.count }))
     var isFirst = true
     while true {
       if !isFirst { batch.removeAll { !isWanted($0.job, done: $0.results.count) } }
       isFirst = false
       if batch.isEmpty { return }
-      let part = nextPart(batch, version)
+      let part = nextPart(batch, trunk)
       beat()
       let before = Clock.now
       do {
-        var results = try version.predictor.predict(part)[...]
-        for index in batch.indices where !results.isEmpty {
-          let own = results.prefix(batch[index].rest.count)
-          batch[index].results += own
-          results = results.dropFirst(own.count)
+        var results = try predictor.predict(part.questions)[...]
+        for index in batch.indices {
+          let count = batch[index].job.asked.count
+          while !batch[index].rest.isEmpty && results.count >= count {
+            batch[index].results.append(Array(results.prefix(count)))
+            results = results.dropFirst(count)
+          }
         }
       } catch {
         for work in batch { refuse(work.job, Self.failed(error)) }
         return
       }
       let nanoseconds = Clock.now - before
-      version.computeTime.record(
-        nanoseconds: nanoseconds, tokens: part.reduce(0) { $0 + $1.encoding.ids.count })
-      version.serviceTime.record(
-        nanoseconds: nanoseconds + share * Int64(part.count),
-        tokens: version.description.tokenEstimate(part.map(\.input)))
+      trunk.computeTime.record(nanoseconds: nanoseconds, tokens: part.tokens)
+      trunk.serviceTime.record(
+        nanoseconds: nanoseconds + share * Int64(part.texts), tokens: part.estimate)
       let done = batch.prefix { $0.rest.isEmpty }
       batch.removeFirst(done.count)
       finish(Array(done), since: start, tokenised: tokenised)
@@ -289,17 +335,15 @@ final class ComputeQueue: @unchecked Sendable {
 
   /// The next texts: as many as fit the budget of texts, of tokens and of time, at least one. How long a token takes is not known
   /// at first: then it is one.
-  private func nextPart(_ batch: [Work], _ version: ServedVersion) -> [EncodedInput] {
+  private func nextPart(_ batch: [Work], _ trunk: ServedTrunk) -> Part {
     let limit = min(
-      options.maximumBatchTokens, version.computeTime.tokens(within: Self.partTime) ?? 1)
-    var (part, tokens): ([EncodedInput], Int) = ([], 0)
+      options.maximumBatchTokens, trunk.computeTime.tokens(within: Self.partTime) ?? 1)
+    var part = Part()
     for work in batch {
-      for input in work.rest {
-        tokens += input.encoding.ids.count
-        if !part.isEmpty && (tokens > limit || part.count >= options.maximumBatchTexts) {
-          return part
-        }
-        part.append(input)
+      for inputs in work.rest {
+        let isOver = part.tokens + Part.tokens(inputs) > limit
+        if part.texts > 0 && (isOver || part.texts >= options.maximumBatchTexts) { return part }
+        part.add(work, inputs)
       }
     }
     return part
@@ -318,30 +362,17 @@ final class ComputeQueue: @unchecked Sendable {
     batchingAnswers {
       for work in works {
         let job = work.job
-        var predictions: [Prediction] = []
-        predictions.reserveCapacity(work.results.count)
-        var failures: [(index: Int, error: PredictionError)] = []
-        for (index, result) in work.results.enumerated() {
-          do throws(PredictionError) { predictions.append(try result.get()) } catch {
-            failures.append((index, error))
-          }
-        }
-        if let first = failures.first {
-          let count = failures.count { $0.error == .notFinite }
-          if count > 0 {
-            hooks.recorder?.record(version: job.version, outcome: .notFinite(texts: count))
-          }
-          refuse(job, job.problem(first.error, text: first.index))
-          continue
-        }
+        guard let predictions = predictions(work) else { continue }
         // First, so that feedback sent on the answer's heels finds its prediction.
-        record(job, predictions, now, &events)
+        for (asked, own) in zip(job.asked, predictions) {
+          record(job, asked.version, own, now, &events)
+        }
         hooks.recorder?.record(
           queue: start - job.call.request.arrival, tokenise: tokenised,
           forward: now - start - tokenised)
         answer(job, predictions)
-        if let target = job.shadow {
-          shadow?.offer(job.inputs, answered: predictions, to: target)
+        for (asked, own) in zip(job.asked, predictions) {
+          if let target = asked.shadow { shadow?.offer(job.inputs, answered: own, to: target) }
         }
       }
     }
@@ -349,10 +380,35 @@ final class ComputeQueue: @unchecked Sendable {
     for event in events { hooks.recorder?.measure(prediction: event) }
   }
 
-  private func answer(_ job: ComputeJob, _ results: [Prediction]) {
+  /// What each version says of a job's texts; nil where one has no answer, which is then told.
+  private func predictions(_ work: Work) -> [[Prediction]]? {
+    var all: [[Prediction]] = []
+    for (number, asked) in work.job.asked.enumerated() {
+      var predictions: [Prediction] = []
+      predictions.reserveCapacity(work.results.count)
+      var failures: [(index: Int, error: PredictionError)] = []
+      for (index, results) in work.results.enumerated() {
+        do throws(PredictionError) { predictions.append(try results[number].get()) } catch {
+          failures.append((index, error))
+        }
+      }
+      if let first = failures.first {
+        let count = failures.count { $0.error == .notFinite }
+        if count > 0 {
+          hooks.recorder?.record(version: asked.version, outcome: .notFinite(texts: count))
+        }
+        let problem = work.job.problem(first.error, text: first.index, of: asked.version)
+        refuse(work.job, problem, by: [asked])
+        return nil
+      }
+      all.append(predictions)
+    }
+    return all
+  }
+
+  private func answer(_ job: ComputeJob, _ predictions: [[Prediction]]) {
     do throws(Problem) {
-      var response = try job.answer(results)
-      response.fields.append(("X-Model-Version", job.version.fullName))
+      guard var response = try job.answer(predictions) else { return }
       response.readyAt = Clock.now
       job.call.respond(response)
     } catch {
@@ -361,7 +417,8 @@ final class ComputeQueue: @unchecked Sendable {
   }
 
   private func record(
-    _ job: ComputeJob, _ results: [Prediction], _ now: Int64, _ events: inout [PredictionEvent]
+    _ job: ComputeJob, _ version: ServedVersion, _ results: [Prediction], _ now: Int64,
+    _ events: inout [PredictionEvent]
   ) {
     guard let recorder = hooks.recorder else { return }
     let request = job.call.request
@@ -371,17 +428,20 @@ final class ComputeQueue: @unchecked Sendable {
       let id = job.isList ? "\(request.id)/\(index)" : request.id
       let event = PredictionEvent(
         requestID: id, text: input.text, prediction: prediction, duration: duration,
-        version: job.version)
+        version: version)
       recorder.record(prediction: event)
       events.append(event)
     }
     recorder.record(
-      version: job.version, outcome: .answered(texts: results.count, nanoseconds: duration))
+      version: version, outcome: .answered(texts: results.count, nanoseconds: duration))
   }
 
-  private func refuse(_ job: ComputeJob, _ problem: Problem) {
-    hooks.recorder?.record(version: job.version, outcome: .failed)
-    job.call.refuse(problem)
+  /// Refuses a request, unless another of its jobs has; `failed` are the versions on whose account it goes, all for nil.
+  private func refuse(_ job: ComputeJob, _ problem: Problem, by failed: [ComputeJob.Asked]? = nil) {
+    for asked in failed ?? job.asked {
+      hooks.recorder?.record(version: asked.version, outcome: .failed)
+    }
+    if job.joined?.end() ?? true { job.call.refuse(problem) }
   }
 }
 

@@ -9,7 +9,7 @@ struct LoadedModel {
   let isDefault: Bool
   let counterIndex: Int
 
-  /// Loads every specified model, and checks that they go together.
+  /// Loads every specified model, and checks that they go together. What is the same in their files is in memory once.
   ///
   /// - Parameters:
   ///   - defaultName: the model that answers where none is named; nil for the first.
@@ -26,11 +26,14 @@ struct LoadedModel {
         name: "--default-model", value: defaultName,
         mend: "use one of: \(primaries.joined(separator: ", "))")
     }
+    let trunks = try SharedTrunks(precision: precision)
     let loaded = try specifications.map { specification in
       let directory = ModelVersionDirectory(specification.directory)
+      let model = try TextModel.load(directory: directory.path, sharing: trunks)
       return LoadedModel(
         specification: specification, directory: directory,
-        model: try TextModel.load(directory: directory.path, precision: precision),
+        // A shadow has a thread of its own, and so its own workspace.
+        model: specification.role == .shadow ? model.sibling() : model,
         isDefault: specification.name == defaultName && specification.role != .shadow,
         counterIndex: registry.index(
           model: specification.name, version: directory.version,

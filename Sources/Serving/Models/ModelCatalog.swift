@@ -23,6 +23,12 @@ public struct ModelCatalog: Sendable {
   /// A catalog of versions in which each name has one primary. The default model is the first that says so.
   /// - Throws: `ServingError.badModel` for a canary or shadow without its primary, or that answers otherwise than it.
   public init(_ versions: [ServedVersion]) throws(ServingError) {
+    for (index, version) in versions.enumerated() {
+      let trunk = version.predictor.trunk
+      if let other = versions[..<index].first(where: { $0.predictor.trunk == trunk }) {
+        version.joinTrunk(of: other)
+      }
+    }
     var deployments: [Deployment] = []
     for primary in versions where primary.role == .primary {
       let name = primary.description.name

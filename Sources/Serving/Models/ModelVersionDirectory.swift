@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Transformer
 
 /// Where the files of the version to serve are, and what the version is called.
 ///
@@ -76,7 +77,8 @@ struct ModelVersionDirectory: Sendable, Equatable {
   }
 
   /// Twelve hexadecimal digits of FNV-1a over names, sizes and content of the model's files. Of large files blocks at even
-  /// distances are read: training changes all of a file, and reading it whole would take as long as loading it.
+  /// distances are read, and the beginning of each tensor: training changes all of a tensor, if only those of the head, and
+  /// reading a file whole would take as long as loading it.
   private static func fingerprint(_ directory: String) -> String {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     func mix(_ bytes: some Sequence<UInt8>) {
@@ -93,9 +95,16 @@ struct ModelVersionDirectory: Sendable, Equatable {
       mix(name.utf8)
       mix(withUnsafeBytes(of: size.littleEndian, Array.init))
       let distance = max(UInt64(sampleSize), size / UInt64(sampleCount))
-      for start in stride(from: 0, to: size, by: UInt64.Stride(distance)) {
-        guard (try? file.seek(toOffset: start)) != nil else { break }
-        mix((try? file.read(upToCount: sampleSize)) ?? Data())
+      var blocks = stride(from: 0, to: size, by: UInt64.Stride(distance)).map {
+        $0..<$0 + UInt64(sampleSize)
+      }
+      if distance > sampleSize, let tensors = try? SafeTensors(path: directory + "/" + name) {
+        blocks += tensors.entries.values.map(\.bytes).sorted { $0.lowerBound < $1.lowerBound }
+          .map { UInt64($0.lowerBound)..<UInt64($0.prefix(sampleSize).upperBound) }
+      }
+      for block in blocks {
+        guard (try? file.seek(toOffset: block.lowerBound)) != nil else { break }
+        mix((try? file.read(upToCount: block.count)) ?? Data())
       }
     }
     let digits = String(hash >> 16, radix: 16)

@@ -23,6 +23,20 @@ public protocol Predictor: AnyObject {
   func encode(_ input: TextInput) throws(PredictionError) -> EncodedInput
   /// One answer for each input, in order, or why there is none.
   func predict(_ inputs: [EncodedInput]) throws -> [Result<Prediction, PredictionError>]
+  /// What runs for it: predictors with the same one are asked together.
+  var trunk: ObjectIdentifier { get }
+  /// Whether both make the same tokens of every input.
+  func encodes(like other: any Predictor) -> Bool
+  /// One answer for each question to predictors with this one's trunk, in order, or why there is none.
+  func predict(_ questions: [Question]) throws -> [Result<Prediction, PredictionError>]
+}
+
+/// An input, and who is asked about it.
+public struct Question {
+  /// Who is asked.
+  public let predictor: any Predictor
+  /// About what.
+  public let input: EncodedInput
 }
 
 extension Predictor {
@@ -32,6 +46,16 @@ extension Predictor {
   public var scoreActivation: ScoreActivation { .identity }
   /// None, unless a model says otherwise.
   public var layerPrecision: Precision? { nil }
+  /// Its own, unless a model says otherwise.
+  public var trunk: ObjectIdentifier { ObjectIdentifier(self) }
+  /// Those of no other, unless a model says otherwise.
+  public func encodes(like other: any Predictor) -> Bool { self === other }
+  /// All questions are its own, unless a model says otherwise.
+  public func predict(
+    _ questions: [Question]
+  ) throws -> [Result<Prediction, PredictionError>] {
+    try predict(questions.map(\.input))
+  }
   /// Nothing is told, unless a model says otherwise.
   public var progress: (() -> Void)? {
     get { nil }
@@ -55,4 +79,17 @@ extension TextModel: Predictor {
   public var scoreActivation: ScoreActivation { configuration.scoreActivation }
   /// What the layers are computed in.
   public var layerPrecision: Precision? { precision }
+
+  /// Whether both make the same tokens of every input.
+  public func encodes(like other: any Predictor) -> Bool {
+    (other as? TextModel).map { encodes(like: $0) } ?? false
+  }
+
+  /// Answers for models over this one's encoder, which runs once.
+  public func predict(_ questions: [Question]) -> [Result<Prediction, PredictionError>] {
+    TextModel.predict(
+      questions.compactMap { question in
+        (question.predictor as? TextModel).map { ($0, question.input) }
+      })
+  }
 }

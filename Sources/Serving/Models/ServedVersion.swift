@@ -45,6 +45,14 @@ public struct ModelDescription: Sendable, Equatable {
   }
 }
 
+/// What versions have in common that one forward pass serves: how long it takes.
+final class ServedTrunk: Sendable {
+  /// By tokens as estimated, for what waits.
+  let serviceTime = ServiceTime()
+  /// By tokens as they are, for what is computed at a time.
+  let computeTime = ServiceTime()
+}
+
 /// One version of one model, ready to answer in this worker.
 ///
 /// `predictor` is touched by one queue alone, the compute queue or the shadow's thread, which is what makes this sendable.
@@ -58,10 +66,8 @@ public final class ServedVersion: @unchecked Sendable {
   /// Its row in `VersionCounters`.
   public let counterIndex: Int
   let predictor: any Predictor
-  /// By tokens as estimated, for what waits.
-  let serviceTime = ServiceTime()
-  /// By tokens as they are, for what is computed at a time.
-  let computeTime = ServiceTime()
+  /// Its own, or that of a version before it in its catalog.
+  private(set) var trunk = ServedTrunk()
 
   /// A version that `predictor` answers for.
   public init(
@@ -74,6 +80,9 @@ public final class ServedVersion: @unchecked Sendable {
     self.counterIndex = counterIndex
     description = ModelDescription(predictor, name: name, version: version)
   }
+
+  /// Takes the trunk of another version with the same encoder; before either is in use.
+  func joinTrunk(of other: ServedVersion) { trunk = other.trunk }
 
   /// The `X-Model-Version` of its answers, such as `spam/3`.
   var fullName: String { "\(description.name)/\(description.version)" }
