@@ -32,7 +32,8 @@ public struct PackedWeights: Sendable {
   /// afterwards, so nobody else may use them in `parameters`.
   public init(releasing parameters: ModelParameters, kernels: Kernels) {
     self.init(parameters, kernels: kernels)
-    for spec in parameters.tensors where spec.isQuantizable {
+    for spec in parameters.tensors
+    where spec.isQuantizable || parameters.extent == .head && spec.isProduct {
       parameters.buffer.release(spec.range)
     }
   }
