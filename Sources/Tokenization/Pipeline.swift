@@ -12,11 +12,15 @@ struct Pipeline: Sendable {
   private var raw: AddedTokenMatcher
   /// Added tokens found in the normalised text.
   private var normalized: AddedTokenMatcher
+  /// Where words fall into parts; nil where they must stay whole.
+  private let borders: MergeBorders?
   /// Whether a long text may be worked on in parts, and so no further than its limit.
   private var keepsCuts: Bool
 
   /// A long text is worked on in parts of this many bytes, where that gives the same.
   private static let part = 1 << 14
+  /// Words of more bytes are taken apart where the model allows it.
+  private static let longestPart = 12
 
   init(
     normalizers: [Normalizer], preTokenizers: [PreTokenizer], model: TokenModel,
@@ -26,6 +30,7 @@ struct Pipeline: Sendable {
     self.preTokenizers = preTokenizers
     self.model = model
     self.vocabulary = vocabulary
+    borders = model.borders
     raw = AddedTokenMatcher(
       addedTokens.filter { !$0.isNormalized }.map { ($0, Array($0.content.utf8)) })
     normalized = AddedTokenMatcher(
@@ -74,12 +79,7 @@ struct Pipeline: Sendable {
   private static func cut(_ text: Span<UInt8>, from start: Int) -> Int {
     var index = start + part
     while index < text.count {
-      if text[index] == 0x20 {
-        switch text[index - 1] {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: return index
-        default: break
-        }
-      }
+      if text[index] == 0x20 && UnicodeClass.isLetterOrDigit(text[index - 1]) { return index }
       index += 1
     }
     return text.count
@@ -135,17 +135,49 @@ struct Pipeline: Sendable {
     let pieces = workspace.pieces
     let text = pieces.text.span
     for word in pieces.ranges {
-      if workspace.output.count > limit { return }
-      if word.count > WordCache.longestWord {
-        model.append(text, word, vocabulary, &workspace.scratch, to: &workspace.output)
-        continue
+      if let borders, word.count > Self.longestPart {
+        // Parts are remembered apart from words, for which the vocabulary may have a token as a whole.
+        if let token = model.wholeToken(text, word, vocabulary) {
+          workspace.output.append(token)
+          continue
+        }
+        var start = word.lowerBound
+        while start < word.upperBound && workspace.output.count <= limit {
+          let end = borders.partEnd(text, from: start, to: word.upperBound)
+          append(text, start..<end, isPart: true, &workspace)
+          start = end
+        }
+      } else {
+        append(text, word, isPart: false, &workspace)
       }
-      var hash = PrefixHash()
-      for index in word { hash.combine(text[index]) }
-      if workspace.cache.append(text, word, hash.value, to: &workspace.output) { continue }
-      let start = workspace.output.count
+      if workspace.output.count > limit { return }
+    }
+  }
+
+  /// Appends the tokens of a word, or of a part of one.
+  @inline(__always)
+  private func append(
+    _ text: Span<UInt8>, _ word: Range<Int>, isPart: Bool, _ workspace: inout Workspace
+  ) {
+    guard word.count <= WordCache.longestWord else {
+      appendNew(text, word, isPart: isPart, &workspace)
+      return
+    }
+    var hash = PrefixHash(isPart: isPart)
+    for index in word { hash.combine(text[index]) }
+    if workspace.cache.append(text, word, hash.value, to: &workspace.output) { return }
+    let start = workspace.output.count
+    appendNew(text, word, isPart: isPart, &workspace)
+    workspace.cache.insert(text, word, hash.value, workspace.output, from: start)
+  }
+
+  private func appendNew(
+    _ text: Span<UInt8>, _ word: Range<Int>, isPart: Bool, _ workspace: inout Workspace
+  ) {
+    if !isPart, let token = model.wholeToken(text, word, vocabulary) {
+      workspace.output.append(token)
+    } else {
       model.append(text, word, vocabulary, &workspace.scratch, to: &workspace.output)
-      workspace.cache.insert(text, word, hash.value, workspace.output, from: start)
     }
   }
 }

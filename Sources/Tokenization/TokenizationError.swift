@@ -27,8 +27,8 @@ public enum TokenizationError: Error, Equatable, LocalizedError {
     case .unsupported(let path, let what, let supported):
       return "\(path): \(what) is not supported. Supported: \(supported)."
     case .missingToken(let path, let token):
-      return "\(path): the token \"\(token)\" is missing, which every BERT vocabulary has. "
-        + "Check that the file is a WordPiece vocabulary."
+      return "\(path): the token \"\(token)\" is missing, which a tokenizer of this kind has. "
+        + "Check that the file belongs to the model."
     case .emptyCorpus:
       return "The corpus has no words to learn a vocabulary from. Check that texts are not empty."
     }

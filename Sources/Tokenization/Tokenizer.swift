@@ -192,11 +192,11 @@ public final class Tokenizer: Sendable {
     }
   }
 
-  /// How many steps the model takes for `text`, words it has seen before not spared: a measure of work that no
-  /// clock disturbs.
+  /// How many steps the model and regular expressions take for `text`, words seen before not spared: a measure of work
+  /// that no clock disturbs.
   public func stepCount(_ text: String) -> Int {
     var workspace = Workspace()
     _ = tokens(text, limit: .max, &workspace)
-    return workspace.scratch.steps
+    return workspace.scratch.steps + workspace.pieces.steps + workspace.sparePieces.steps
   }
 }

@@ -61,7 +61,7 @@ extension Tokenizer {
       counts: counts, options: options, isWordPiece: normalizer.separatesIdeographs)
     let tokens = learner.learn()
     return normalizer.separatesIdeographs
-      ? try Tokenizer(vocabulary: tokens, lowercase: options.lowercase)
+      ? try .wordPiece(vocabulary: tokens, lowercase: options.lowercase)
       : try Tokenizer(learned: tokens, merges: learner.merges, normalizer: normalizer)
   }
 

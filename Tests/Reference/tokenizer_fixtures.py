@@ -16,6 +16,7 @@ import tempfile
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import (
+    Regex,
     Tokenizer,
     models,
     normalizers,
@@ -25,6 +26,7 @@ from tokenizers import (
 )
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Benchmarks/tokenizers"))
+import layouts as known
 import lines
 
 SENTENCES = [
@@ -45,7 +47,9 @@ def texts():
     fixed = ["", " ", "  ", "the price", " the  price ", "don't they'll it's", "caf\u00e9 cafe\u0301", "[CLS] x [SEP]", "a<mask>b <mask> c", "x\u2581y \u2581z",
              "\uff46\uff52\uff45\uff45 \ufb01ne \u2460", "tab\there\nline\r\nend", "12 345,6 a1b2", "a.b,c!d", "\u00c5ngstr\u00f6m \u0130stanbul",
              "e\u0323\u0301\u0307", "\u1100\u1161\u11a8", "\U0001f468\u200d\U0001f469", "\u00a9\u0301", "nul\x00x", "word" * 40, "\u00e9" * 30, "<s></s>",
-             "free-call", "freecall", "free call", " free", "price\u00a0free", "\u0e01\u0e33", "\u4f60\u597d\u4e16\u754c\u8fd9\u662f"]
+             "free-call", "freecall", "free call", " free", "price\u00a0free", "\u0e01\u0e33", "\u4f60\u597d\u4e16\u754c\u8fd9\u662f",
+             "def f(x):\n    return x[1:]\t# it's 2024\r\n\n", "HELLOWorld camelCase 'S 'LL I'm", "1234567 3.14 \u0663\u0664\u0665", "``quoted'' \n\n\n x",
+             "<|endoftext|>a <|begin_of_text|> <extra_id_0>  b[MASK] |||IP_ADDRESS|||", "  \u2581\u2581x\u2581", "\u20ac5\u20ac \U0001f600\U0001f600", "#@!? /*+*/ ...!!!"]
     made = []
     while len(made) < 170:
         text = lines.made(rng)
@@ -113,6 +117,36 @@ def unigram():
         "decoder": None, "model": {"type": "Unigram", "unk_id": 3, "vocab": vocabulary, "byte_fallback": False}}
 
 
+def word_ends():
+    tokenizer = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(known.CLIP), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.train_from_iterator(corpus(), trainers.BpeTrainer(
+        vocab_size=660, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), end_of_word_suffix="</w>", special_tokens=["<|endoftext|>"],
+        show_progress=False))
+    return json.loads(tokenizer.to_str())
+
+
+def pieces_with_bytes():
+    """BPE over characters with SentencePiece's mark for spaces, and all bytes to fall back on."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
+    tokenizer.train_from_iterator(corpus(), trainers.BpeTrainer(
+        vocab_size=460, limit_alphabet=60, special_tokens=["<unk>", "<s>", "</s>"] + ["<0x%02X>" % b for b in range(256)], show_progress=False))
+    return json.loads(tokenizer.to_str())
+
+
+def models_pipelines(bases):
+    """The pipelines of known models, as changes to their bases."""
+    for name, (kind, parts, settings) in known.layouts(bases["unigram"]["normalizer"]["normalizers"][0]).items():
+        base = bases[kind]
+        whole = known.assemble(base, parts, settings)
+        parts = {k: v for k, v in whole.items() if k != "model" and v != base[k]}
+        model = {k: v for k, v in whole["model"].items() if v != base["model"].get(k)}
+        yield "as " + name, (base, {**parts, "model": model} if model else parts), False
+
+
 def changed(base, **parts):
     """The members of base that differ; those of the model are laid over it."""
     return base, parts
@@ -158,6 +192,9 @@ def layouts():
     yield "unigram byte_fallback", changed(gram, model={"byte_fallback": True, "vocab": gram["model"]["vocab"] + bytes_}), False
     yield "unigram Prepend and Replace", changed(gram, normalizer={"type": "Sequence", "normalizers": [
         {"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}, pre_tokenizer=None), False
+    bases = {"bytes": copy.deepcopy(pair), "ends": word_ends(), "pieces": pieces_with_bytes(), "unigram": gram, "words": piece}
+    bases["bytes"]["model"]["unk_token"] = None
+    yield from models_pipelines(bases)
     for name in ["NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "StripAccents"]:
         yield "normalizer " + name, changed(piece, normalizer={"type": name}, post_processor=None), False
     sequence = {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"},

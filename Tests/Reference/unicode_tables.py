@@ -21,7 +21,9 @@ from tokenizers import normalizers, pre_tokenizers
 
 POINTS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 BLOCK = 4096
-DROPPED, SPACE, PUNCTUATION, NONSPACING, COMBINING, LETTER, NUMBER, REGEX_SPACE, WORD, NUMERIC = (1 << i for i in range(10))
+DROPPED, SPACE, PUNCTUATION, NONSPACING, COMBINING, LETTER, NUMBER, WORD, NUMERIC, REGEX_SPACE, REGEX_WORD = (1 << i for i in range(11))
+CATEGORY = 11
+CATEGORIES = "Cn Cc Cf Co Cs Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp".split()
 
 
 def mapped(normalizer, points=POINTS):
@@ -55,6 +57,26 @@ def starts(pre_tokenizer, left, right="", points=POINTS):
     return result
 
 
+def matched(expression):
+    """The code points that a regular expression of Split matches."""
+    split, found = pre_tokenizers.Split(tokenizers.Regex(expression), "removed", invert=True), set()
+    for start in range(0, len(POINTS), BLOCK):
+        block = POINTS[start:start + BLOCK]
+        for _, (a, b) in split.pre_tokenize_str("".join(map(chr, block))):
+            found.update(block[a:b])
+    return found
+
+
+def expressions():
+    """What regular expressions take a code point for: its category, white space, a part of a word."""
+    category = {c: index for index, name in enumerate(CATEGORIES) for c in matched(r"\p{%s}" % name)}
+    space, word = matched(r"\s"), matched(r"\w")
+    assert matched(r"[\s]") == space and matched(r"\d") == matched(r"[\d]") == {c for c in POINTS if CATEGORIES[category[c]] == "Nd"}
+    # In brackets the fractions and superscripts of Latin-1 are no part of a word.
+    assert matched(r"[\w]") == {c for c in word if CATEGORIES[category[c]] != "No"}
+    return category, space, word
+
+
 def classes():
     bert = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     cleaned = mapped(normalizers.BertNormalizer(**{**bert, "clean_text": True}))
@@ -68,9 +90,10 @@ def classes():
     word = starts(pre_tokenizers.Whitespace(), "q", "q")
     numeric = starts(pre_tokenizers.Digits(individual_digits=True), "q", "q")
     punctuation = starts(pre_tokenizers.Punctuation(), "q", "q")
+    category, regex_space, regex_word = expressions()
     flags = {}
     for c in POINTS:
-        bits = 0
+        bits = category[c] << CATEGORY | (REGEX_SPACE if c in regex_space else 0) | (REGEX_WORD if c in regex_word else 0)
         if cleaned[c] == "":
             bits |= DROPPED
         if split[c][0]:
@@ -90,8 +113,8 @@ def classes():
             bits |= LETTER
         if joins[1]:
             bits |= NUMBER
-        if not any(joins):
-            bits |= REGEX_SPACE
+        assert any(joins) != bool(bits & REGEX_SPACE), hex(c)
+        assert joins[0] == (CATEGORIES[category[c]][0] == "L") and joins[1] == (CATEGORIES[category[c]][0] == "N"), hex(c)
         if not word[c][0] and not word[c][1]:
             bits |= WORD
         assert word[c][0] == bool(bits & SPACE), hex(c)

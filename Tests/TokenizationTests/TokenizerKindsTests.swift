@@ -126,8 +126,8 @@ struct TokenizerKindsTests {
     arguments: [
       (#""normalizer":{"type":"Magic"}"#, "normalizer \"Magic\""),
       (
-        #""normalizer":{"type":"Replace","pattern":{"Regex":"(a|b)"},"content":""}"#,
-        "expression \"(a|b)\""
+        #""normalizer":{"type":"Replace","pattern":{"Regex":"(a|b)+^"},"content":""}"#,
+        "expression \"(a|b)+^\": \"^\""
       ),
       (
         #""normalizer":{"type":"Prepend","prepend":"\#(String(repeating: "a", count: 5000))"}"#,
@@ -150,7 +150,10 @@ struct TokenizerKindsTests {
     "A model that cannot be is refused with what is wrong",
     arguments: [
       (#"{"type":"BPE","dropout":0.1,"vocab":{},"merges":[]}"#, "dropout"),
-      (#"{"type":"BPE","end_of_word_suffix":"</w>","vocab":{},"merges":[]}"#, "</w>"),
+      (
+        #"{"type":"BPE","continuing_subword_prefix":"@@","vocab":{"a":0,"@@b":1},"merges":["a @@b"]}"#,
+        "\"ab\""
+      ),
       (#"{"type":"BPE","vocab":{"a":0,"b":1},"merges":["a b"]}"#, "\"ab\""),
       (#"{"type":"BPE","vocab":{"a":0,"b":1},"merges":["a  b"]}"#, "two tokens"),
       (#"{"type":"BPE","vocab":{"a":0,"b":0},"merges":[]}"#, "have the id 0"),

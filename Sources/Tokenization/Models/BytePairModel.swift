@@ -21,6 +21,12 @@ struct BytePairModel: Sendable {
   var byteTokens: [Int32]?
   /// The ids of the characters that stand for bytes, where words come as bytes; -1 for a missing one.
   var byteCharacters: [Int32]?
+  /// What stands in front of each character but a word's first, to look it up.
+  var continuingPrefix: [UInt8] = []
+  /// What stands behind a word's last character, to look it up.
+  var wordSuffix: [UInt8] = []
+  /// Where words fall into parts; nil where they must stay whole.
+  private(set) var borders: MergeBorders?
   private var table = PairTable()
   private var results: [Int32] = []
 
@@ -36,19 +42,62 @@ struct BytePairModel: Sendable {
     results.reserveCapacity(count)
   }
 
-  /// Appends the tokens of `text[word]`.
+  /// Whether a character is looked up as it is, wherever it stands in a word.
+  var hasPlainCharacters: Bool { continuingPrefix.isEmpty && wordSuffix.isEmpty }
+
+  /// Finds where words fall into parts; the merges and all settings must be there. Words stay whole where a character can
+  /// be unknown, because unknown ones in a row are told apart from others, and where a word's ends are marked.
+  mutating func findBorders(_ vocabulary: Vocabulary) {
+    borders = nil
+    guard hasPlainCharacters, let bytes = byteCharacters ?? byteTokens,
+      !bytes.contains(where: { $0 < 0 })
+    else { return }
+    let fallback = byteCharacters == nil ? Set(bytes) : []
+    var found = MergeBorders()
+    for (left, right) in table.pairs {
+      if fallback.contains(left) || fallback.contains(right) { return }
+      if let left = edge(left, vocabulary, isEnd: true),
+        let right = edge(right, vocabulary, isEnd: false)
+      {
+        found.insert(left, right)
+      }
+    }
+    borders = found
+  }
+
+  /// The last or first bytes that a token stands for; nil for one that stands for none.
+  private func edge(_ id: Int32, _ vocabulary: Vocabulary, isEnd: Bool) -> [UInt8]? {
+    guard let range = vocabulary.range(Int(id)) else { return nil }
+    let most = byteCharacters == nil ? 4 : 8
+    let token = vocabulary.bytes[isEnd ? range.suffix(most) : range.prefix(most)]
+    guard byteCharacters != nil else { return Array(token) }
+    var bytes: [UInt8] = []
+    var index = 0
+    let content = token.span
+    while index < content.count {
+      let (scalar, length) = content.scalar(at: index)
+      index += length
+      if let byte = ByteLevel.bytes[scalar] { bytes.append(byte) }
+    }
+    return isEnd ? bytes.suffix(4) : Array(bytes.prefix(4))
+  }
+
+  /// The token that `text[word]` is as a whole, whatever the merges say; nil where merges decide.
+  @inline(__always)
+  func wholeToken(
+    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary
+  ) -> Int32? {
+    guard ignoresMerges else { return nil }
+    let id = whole(text, word, vocabulary)
+    return id < 0 ? nil : id
+  }
+
+  /// Appends the tokens that merges make of `text[word]`.
   func append(
     _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary,
     _ scratch: inout ModelScratch,
     to output: inout [Int32]
   ) {
-    if ignoresMerges {
-      let id = whole(text, word, vocabulary)
-      if id >= 0 {
-        output.append(id)
-        return
-      }
-    }
     scratch.symbols.removeAll(keepingCapacity: true)
     if let byteCharacters {
       split(bytes: text, word, byteCharacters, &scratch.symbols)
@@ -111,21 +160,38 @@ struct BytePairModel: Sendable {
   ) {
     var isPending = false
     var index = word.lowerBound
+    let isPlain = hasPlainCharacters
     while index < word.upperBound {
       let end = min(word.upperBound, index + text.scalar(at: index).length)
-      let id = vocabulary.id(text.extracting(index..<end))
+      let marked = isPlain ? [] : marked(text, index..<end, of: word)
+      let id = vocabulary.id(isPlain ? text.extracting(index..<end) : marked.span)
       if id >= 0 {
         addPending(&isPending, &symbols)
         add(id, &symbols)
-      } else if let byteTokens, (index..<end).allSatisfy({ byteTokens[Int(text[$0])] >= 0 }) {
+      } else if let byteTokens,
+        (index..<end).allSatisfy({ byteTokens[Int(text[$0])] >= 0 })
+          && marked.allSatisfy({ byteTokens[Int($0)] >= 0 })
+      {
         // As the reference has it, an unknown token that waits comes behind these.
-        for place in index..<end { add(byteTokens[Int(text[place])], &symbols) }
+        if isPlain {
+          for place in index..<end { add(byteTokens[Int(text[place])], &symbols) }
+        } else {
+          for byte in marked { add(byteTokens[Int(byte)], &symbols) }
+        }
       } else {
         addUnknown(&isPending, &symbols)
       }
       index = end
     }
     addPending(&isPending, &symbols)
+  }
+
+  /// A character with what marks its place in the word.
+  private func marked(_ text: Span<UInt8>, _ range: Range<Int>, of word: Range<Int>) -> [UInt8] {
+    var result = range.lowerBound == word.lowerBound ? [] : continuingPrefix
+    result.append(text, range)
+    if range.upperBound == word.upperBound { result += wordSuffix }
+    return result
   }
 
   /// Merges until nothing is left to merge. An entry of the heap is stale when the pair at its place no longer
@@ -168,6 +234,16 @@ private struct PairTable: Sendable {
   private var ranks = [UInt32](repeating: 0, count: 16)
   private var shift: UInt64 = 60
   private var used = 0
+
+  /// All pairs, in no order.
+  var pairs: some Sequence<(left: Int32, right: Int32)> {
+    keys.lazy.filter { $0 != .max }.map { key in
+      (
+        Int32(bitPattern: UInt32(key >> 32)),
+        Int32(bitPattern: UInt32(truncatingIfNeeded: key))
+      )
+    }
+  }
 
   mutating func reserve(_ count: Int) {
     while keys.count < count * 2 { grow() }

@@ -13,7 +13,19 @@ enum TokenModel: Sendable {
     }
   }
 
-  /// Appends the tokens of `text[word]`, which is not empty.
+  /// The token that `text[word]` is as a whole, whatever else the model would make of it; nil where there is none.
+  @inline(__always)
+  func wholeToken(
+    _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary
+  ) -> Int32? {
+    if case .bytePair(let model) = self {
+      model.wholeToken(text, word, vocabulary)
+    } else {
+      nil
+    }
+  }
+
+  /// Appends the tokens of `text[word]`, which is not empty and no `wholeToken`.
   func append(
     _ text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary,
     _ scratch: inout ModelScratch,
@@ -25,5 +37,10 @@ enum TokenModel: Sendable {
     case .bytePair(let model): model.append(text, word, vocabulary, &scratch, to: &output)
     case .unigram(let model): model.append(text, word, vocabulary, &scratch, to: &output)
     }
+  }
+
+  /// Where words fall into parts; nil where they must stay whole.
+  var borders: MergeBorders? {
+    if case .bytePair(let model) = self { model.borders } else { nil }
   }
 }

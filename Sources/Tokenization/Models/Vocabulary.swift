@@ -160,7 +160,12 @@ struct Vocabulary: Sendable {
 
 /// A multiplicative hash that grows by a byte at a time, so that all prefixes of a word cost one pass.
 struct PrefixHash: Sendable {
-  private(set) var value: UInt64 = 0x9E37_79B9_7F4A_7C15
+  private(set) var value: UInt64
+
+  /// The hash of nothing; that of a part of a word is another.
+  init(isPart: Bool = false) {
+    value = isPart ? 0xC2B2_AE3D_27D4_EB4F : 0x9E37_79B9_7F4A_7C15
+  }
 
   @inline(__always)
   mutating func combine(_ byte: UInt8) {

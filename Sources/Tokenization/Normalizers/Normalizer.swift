@@ -51,8 +51,8 @@ enum Normalizer: Sendable {
       output.append(contentsOf: prefix)
       output.append(input, 0..<input.count)
     case .replace(let pattern, let replacement):
-      var index = 0
-      while let match = pattern.next(input, from: index, end: input.count) {
+      var (index, steps) = (0, 0)
+      while let match = pattern.next(input, from: index, in: 0..<input.count, &steps) {
         output.append(input, index..<match.lowerBound)
         output.append(contentsOf: replacement)
         index = match.upperBound
@@ -81,7 +81,7 @@ enum Normalizer: Sendable {
     case .bert, .form, .lowercase, .stripAccents, .nmt: true
     case .precompiled(let map): map.keepsSpace
     case .replace(let pattern, let replacement):
-      pattern == .repeated(.literal([0x20]), atLeast: 2) && replacement == [0x20]
+      pattern.isBetweenWords && (!pattern.takesSpaces || replacement.first == 0x20)
     case .strip, .prepend: false
     }
   }

@@ -54,6 +54,19 @@ struct ByteLevel: Sendable {
     }
   }()
 
+  /// The id of each of `characters`; -1 for one that the vocabulary lacks.
+  static func tokens(_ vocabulary: Vocabulary) -> [Int32] {
+    characters.map { scalar in
+      var token: [UInt8] = []
+      token.append(scalar: scalar)
+      return vocabulary.id(token.span)
+    }
+  }
+
+  /// The byte that each of `characters` stands for.
+  static let bytes: [UInt32: UInt8] = Dictionary(
+    uniqueKeysWithValues: characters.enumerated().map { ($0.element, UInt8($0.offset)) })
+
   // The classes that GPT-2's expression tells apart.
   private static var spaceKind: UInt16 { UnicodeClass.regexSpace.rawValue }
   private static var mask: UInt16 {

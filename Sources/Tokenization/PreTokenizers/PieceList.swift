@@ -5,6 +5,9 @@ struct PieceList: Sendable {
   /// Where the pieces stand in it, in order.
   var ranges: [Range<Int>] = []
 
+  /// Bytes that expressions have looked at, so that tests can count work.
+  var steps = 0
+
   /// Forgets the content, but keeps the memory.
   mutating func clear() {
     text.removeAll(keepingCapacity: true)

@@ -41,18 +41,7 @@ enum PreTokenizer: Sendable {
         list, &spare.ranges, individual ? .isolated : .contiguous,
         isDelimiter: { $0.contains(.numeric) })
     case .split(let pattern, let behavior, let inverts):
-      var spans: [(end: Int, isDelimiter: Bool)] = []
-      for range in list.ranges {
-        spans.removeAll(keepingCapacity: true)
-        var index = range.lowerBound
-        while let match = pattern.next(list.text.span, from: index, end: range.upperBound) {
-          spans.append((match.lowerBound, inverts))
-          spans.append((match.upperBound, !inverts))
-          index = match.upperBound
-        }
-        spans.append((range.upperBound, inverts))
-        behavior.append(range, spans, to: &spare.ranges)
-      }
+      Self.split(list, &spare, pattern, behavior, inverts)
     }
     swap(&list.ranges, &spare.ranges)
   }
@@ -65,7 +54,8 @@ enum PreTokenizer: Sendable {
     case .byteLevel(let level): level.usesExpression
     case .metaspace(let metaspace): metaspace.splits
     case .punctuation(let behavior): behavior == .isolated || behavior == .removed
-    case .split: false
+    case .split(let pattern, let behavior, _):
+      pattern.endsAtWordEnds && (behavior == .isolated || behavior == .removed)
     }
   }
 
@@ -75,7 +65,36 @@ enum PreTokenizer: Sendable {
     case .bert, .whitespace, .whitespaceSplit: true
     case .byteLevel(let level): level.usesExpression
     case .metaspace(let metaspace): metaspace.splits
-    case .punctuation, .digits, .split: false
+    case .punctuation, .digits: false
+    case .split: keepsCuts
+    }
+  }
+
+  private static func split(
+    _ list: PieceList, _ spare: inout PieceList, _ pattern: TextPattern,
+    _ behavior: SplitBehavior, _ inverts: Bool
+  ) {
+    let text = list.text.span
+    var spans: [(end: Int, isDelimiter: Bool)] = []
+    for range in list.ranges {
+      var index = range.lowerBound
+      if behavior == .isolated {
+        while let match = pattern.next(text, from: index, in: range, &spare.steps) {
+          if index < match.lowerBound { spare.ranges.append(index..<match.lowerBound) }
+          spare.ranges.append(match)
+          index = match.upperBound
+        }
+        if index < range.upperBound { spare.ranges.append(index..<range.upperBound) }
+        continue
+      }
+      spans.removeAll(keepingCapacity: true)
+      while let match = pattern.next(text, from: index, in: range, &spare.steps) {
+        spans.append((match.lowerBound, inverts))
+        spans.append((match.upperBound, !inverts))
+        index = match.upperBound
+      }
+      spans.append((range.upperBound, inverts))
+      behavior.append(range, spans, to: &spare.ranges)
     }
   }
 

@@ -42,12 +42,6 @@ struct ModelReader {
         path: path, what: "model.dropout \(dropout), which makes tokens a matter of chance,",
         supported: "null and 0")
     }
-    for name in ["continuing_subword_prefix", "end_of_word_suffix"] {
-      if let text = document.model(name)?.stringValue, !text.isEmpty {
-        throw TokenizationError.unsupported(
-          path: path, what: "BPE with model.\(name) \"\(text)\"", supported: "null and \"\"")
-      }
-    }
     let vocabulary = try document.vocabularyByToken()
     var model = BytePairModel()
     if let token = document.model("unk_token")?.stringValue {
@@ -61,6 +55,9 @@ struct ModelReader {
     if document.model("byte_fallback")?.boolValue ?? false {
       model.byteTokens = Self.byteTokens(vocabulary)
     }
+    model.continuingPrefix = Array(
+      (document.model("continuing_subword_prefix")?.stringValue ?? "").utf8)
+    model.wordSuffix = Array((document.model("end_of_word_suffix")?.stringValue ?? "").utf8)
     try document.readMerges(into: &model, vocabulary)
     return (.bytePair(model), vocabulary)
   }

@@ -135,7 +135,8 @@ enum MergeList {
     _ left: [UInt8], _ right: [UInt8], to model: inout BytePairModel, _ vocabulary: Vocabulary,
     path: String
   ) throws {
-    let whole = left + right
+    // As the reference has it, the prefix's length goes whatever stands there.
+    let whole = left + right.dropFirst(model.continuingPrefix.count)
     let ids = (vocabulary.id(left.span), vocabulary.id(right.span), vocabulary.id(whole.span))
     for (id, token) in [(ids.0, left), (ids.1, right), (ids.2, whole)] where id < 0 {
       throw TokenizationError.malformed(

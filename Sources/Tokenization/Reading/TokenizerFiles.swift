@@ -9,8 +9,14 @@ extension Tokenizer {
   public static func load(directory: String) throws -> Tokenizer {
     let json = directory + "/tokenizer.json"
     if let bytes = contents(json) {
-      return try TokenizerReader(document: TokenizerDocument(bytes, path: json))
-        .read(sources: sources(directory, "tokenizer.json"))
+      if className(settings(directory)) == "RoFormerTokenizer" {
+        // Its tokenizer.json says BERT's pre-tokenizer, and transformers puts jieba in its place.
+        throw TokenizationError.unsupported(
+          path: directory + "/tokenizer_config.json",
+          what: "RoFormerTokenizer, which cuts Chinese into words with jieba,",
+          supported: "what tokenizer.json alone describes")
+      }
+      return try read(bytes, path: json, sources: sources(directory, "tokenizer.json"))
     }
     if let vocabulary = contents(directory + "/vocab.json"),
       let merges = contents(directory + "/merges.txt")
@@ -26,7 +32,14 @@ extension Tokenizer {
   public static func parse(
     _ bytes: [UInt8], path: String = "tokenizer.json"
   ) throws -> Tokenizer {
-    try TokenizerReader(document: TokenizerDocument(bytes, path: path)).read(sources: [])
+    try read(bytes, path: path, sources: [])
+  }
+
+  private static func read(
+    _ bytes: [UInt8], path: String, sources: [String]
+  ) throws -> Tokenizer {
+    var reader = TokenizerReader(document: try TokenizerDocument(bytes, path: path))
+    return try reader.read(sources: sources)
   }
 
   /// Whether `load` reads the same bytes in both directories.
@@ -50,6 +63,10 @@ extension Tokenizer {
       .map { directory + "/" + $0 }.filter { FileManager.default.fileExists(atPath: $0) }
   }
 
+  /// How to make the file that is always read.
+  static let mend =
+    "tokenizer.json, which AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes"
+
   private static func settings(_ directory: String) -> JSONValue? {
     contents(directory + "/tokenizer_config.json").flatMap { try? JSONValue(parsing: $0) }
   }
@@ -57,13 +74,11 @@ extension Tokenizer {
   private static func wordPiece(_ directory: String) throws -> Tokenizer {
     let list = directory + "/vocab.txt"
     guard let bytes = contents(list) else {
-      for name in ["sentencepiece.bpe.model", "spiece.model", "tokenizer.model"]
+      for name in ["sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model"]
       where FileManager.default.fileExists(atPath: directory + "/" + name) {
         throw TokenizationError.unsupported(
           path: directory + "/" + name, what: "a SentencePiece model without tokenizer.json",
-          supported:
-            "tokenizer.json, which AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) "
-            + "writes; vocab.json with merges.txt; vocab.txt")
+          supported: "\(mend); vocab.json with merges.txt; vocab.txt")
       }
       throw TokenizationError.noTokenizer(directory: directory)
     }
@@ -74,16 +89,27 @@ extension Tokenizer {
       String(Substring($0.last == 0x0D ? $0.dropLast() : $0))
     }
     if tokens.last == "" { tokens.removeLast() }
-    return try Tokenizer(
-      vocabulary: tokens, lowercase: settings(directory)?["do_lower_case"]?.boolValue ?? true,
-      path: list, sources: sources(directory, "vocab.txt"))
+    return try listed(
+      tokens, settings: settings(directory), path: list, sources: sources(directory, "vocab.txt"))
   }
+
+  /// Classes whose two lists are read.
+  private static let likeRoBERTa: Set = [
+    "RobertaTokenizer", "LongformerTokenizer", "BartTokenizer", "LEDTokenizer",
+    "PreTrainedTokenizer",
+  ]
 
   /// RoBERTa as `transformers` builds it of the two lists.
   private static func roberta(
     _ directory: String, _ vocabulary: [UInt8], _ merges: [UInt8]
   ) throws -> Tokenizer {
     let path = directory + "/vocab.json"
+    let settings = settings(directory)
+    if let name = className(settings), !likeRoBERTa.contains(name) {
+      throw TokenizationError.unsupported(
+        path: path, what: "a vocab.json of \(name) without tokenizer.json",
+        supported: "vocab.json with merges.txt of RobertaTokenizer and its kin, and \(mend)")
+    }
     let head = Array(#"{"model":{"type":"BPE","unk_token":"<unk>","vocab":"#.utf8)
     let document = try TokenizerDocument(head + vocabulary + Array("}}".utf8), path: path)
     let tokens = try document.vocabularyByToken()
@@ -94,11 +120,7 @@ extension Tokenizer {
     }
     var model = BytePairModel()
     model.unknown = try id("<unk>")
-    model.byteCharacters = ByteLevel.characters.map { scalar in
-      var token: [UInt8] = []
-      token.append(scalar: scalar)
-      return tokens.id(token.span)
-    }
+    model.byteCharacters = ByteLevel.tokens(tokens)
     for line in merges.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }) {
       if line.starts(with: Array("#version".utf8)) { continue }
       let parts = line.split(separator: 0x20)
@@ -109,11 +131,12 @@ extension Tokenizer {
       try MergeList.append(
         Array(parts[0]), Array(parts[1]), to: &model, tokens, path: directory + "/merges.txt")
     }
+    model.findBorders(tokens)
     let added = try ["<s>", "<pad>", "</s>", "<unk>", "<mask>"].map { token in
       AddedToken(content: token, id: try id(token), stripsLeft: token == "<mask>")
     }
     let level = ByteLevel(
-      addsPrefixSpace: settings(directory)?["add_prefix_space"]?.boolValue ?? false,
+      addsPrefixSpace: settings?["add_prefix_space"]?.boolValue ?? false,
       usesExpression: true, keepsBytes: true)
     return Tokenizer(
       Pipeline(
@@ -126,34 +149,9 @@ extension Tokenizer {
   /// A WordPiece tokenizer with BERT's normalisation over `vocabulary`, whose index is the id.
   ///
   /// - Throws: `TokenizationError` where a special token is missing.
-  public convenience init(vocabulary: [String], lowercase: Bool) throws {
-    try self.init(vocabulary: vocabulary, lowercase: lowercase, path: "the vocabulary", sources: [])
-  }
-
-  private convenience init(
-    vocabulary list: [String], lowercase: Bool, path: String, sources: [String]
-  ) throws {
-    var vocabulary = Vocabulary(tokens: list.count)
-    for (id, token) in list.enumerated() {
-      // Of a token that stands twice the later line counts, as in transformers.
-      _ = vocabulary.insert(Array(token.utf8)[...], id: id, repeated: .replaced)
-    }
-    func id(_ token: String) throws -> Int32 {
-      let id = vocabulary.id(token)
-      guard id >= 0 else { throw TokenizationError.missingToken(path: path, token: token) }
-      return id
-    }
-    let model = WordPieceModel(unknown: try id("[UNK]"))
-    let added = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"].compactMap { token in
-      vocabulary.id(token) < 0 ? nil : AddedToken(content: token, id: vocabulary.id(token))
-    }
-    var normalizer = BertNormalizer()
-    normalizer.lowercases = lowercase
-    self.init(
-      Pipeline(
-        normalizers: [.bert(normalizer)], preTokenizers: [.bert], model: .wordPiece(model),
-        vocabulary: vocabulary, addedTokens: added),
-      postProcessor: .bert(classification: try id("[CLS]"), separator: try id("[SEP]")),
-      addedTokens: added, sources: sources)
+  public static func wordPiece(vocabulary: [String], lowercase: Bool) throws -> Tokenizer {
+    try bert(
+      vocabulary, .bert, settings: ["do_lower_case": .bool(lowercase)], path: "the vocabulary",
+      sources: [])
   }
 }

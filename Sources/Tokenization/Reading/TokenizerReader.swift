@@ -3,26 +3,31 @@ import JSON
 /// Makes a tokenizer of what a `tokenizer.json` says. What is not supported is refused by name.
 struct TokenizerReader {
   let document: TokenizerDocument
+  /// How many regular expressions have been read.
+  private var expressions = 0
+
+  private static let mostExpressions = 16
+
+  init(document: TokenizerDocument) { self.document = document }
 
   private var json: JSONValue { document.json }
   private var path: String { document.path }
 
   /// - Throws: `TokenizationError` naming the component.
-  func read(sources: [String]) throws -> Tokenizer {
+  mutating func read(sources: [String]) throws -> Tokenizer {
     let normalizers = try normalizers(json["normalizer"])
     var preTokenizers = try preTokenizers(json["pre_tokenizer"])
     try checkGrowth(normalizers, preTokenizers)
     var (model, vocabulary) = try ModelReader(document: document).read()
     let added = try addedTokens(vocabulary)
-    if case .bytePair(var bytePair) = model, case .byteLevel(var level)? = preTokenizers.last {
-      bytePair.byteCharacters = ByteLevel.characters.map { scalar in
-        var token: [UInt8] = []
-        token.append(scalar: scalar)
-        return vocabulary.id(token.span)
+    if case .bytePair(var bytePair) = model {
+      if case .byteLevel(var level)? = preTokenizers.last, bytePair.hasPlainCharacters {
+        bytePair.byteCharacters = ByteLevel.tokens(vocabulary)
+        level.keepsBytes = true
+        preTokenizers[preTokenizers.count - 1] = .byteLevel(level)
       }
+      bytePair.findBorders(vocabulary)
       model = .bytePair(bytePair)
-      level.keepsBytes = true
-      preTokenizers[preTokenizers.count - 1] = .byteLevel(level)
     }
     let pipeline = Pipeline(
       normalizers: normalizers, preTokenizers: preTokenizers, model: model, vocabulary: vocabulary,
@@ -113,13 +118,13 @@ struct TokenizerReader {
     "Sequence, BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, "
     + "Prepend, Nmt, Precompiled"
 
-  private func normalizers(_ json: JSONValue?) throws -> [Normalizer] {
+  private mutating func normalizers(_ json: JSONValue?) throws -> [Normalizer] {
     guard let json, !json.isNull else { return [] }
     let kind = json["type"]?.stringValue ?? json.kind
     if let form = UnicodeForm(rawValue: kind) { return [.form(form)] }
     switch kind {
     case "Sequence":
-      return try (json["normalizers"]?.arrayValue ?? []).flatMap(normalizers)
+      return try (json["normalizers"]?.arrayValue ?? []).flatMap { try normalizers($0) }
     case "BertNormalizer":
       return [
         .bert(
@@ -153,19 +158,26 @@ struct TokenizerReader {
     }
   }
 
-  private func pattern(_ json: JSONValue?, _ user: String) throws -> TextPattern {
+  private mutating func pattern(_ json: JSONValue?, _ user: String) throws -> TextPattern {
     if let text = json?["String"]?.stringValue ?? json?.stringValue, !text.isEmpty {
-      return .once(.literal(Array(text.utf8)))
+      return .text(Array(text.utf8))
     }
     guard let expression = json?["Regex"]?.stringValue else {
       throw malformed("\(user) has no pattern")
     }
-    guard let pattern = TextPattern(expression: expression) else {
+    expressions += 1
+    guard expressions <= Self.mostExpressions else {
       throw unsupported(
-        "\(user) with the expression \"\(expression)\"",
-        "texts, and one of a character, \\s, \\w, \\p{L}, \\p{N} or their opposites with + or {n,}")
+        "a tokenizer with more than \(Self.mostExpressions) regular expressions",
+        "\(Self.mostExpressions) of them")
     }
-    return pattern
+    do {
+      return .expression(try ExpressionAutomaton(expression))
+    } catch {
+      throw unsupported(
+        "\(user) with the expression \"\(expression)\": \(error.what)",
+        ExpressionParser.supported)
+    }
   }
 
   // MARK: Pre-tokenizers
@@ -174,12 +186,12 @@ struct TokenizerReader {
     "Sequence, BertPreTokenizer, ByteLevel, Metaspace, Whitespace, WhitespaceSplit, Punctuation, "
     + "Digits, Split, CharDelimiterSplit"
 
-  private func preTokenizers(_ json: JSONValue?) throws -> [PreTokenizer] {
+  private mutating func preTokenizers(_ json: JSONValue?) throws -> [PreTokenizer] {
     guard let json, !json.isNull else { return [] }
     let kind = json["type"]?.stringValue ?? json.kind
     switch kind {
     case "Sequence":
-      return try (json["pretokenizers"]?.arrayValue ?? []).flatMap(preTokenizers)
+      return try (json["pretokenizers"]?.arrayValue ?? []).flatMap { try preTokenizers($0) }
     case "BertPreTokenizer": return [.bert]
     case "Whitespace": return [.whitespace]
     case "WhitespaceSplit": return [.whitespaceSplit]
@@ -203,7 +215,7 @@ struct TokenizerReader {
       guard let delimiter = json["delimiter"]?.stringValue, !delimiter.isEmpty else {
         throw malformed("CharDelimiterSplit has no delimiter")
       }
-      return [.split(.once(.literal(Array(delimiter.utf8))), .removed, inverts: false)]
+      return [.split(.text(Array(delimiter.utf8)), .removed, inverts: false)]
     default: throw unsupported("pre_tokenizer \"\(kind)\"", Self.supportedPreTokenizers)
     }
   }

@@ -68,12 +68,27 @@ struct UnicodeClass: OptionSet, Sendable {
   static var letter: UnicodeClass { UnicodeClass(rawValue: 32) }
   /// `\p{N}` of a regular expression.
   static var number: UnicodeClass { UnicodeClass(rawValue: 64) }
-  /// `\s` of a regular expression.
-  static var regexSpace: UnicodeClass { UnicodeClass(rawValue: 128) }
-  /// `\w` of a regular expression.
-  static var word: UnicodeClass { UnicodeClass(rawValue: 256) }
+  /// A part of a word of the `Whitespace` pre-tokeniser.
+  static var word: UnicodeClass { UnicodeClass(rawValue: 128) }
   /// A number of the `Digits` pre-tokeniser.
-  static var numeric: UnicodeClass { UnicodeClass(rawValue: 512) }
+  static var numeric: UnicodeClass { UnicodeClass(rawValue: 256) }
+  /// `\s` of a regular expression.
+  static var regexSpace: UnicodeClass { UnicodeClass(rawValue: 512) }
+  /// `\w` of a regular expression.
+  static var regexWord: UnicodeClass { UnicodeClass(rawValue: 1024) }
+
+  /// The general category of a regular expression, by its place in `categories`.
+  var category: Int { Int(rawValue >> 11) }
+
+  /// All that a regular expression tells apart, as a number below `kinds`.
+  @inline(__always)
+  var kind: Int { Int(rawValue >> 9) }
+  /// How many kinds there can be.
+  static let kinds = 128
+  /// What is of this kind, and nothing besides.
+  init(kind: Int) { rawValue = UInt16(truncatingIfNeeded: kind << 9) }
+  private init(category: Int) { rawValue = UInt16(truncatingIfNeeded: category << 11) }
+  init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// The class of `scalar`.
   @inline(__always)
@@ -91,19 +106,47 @@ struct UnicodeClass: OptionSet, Sendable {
 
   /// ASCII alone, so that plain text needs no table decoded.
   static let ascii: [UInt16] = (0..<128).map { (value: UInt16) in
-    var bits: UnicodeClass = []
-    switch UInt8(value) {
-    case 0x09, 0x0A, 0x0D: bits = [.space, .regexSpace]
-    case 0x0B, 0x0C: bits = [.space, .regexSpace, .dropped]
-    case 0x20: bits = [.space, .regexSpace]
-    case 0..<0x20, 0x7F: bits = [.dropped]
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): bits = [.number, .numeric, .word]
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"):
-      bits = [.letter, .word]
-    case UInt8(ascii: "_"): bits = [.punctuation, .word]
-    default: bits = [.punctuation]
+    let byte = UInt8(value)
+    var bits = UnicodeClass(category: asciiCategory(byte))
+    switch byte {
+    case 0x09, 0x0A, 0x0D, 0x20: bits.formUnion([.space, .regexSpace])
+    case 0x0B, 0x0C: bits.formUnion([.space, .regexSpace, .dropped])
+    case 0..<0x20, 0x7F: bits.formUnion(.dropped)
+    case UInt8(ascii: "0")...UInt8(ascii: "9"):
+      bits.formUnion([.number, .numeric, .word, .regexWord])
+    case UInt8(ascii: "_"): bits.formUnion([.punctuation, .word, .regexWord])
+    default:
+      bits.formUnion(isLetterOrDigit(byte) ? [.letter, .word, .regexWord] : .punctuation)
     }
     return bits.rawValue
+  }
+
+  private static func asciiCategory(_ byte: UInt8) -> Int {
+    let name =
+      switch Unicode.Scalar(byte) {
+      case " ": "Zs"
+      case "0"..."9": "Nd"
+      case "A"..."Z": "Lu"
+      case "a"..."z": "Ll"
+      case "_": "Pc"
+      case "-": "Pd"
+      case "(", "[", "{": "Ps"
+      case ")", "]", "}": "Pe"
+      case "+", "<", "=", ">", "|", "~": "Sm"
+      case "$": "Sc"
+      case "^", "`": "Sk"
+      case "!"..."~": "Po"
+      default: "Cc"
+      }
+    return categories.firstIndex(of: name) ?? 0
+  }
+
+  /// Whether a byte is an ASCII letter or digit.
+  static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    default: false
+    }
   }
 }
 
