@@ -14,7 +14,7 @@ import tempfile
 
 from tokenizers import Tokenizer
 
-BATCH = 20000
+BATCH = 2000
 SHOWN = 3
 
 

@@ -1,14 +1,15 @@
 """Makes the lines that the tokenizers are compared on, as JSON lines with a member "text".
 
-    lines.py OUT.jsonl [--data DIR] [--count N] [--seed S]
+    lines.py OUT.jsonl [--data DIR] [--texts N] [--count N] [--seed S]
 
-All texts of $MARTLET_DATA (label<TAB>text), then N lines made from the seed: random code points, scripts mixed,
-and hostile input. The same seed gives the same lines.
+Texts of $MARTLET_DATA (label<TAB>text), evenly taken from all of them, pieces of this project's own sources as code, then N lines made from the seed:
+random code points, scripts mixed, and hostile input. The same seed gives the same lines.
 """
 import argparse
 import glob
 import json
 import os
+import pathlib
 import random
 
 SPACES = [0x9, 0xB, 0xC, 0x1C, 0x1D, 0x1E, 0x1F, 0x20, 0x85, 0xA0, 0x1680, 0x180E, *range(0x2000, 0x2010), 0x2028, 0x2029, 0x202F, 0x205F, 0x2060,
@@ -73,10 +74,25 @@ def made(rng):
     return " ".join(w.upper() if rng.random() < 0.1 else w.capitalize() if rng.random() < 0.2 else w for w in words) + rng.choice([".", "!", "", " "])
 
 
+def code(rng):
+    """Sources, cut after one to twelve lines; one in eight with the line ends of another system."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    for pattern in ("Sources/**/*.swift", "Sources/**/*.c", "Sources/**/*.js", "Benchmarks/**/*.py", "nginx/**/*"):
+        for path in sorted(root.glob(pattern)):
+            if not path.is_file() or ".venv" in path.parts:
+                continue
+            rest = path.read_text(encoding="utf-8").split("\n")
+            while rest:
+                count = rng.randint(1, 12)
+                yield ("\r\n" if rng.random() < 0.125 else "\n").join(rest[:count])
+                rest = rest[count:]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("out")
     parser.add_argument("--data", default=os.environ.get("MARTLET_DATA"))
+    parser.add_argument("--texts", type=int, default=150000)
     parser.add_argument("--count", type=int, default=60000)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
@@ -85,7 +101,10 @@ def main():
         for path in sorted(glob.glob(options.data + "/**/*.tsv", recursive=True)):
             with open(path, encoding="utf-8", newline="\n") as file:
                 texts += [line.rstrip("\n").split("\t", 1)[-1] for line in file]
+    taken = min(options.texts, len(texts))
+    texts = [texts[i * len(texts) // taken] for i in range(taken)]
     rng = random.Random(options.seed)
+    texts += code(rng)
     texts += [made(rng) for _ in range(options.count)]
     # Some texts are several of the others, up to ten thousand characters, so that parts of long texts are met.
     for _ in range(options.count // 300):

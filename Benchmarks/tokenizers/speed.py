@@ -23,6 +23,10 @@ os.environ["RAYON_NUM_THREADS"] = "1"
 
 from tokenizers import Tokenizer  # noqa: E402  (the environment comes first)
 
+# One of each kind; MARTLET_TOKENIZERS has more.
+KINDS = ["wordpiece-minilm", "bpe-roberta", "llama3", "qwen2", "gpt4", "o200k", "tekken", "modernbert", "deepseek", "starcoder", "clip", "llama2", "mistral",
+         "gemma", "t5", "deberta-v3", "albert", "camembert", "xlm-roberta"]
+
 
 def read(pattern):
     texts = []
@@ -68,7 +72,7 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--megabytes", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("names", nargs="*", default=["wordpiece-minilm", "bpe-roberta", "unigram-xlmr"])
+    parser.add_argument("names", nargs="*", default=KINDS)
     options = parser.parse_args()
     texts = mixed(options.data, options.megabytes * 1e6)
     size = sum(len(t.encode()) for t in texts) / 1e6

@@ -2,14 +2,18 @@ import Foundation
 import FuzzDriver
 import Tokenization
 
-/// WordPiece of a whole vocabulary, and one small tokenizer of each other kind; or those that the environment names.
+/// WordPiece of a whole vocabulary, and one small tokenizer of each other kind and pipeline; or those that the environment names.
 let paths =
   ProcessInfo.processInfo.environment["MARTLET_FUZZ_TOKENIZERS"]?
   .split(separator: ":").map(String.init)
   ?? [
     "Models/sms-spam/tokenizer.json", "Fuzz/Corpus/tokenizer/bpe.json",
     "Fuzz/Corpus/tokenizer/unigram.json", "Fuzz/Corpus/tokenizer/bpe-fallback.json",
-    "Fuzz/Corpus/tokenizer/unigram-map.json",
+    "Fuzz/Corpus/tokenizer/unigram-map.json", "Fuzz/Corpus/tokenizer/split-llama3.json",
+    "Fuzz/Corpus/tokenizer/split-o200k.json", "Fuzz/Corpus/tokenizer/split-word-ends.json",
+    "Fuzz/Corpus/tokenizer/split-sequence.json", "Fuzz/Corpus/tokenizer/bpe-gemma.json",
+    "Fuzz/Corpus/tokenizer/bpe-llama.json", "Fuzz/Corpus/tokenizer/unigram-anchors.json",
+    "Fuzz/Corpus/tokenizer/added-spaces.json",
   ]
 let tokenizers = paths.map { path in
   guard let data = FileManager.default.contents(atPath: path),
