@@ -80,6 +80,35 @@ struct WeightCacheTests {
     #expect(Self.files(directory).count == 1)
   }
 
+  @Test("A cache is taken whatever the length of its head")
+  func heads() throws {
+    let shape = ModelShape(
+      modelType: "bert", vocabularySize: 9, hiddenSize: 8, layerCount: 12, headCount: 2,
+      feedForwardSize: 8, maximumTokens: 16, labels: ["no", "yes"], positionalEncoding: .learned,
+      tokenTypeCount: 2)
+    let layers = shape.tensors.filter(\.isQuantizable)
+    // The head lists the smoothed weights, so that its length takes every second byte value or so.
+    for count in stride(from: 0, through: layers.count, by: 4) {
+      let directory = Self.temporary()
+      defer { try? FileManager.default.removeItem(atPath: directory) }
+      var parameters = ModelParameters(shape)
+      for index in 0..<parameters.buffer.count { parameters.buffer[index] = Float(index % 7) - 3 }
+      parameters.quantization = .init(
+        smoothing: layers.prefix(count).reduce(into: [:]) {
+          $0[$1.key] = [Float](repeating: 2, count: $1.columns)
+        })
+      try ModelDirectory.write(parameters, to: directory)
+      _ = try Self.cache(directory).weights()
+      let path = directory + "/.martlet/" + (try #require(Self.files(directory).first))
+      func inode() throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
+      }
+      let written = try inode()
+      _ = try Self.cache(directory).weights()
+      #expect(try inode() == written, "\(count) smoothed weights")
+    }
+  }
+
   @Test(
     "A bfloat16 cache gives the same bits, is smaller, and is not taken for one of single precision"
   )

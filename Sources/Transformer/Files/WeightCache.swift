@@ -104,10 +104,10 @@ public struct WeightCache {
     guard let start = file.bytes(0..<32), Array(start[0..<8]) == Self.magic else {
       throw Unfit(reason: "it does not begin as one")
     }
-    let length = start[8..<16].reversed().reduce(0) { $0 << 8 | Int($1 & 0x7F) }
-    guard length <= Self.longestHead, let head = file.bytes(32..<32 + length) else {
-      throw Unfit(reason: "it is cut short")
-    }
+    let stated = start[8..<16].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard stated <= UInt64(Self.longestHead) else { throw Unfit(reason: "its head is damaged") }
+    let length = Int(stated)
+    guard let head = file.bytes(32..<32 + length) else { throw Unfit(reason: "it is cut short") }
     var hash = ContentHash()
     hash.add(head)
     guard Array(hash.text.utf8) == Array(start[16..<32]), let json = try? JSONValue(parsing: head)
