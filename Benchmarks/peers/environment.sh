@@ -30,7 +30,7 @@ model_directory() {
 prepare_peers() {
   make_environment
   local precisions=${2:-f32,int8}
-  prepared=$venv/prepared/$(cat "$1/config.json" Benchmarks/peers/prepare.py | cksum | cut -d' ' -f1)-$precisions
+  prepared=$venv/prepared/$(cat "$1/config.json" Benchmarks/peers/prepare.py | cksum | cut -d' ' -f1)-${precisions//,/-}
   local texts=${MARTLET_DATA:+$MARTLET_DATA/ag-news/validation.tsv}
   [ -f "$texts" ] || texts=-
   if [ ! -f "$prepared/done" ]; then
