@@ -15,7 +15,7 @@ bench_packages="wrk"
 ruff_version=0.17.6
 # The static Foundation leaves its HTTP client to the system's libcurl.
 deb_packages="libcurl4-openssl-dev fakeroot binutils dpkg-dev"
-deploy_test_packages="$deb_packages chromium chromium-driver mmdebstrap systemd-container pebble lintian logrotate slurm-wlm munge umoci runc"
+deploy_test_packages="$deb_packages chromium chromium-driver mmdebstrap systemd-container pebble lintian logrotate slurm-wlm munge umoci runc docker-compose golang-go golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev"
 
 usage() {
   sed -n '2,9s/^# \{0,1\}//p' "$0" >&2

@@ -16,6 +16,8 @@ import kubernetes_validate
 import yaml
 
 VERSIONS = ("1.27", "1.29", "1.31", "1.33")
+# The fields of the Prometheus operator's PodMonitor (monitoring.coreos.com/v1) that may be used, as its API reference has them.
+POD_MONITOR = {"selector": {"matchLabels"}, "podMetricsEndpoints": {"port", "path", "interval", "authorization"}}
 
 
 def model(folder, name):
@@ -38,7 +40,7 @@ def check(folder, value, name, where):
         if kind == "int" and not isinstance(item, int) or kind == "str" and not isinstance(item, str):
             raise SystemExit(f"{where}.{key}: {item!r} is no {kind}")
         inner = re.sub(r"^list\[(.*)\]$", r"\1", kind)
-        if inner.startswith("V1beta1"):
+        if inner.startswith(("V1beta1", "V1alpha1")):
             for part in item if kind.startswith("list[") else [item]:
                 check(folder, part, inner, f"{where}.{key}")
 
@@ -47,18 +49,44 @@ def documents(path):
     return [document for document in yaml.safe_load_all(path.read_text()) if document]
 
 
+def pod(spec):
+    """What KServe takes over into a pod, checked as Kubernetes checks it there."""
+    fields = {key: spec[key] for key in ("containers", "volumes", "securityContext") if key in spec}
+    fields.setdefault("containers", [{"name": "x", "image": "x"}])
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": fields}
+
+
+def check_monitor(path, document, ports, secrets):
+    """Its fields, and that the port and the secret that it names are those of a pod."""
+    spec = document["spec"]
+    endpoints = spec["podMetricsEndpoints"]
+    for unknown in (set(spec) - set(POD_MONITOR)) | {key for one in endpoints for key in one if key not in POD_MONITOR["podMetricsEndpoints"]}:
+        raise SystemExit(f"{path.name}: PodMonitor has no field {unknown}")
+    for one in endpoints:
+        if one["port"] not in ports or one["authorization"]["credentials"]["name"] not in secrets:
+            raise SystemExit(f"{path.name}: no pod has the port or the secret of {one}")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    for path in map(pathlib.Path, sys.argv[2:]):
-        for document in documents(path):
-            kind = document["kind"]
-            if document["apiVersion"] == "serving.kserve.io/v1beta1":
-                check(folder, document["spec"], "V1beta1InferenceServiceSpec", f"{path.name}: spec")
-                containers = document["spec"]["predictor"]["containers"]
-                document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": containers}}
-            for version in VERSIONS:
-                kubernetes_validate.validate(document, version, strict=True)
+    files = [(path, document) for path in map(pathlib.Path, sys.argv[2:]) for document in documents(path)]
+    text = "".join(path.read_text() for path in map(pathlib.Path, sys.argv[2:]))
+    ports, secrets = set(re.findall(r"\{name: (\w+), containerPort", text)), set(re.findall(r"secretName: ([\w-]+)", text))
+    for path, document in files:
+        kind = document["kind"]
+        if kind == "PodMonitor":
+            check_monitor(path, document, ports, secrets)
             print(f"ok      {path.name}: {kind}")
+            continue
+        if document["apiVersion"] == "serving.kserve.io/v1beta1":
+            check(folder, document["spec"], "V1beta1InferenceServiceSpec", f"{path.name}: spec")
+            document = pod(document["spec"]["predictor"])
+        elif document["apiVersion"] == "serving.kserve.io/v1alpha1":
+            check(folder, document["spec"], "V1alpha1ServingRuntimeSpec", f"{path.name}: spec")
+            document = pod(document["spec"])
+        for version in VERSIONS:
+            kubernetes_validate.validate(document, version, strict=True)
+        print(f"ok      {path.name}: {kind}")
 
 
 if __name__ == "__main__":
