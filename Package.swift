@@ -56,7 +56,7 @@ let package = Package(
       dependencies: [
         "Files", "Transformer", "Tokenization", "Training", "Tensor", "JSON", "Scoring",
       ]),
-    .target(name: "Doctor"),
+    .target(name: "Doctor", dependencies: ["JSON"]),
     .target(name: "HTTP", dependencies: ["CEvents", "COpenSSL", "CZlib", "JSON"]),
     .target(name: "Prefork", dependencies: ["CSystem", "Files", "JSON", atomics, log]),
     .target(name: "Health", dependencies: ["Files", "JSON", "Prefork", "Scoring", log]),

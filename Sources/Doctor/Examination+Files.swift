@@ -1,67 +1,6 @@
 import Foundation
 
 extension Examination {
-  /// The certificate that the site names, and how many days it has left.
-  func certificate() -> Finding {
-    guard let site = machine.text("/etc/nginx/sites-enabled/martlet.conf"),
-      let path = Self.value(of: "ssl_certificate", in: site)
-    else {
-      return Finding(
-        "certificate", .unknown, "the site has no TLS (sudo deploy/enable-https.sh -d DOMAIN)")
-    }
-    guard
-      let shown = machine.run(["openssl", "x509", "-in", machine.root + path, "-noout", "-enddate"])
-    else { return Finding("certificate", .unknown, "no openssl here") }
-    guard shown.status == 0, let end = Self.date(ofEnd: shown.output) else {
-      return Finding(
-        "certificate", shown.output.contains("Permission denied") ? .unknown : .failure,
-        "\(path) cannot be read: \(shown.output.prefix(200))",
-        mend: "sudo martlet doctor; if it is missing: sudo deploy/enable-https.sh -d DOMAIN")
-    }
-    let days = Int((end.timeIntervalSince(machine.now) / 86_400).rounded(.down))
-    let mend =
-      "sudo certbot renew --cert-name martlet, then see /var/log/letsencrypt/letsencrypt.log"
-    if days < 0 {
-      return Finding("certificate", .failure, "it ended \(-days) days ago", mend: mend)
-    }
-    if days < certificateDays {
-      return Finding(
-        "certificate", days < 7 ? .failure : .warning,
-        "\(days) days are left, so renewal has failed",
-        mend: mend)
-    }
-    return Finding("certificate", .sound, "\(days) days are left")
-  }
-
-  /// Whether the served model is complete, and is what its folder's name says.
-  func model() -> Finding {
-    let path = "/var/lib/martlet/model"
-    guard machine.exists(path + "/config.json") else {
-      return Finding(
-        "model", .failure, "\(path) holds no model", mend: "sudo deploy/install.sh --model DIR")
-    }
-    guard
-      let target = try? FileManager.default.destinationOfSymbolicLink(atPath: machine.root + path),
-      let expected = target.split(separator: "-").last, expected.count == 12,
-      expected.allSatisfy(\.isHexDigit)
-    else {
-      return Finding("model", .unknown, "its folder's name holds no checksum to compare with")
-    }
-    // The sum that deploy/install.sh names the folder by.
-    let sum = """
-      cd "$0" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-12
-      """
-    guard let shown = machine.run(["sh", "-c", sum, machine.root + path + "/"]), shown.status == 0
-    else {
-      return Finding("model", .unknown, "its checksum could not be made")
-    }
-    return shown.output == expected
-      ? Finding("model", .sound, "\(target) has the checksum that it was installed with")
-      : Finding(
-        "model", .failure, "\(target) was changed: its checksum is \(shown.output)",
-        mend: "remove the folder and run sudo deploy/install.sh --model DIR again")
-  }
-
   /// A wrong clock makes certificates invalid and drift windows wrong.
   func clock() -> Finding {
     guard machine.hasSystemd,
@@ -123,16 +62,6 @@ extension Examination {
         mend: free < 1 << 30 || share < 0.1
           ? "make room soon: du -xh \(path) | sort -h | tail" : nil)
     }
-  }
-
-  /// The value of the first directive of a name in an Nginx file: `ssl_certificate /a/b;` gives `/a/b`.
-  static func value(of directive: String, in text: String) -> String? {
-    for line in text.split(whereSeparator: \.isNewline) {
-      let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
-      guard words.count >= 2, words[0] == directive else { continue }
-      return words[1].hasSuffix(";") ? String(words[1].dropLast()) : String(words[1])
-    }
-    return nil
   }
 
   /// The time in `notAfter=Nov 25 03:00:00 2027 GMT`, as openssl prints it.

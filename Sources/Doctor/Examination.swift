@@ -1,6 +1,7 @@
 import Foundation
 
-/// Looks at a running installation, as deploy/install.sh and the Debian package make it, and says how to mend what it finds.
+/// Looks at a running installation, whether deploy/install.sh, the Debian package or an operator by hand has made it, and says how to mend
+/// what it finds.
 public struct Examination: Sendable {
   /// The machine to look at.
   public var machine: Machine
@@ -20,7 +21,7 @@ public struct Examination: Sendable {
 
   /// Makes every check, in the order in which one would mend what they find.
   public func findings() -> [Finding] {
-    [unit()] + sockets() + nginx() + [certificate(), model(), clock()] + limits() + disk()
+    [unit()] + sockets() + reload() + nginx() + [model(), clock()] + limits() + disk()
   }
 
   /// The gravest of what was found: 0 sound, 1 warning, 2 failure, as monitoring plugins exit.
@@ -69,7 +70,7 @@ public struct Examination: Sendable {
 
   func sockets() -> [Finding] {
     var found: [Finding] = []
-    switch machine.status(port, "/readyz") {
+    switch machine.ask(port, "/readyz", "localhost")?.status {
     case 200: found.append(Finding("listener", .sound, "127.0.0.1:\(port) is ready"))
     case nil:
       found.append(
@@ -85,7 +86,7 @@ public struct Examination: Sendable {
           mend: "it is draining or still loading; if that lasts: journalctl -u martlet -n 50"))
     }
     guard let adminPort else { return found }
-    switch machine.status(adminPort, "/metrics") {
+    switch machine.ask(adminPort, "/metrics", "localhost")?.status {
     case 200: found.append(Finding("admin", .sound, "127.0.0.1:\(adminPort)/metrics answers"))
     case 401: found.append(Finding("admin", .sound, "127.0.0.1:\(adminPort) asks for its token"))
     case let status:
@@ -94,46 +95,6 @@ public struct Examination: Sendable {
           "admin", .warning,
           "127.0.0.1:\(adminPort)/metrics \(status.map { "answers \($0)" } ?? "does not answer")",
           mend: "give --admin-port the port of --admin-bind, or see journalctl -u martlet"))
-    }
-    return found
-  }
-
-  func nginx() -> [Finding] {
-    guard machine.exists("/etc/nginx/nginx.conf") else {
-      return [Finding("nginx", .unknown, "Nginx is not installed; the daemon is asked directly")]
-    }
-    guard machine.exists("/etc/nginx/sites-enabled/martlet.conf") else {
-      return [
-        Finding(
-          "nginx", .failure, "the site is not enabled",
-          mend:
-            "sudo ln -s ../sites-available/martlet.conf /etc/nginx/sites-enabled/ && sudo systemctl reload nginx"
-        )
-      ]
-    }
-    var found: [Finding] = []
-    if let tested = machine.run(["nginx", "-t", "-q"]) {
-      if tested.status == 0 {
-        found.append(Finding("nginx", .sound, "the configuration is valid"))
-      } else if tested.output.contains("Permission denied") {
-        found.append(
-          Finding(
-            "nginx", .unknown, "only root may check the configuration", mend: "sudo martlet doctor")
-        )
-      } else {
-        found.append(
-          Finding(
-            "nginx", .failure, "nginx -t says: \(tested.output.prefix(300))",
-            mend: "mend the line that it names, then: sudo nginx -t && sudo systemctl reload nginx")
-        )
-      }
-    }
-    if machine.status(80, "/healthz") == nil {
-      found.append(
-        Finding(
-          "nginx", .failure, "nothing answers on port 80", mend: "sudo systemctl restart nginx"))
-    } else {
-      found.append(Finding("nginx", .sound, "port 80 answers"))
     }
     return found
   }

@@ -16,12 +16,26 @@ public struct Machine: Sendable {
     }
   }
 
+  /// What an HTTP server answered.
+  public struct Answer: Sendable {
+    /// The status.
+    public var status: Int
+    /// The body, or its first megabyte.
+    public var body: [UInt8]
+
+    /// Makes an answer.
+    public init(status: Int, body: [UInt8] = []) {
+      self.status = status
+      self.body = body
+    }
+  }
+
   /// A folder that stands for `/`.
   public var root: String
   /// Runs a program with arguments and gives what it printed; nil where there is no such program.
   public var run: @Sendable (_ command: [String]) -> Outcome?
-  /// The status of `GET path` at a loopback port; nil where nothing answers.
-  public var status: @Sendable (_ port: UInt16, _ path: String) -> Int?
+  /// The answer to `GET path` for a host at a loopback port; nil where nothing answers.
+  public var ask: @Sendable (_ port: UInt16, _ path: String, _ host: String) -> Answer?
   /// Bytes that are free and bytes in all of the file system of a path.
   public var space: @Sendable (_ path: String) -> (free: Int, total: Int)?
   /// The time now.
@@ -31,13 +45,13 @@ public struct Machine: Sendable {
   public init(
     root: String, now: Date,
     run: @escaping @Sendable ([String]) -> Outcome?,
-    status: @escaping @Sendable (UInt16, String) -> Int?,
+    ask: @escaping @Sendable (UInt16, String, String) -> Answer?,
     space: @escaping @Sendable (String) -> (free: Int, total: Int)?
   ) {
     self.root = root
     self.now = now
     self.run = run
-    self.status = status
+    self.ask = ask
     self.space = space
   }
 

@@ -4,7 +4,7 @@ import Glibc
 extension Machine {
   /// The machine that this program runs on.
   public static func this() -> Machine {
-    Machine(root: "", now: Date(), run: runProgram, status: loopbackStatus, space: freeSpace)
+    Machine(root: "", now: Date(), run: runProgram, ask: loopbackAnswer, space: freeSpace)
   }
 
   private static func freeSpace(_ path: String) -> (free: Int, total: Int)? {
@@ -39,8 +39,8 @@ extension Machine {
         in: .whitespacesAndNewlines))
   }
 
-  /// Asks by a plain socket: one request, five seconds, the first line of the answer.
-  private static func loopbackStatus(_ port: UInt16, _ path: String) -> Int? {
+  /// Asks by a plain socket: one request that ends its connection, five seconds between two parts of the answer.
+  private static func loopbackAnswer(_ port: UInt16, _ path: String, _ host: String) -> Answer? {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
@@ -58,17 +58,20 @@ extension Machine {
       }
     }
     guard connected == 0 else { return nil }
-    let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
+    let request = Array(
+      "GET \(path) HTTP/1.0\r\nHost: \(host)\r\nConnection: close\r\n\r\n".utf8)
     guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count
     else { return nil }
     var answer: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 64)
-    while answer.count < 12 {
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while answer.count < 1 << 20 {
       let count = recv(descriptor, &buffer, buffer.count, 0)
-      guard count > 0 else { return nil }
+      guard count > 0 else { break }
       answer += buffer.prefix(count)
     }
-    let words = String(decoding: answer, as: UTF8.self).split(separator: " ")
-    return words.count > 1 ? Int(words[1].prefix(3)) : nil
+    let words = String(decoding: answer.prefix(32), as: UTF8.self).split(separator: " ")
+    guard words.count > 1, let status = Int(words[1].prefix(3)) else { return nil }
+    let end = answer.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound ?? answer.count
+    return Answer(status: status, body: Array(answer[end...]))
   }
 }

@@ -7,8 +7,8 @@ struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Examine a running installation and say how to mend what is wrong.",
     discussion: """
-      Looks at the unit, the listeners, Nginx, the certificate's days left, the model's checksum, \
-      the clock, limits and disks. Exits as monitoring plugins do: 0 sound, 1 warning, 2 failure. \
+      Looks at the unit, the listeners, the latest reload, Nginx's servers that send to the port (whoever wrote them), their \
+      certificates' days left, the model that is served and its checksum, the clock, limits and disks. Exits as monitoring plugins do: 0 sound, 1 warning, 2 failure. \
       Some checks need root.
 
       Examples:

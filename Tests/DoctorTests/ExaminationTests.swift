@@ -12,7 +12,6 @@ struct ExaminationTests {
       root = FileManager.default.temporaryDirectory.path + "/doctor-\(UUID().uuidString)"
       try write("/run/systemd/system/x", "")
       try write("/etc/nginx/nginx.conf", "")
-      try write("/etc/nginx/sites-enabled/martlet.conf", "server {\n  ssl_certificate /c.pem;\n}\n")
       try write("/var/lib/martlet/models/spam-0123456789ab/config.json", "{}")
       try FileManager.default.createSymbolicLink(
         atPath: root + "/var/lib/martlet/model",
@@ -30,27 +29,57 @@ struct ExaminationTests {
       try Data(text.utf8).write(to: url)
     }
 
+    /// What `nginx -T` prints for the site as shipped, with TLS.
+    static let dump = """
+      # configuration file /etc/nginx/nginx.conf:
+      http { include /etc/nginx/sites-enabled/*; }
+      # configuration file /etc/nginx/sites-enabled/martlet.conf:
+      include snippets/martlet-upstream.conf;
+      server { listen 80; server_name api.example.org; location / { return 308 https://$host$request_uri; } }
+      server {
+        listen 443 ssl http2;
+        server_name api.example.org;
+        ssl_certificate /c.pem;
+        include snippets/martlet-server.conf;
+      }
+      # configuration file /etc/nginx/snippets/martlet-upstream.conf:
+      upstream martlet { server 127.0.0.1:5000 max_fails=0; keepalive 32; }
+      # configuration file /etc/nginx/snippets/martlet-server.conf:
+      location / { proxy_pass http://martlet; }
+      """
+
     /// 2026-11-25 12:00:00 UTC.
+    /// - Parameters:
+    ///   - said: what programs print, by their command or its first word.
+    ///   - failed: those that end with 1.
     func findings(
       said: [String: String] = [:], failed: Set<String> = [], statuses: [UInt16: Int] = [:],
-      free: Int = 50 << 30
+      bodies: [String: String] = [:], free: Int = 50 << 30
     ) -> [Finding] {
       let sound = [
         "systemctl":
           "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNRestarts=0",
-        "nginx": "", "openssl": "notAfter=Feb  3 12:00:00 2027 GMT", "sh": "0123456789ab",
+        "nginx": Self.dump, "openssl": "notAfter=Feb  3 12:00:00 2027 GMT", "sh": "0123456789ab",
         "timedatectl": "yes", "pgrep": "77\n78",
       ].merging(said) { $1 }
-      let answers: [UInt16: Int] = [5000: 200, 5001: 200, 80: 200].merging(statuses) { $1 }
+      let answers: [UInt16: Int] = [5000: 200, 5001: 200, 80: 200, 443: 400].merging(statuses) {
+        $1
+      }
       let examination = Examination(
         machine: Machine(
           root: root, now: Date(timeIntervalSince1970: 1_795_608_000),
           run: { command in
-            sound[command[0]].map {
-              .init(status: failed.contains(command[0]) ? 1 : 0, output: $0)
+            let whole = command.joined(separator: " ")
+            let isFailed = failed.contains(command[0]) || failed.contains(whole)
+            return (sound[whole] ?? sound[command[0]]).map {
+              .init(status: isFailed ? 1 : 0, output: $0)
             }
           },
-          status: { port, _ in answers[port].flatMap { $0 == 0 ? nil : $0 } },
+          ask: { port, path, _ in
+            answers[port].flatMap {
+              $0 == 0 ? nil : .init(status: $0, body: Array((bodies[path] ?? "").utf8))
+            }
+          },
           space: { _ in (free, 100 << 30) }))
       // The folder goes when the last reference to this object does, which may be before the end of its scope.
       return withExtendedLifetime(self) { examination.findings() }
@@ -113,9 +142,79 @@ struct ExaminationTests {
       gravest(installation.findings(statuses: [5000: 503]), "listener") == .failure)
     #expect(gravest(installation.findings(statuses: [5001: 0]), "admin") == .warning)
     #expect(gravest(installation.findings(statuses: [5001: 401]), "admin") == .sound)
-    #expect(gravest(installation.findings(statuses: [80: 0]), "nginx") == .failure)
+    #expect(gravest(installation.findings(statuses: [443: 0]), "nginx") == .failure)
+    #expect(gravest(installation.findings(statuses: [443: 502]), "nginx") == .failure)
+    #expect(gravest(installation.findings(failed: ["pgrep -x nginx"]), "nginx") == .failure)
     #expect(gravest(installation.findings(free: 50 << 20), "disk") == .failure)
     #expect(gravest(installation.findings(free: 5 << 30), "disk") == .warning)
+  }
+
+  @Test(
+    "a site of the reader's own is found by where it sends, and its certificate by its own name",
+    arguments: [
+      "proxy_pass http://127.0.0.1:5000;", "proxy_pass http://localhost:5000/;",
+      "proxy_pass http://[::1]:5000;", "set $back \"127.0.0.1:5000\"; proxy_pass http://$back;",
+      "proxy_pass http://pool/x; # }\n",
+    ])
+  func ownSite(_ pass: String) throws {
+    let installation = try Installation()
+    try FileManager.default.removeItem(atPath: installation.root + "/var/lib/martlet/model")
+    let findings = installation.findings(
+      said: [
+        "nginx": """
+        # configuration file /etc/nginx/nginx.conf:
+        events {}
+        http {
+          upstream pool { least_conn; server 10.0.0.1:5000; }
+          include sites-enabled/*;
+          server { listen 81; location ~ "^/a{2}$" { proxy_pass http://127.0.0.1:9000; } }
+        }
+        # configuration file /etc/nginx/sites-enabled/mine:
+        server {
+          server_name mine.example.org;\r
+          location /a/ { location /a/b { \(pass) } }
+          listen [::]:443 ssl; # managed by Certbot
+          ssl_certificate /etc/letsencrypt/live/mine.example.org/fullchain.pem;
+        }
+        """,
+        "openssl": "notAfter=Nov 29 12:00:00 2026 GMT",
+      ],
+      bodies: ["/v1/models": #"{"data": [{"id": "reviews", "version": "7"}]}"#])
+    let nginx = findings.filter { $0.subject == "nginx" }
+    #expect(nginx.count == 2 && nginx.allSatisfy { $0.gravity == .sound }, "\(nginx)")
+    #expect(
+      nginx.last?.detail.contains("mine.example.org in /etc/nginx/sites-enabled/mine") == true)
+    let certificate = findings.first { $0.subject == "certificate" }
+    #expect(certificate?.gravity == .failure)
+    #expect(certificate?.mend?.contains("--cert-name mine.example.org,") == true)
+    let model = findings.first { $0.subject == "model" }
+    #expect(model?.gravity == .sound && model?.detail == "it serves reviews (version 7)")
+  }
+
+  @Test("where no server sends to the port, the mend is a thing that can be done")
+  func noSite() throws {
+    let installation = try Installation()
+    let dump = "# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 80; } }\n"
+    let without = installation.findings(said: ["nginx": dump]).filter { $0.subject == "nginx" }
+    #expect(without.last?.gravity == .warning)
+    #expect(without.last?.mend?.contains("ln -s") == false)
+    try installation.write("/etc/nginx/sites-available/martlet.conf", "")
+    let shipped = installation.findings(said: ["nginx": dump]).filter { $0.subject == "nginx" }
+    #expect(shipped.last?.gravity == .failure)
+    #expect(shipped.last?.mend?.contains("ln -s") == true)
+  }
+
+  @Test("a refused reload is a warning with the reason, by the ready file or the admin listener")
+  func refusedReload() throws {
+    let installation = try Installation()
+    let reloads = #"{"reloads": {"done": 1, "refused": 1, "refusal": "config.json is missing"}}"#
+    let asked = installation.findings(bodies: ["/monitor.json": "{\"pool\": \(reloads)}"])
+    try installation.write("/run/martlet/ready.json", reloads)
+    for findings in [asked, installation.findings()] {
+      let finding = findings.first { $0.subject == "reload" }
+      #expect(finding?.gravity == .warning && finding?.mend != nil)
+      #expect(finding?.detail.hasSuffix("config.json is missing") == true)
+    }
   }
 
   @Test("a configuration that Nginx refuses is a failure that quotes it")
