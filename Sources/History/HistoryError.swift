@@ -14,6 +14,8 @@ public enum HistoryError: LocalizedError, Equatable, Sendable {
   case unreachable(String, reason: String)
   /// A statement failed.
   case failed(String, reason: String)
+  /// A backup cannot stand there.
+  case badBackup(String, reason: String)
   /// The setting names no store.
   case badSetting(String)
 
@@ -32,6 +34,8 @@ public enum HistoryError: LocalizedError, Equatable, Sendable {
       "\(store): cannot be opened: \(reason); check the path or address and who may use it"
     case .failed(let store, let reason):
       "\(store): \(reason); check the store and its disk"
+    case .badBackup(let path, let reason):
+      "\(path): \(reason); name another file for the backup"
     case .badSetting(let text):
       "--store \(text): write a file's path, postgres://USER@HOST/DATABASE, or none"
     }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Copies history from one store to another.
 public enum HistoryMigration {
   /// What has been copied.
@@ -47,5 +49,35 @@ public enum HistoryMigration {
       cursor = next
     }
     return counts
+  }
+
+  /// Copies every row of a store into an SQLite file, which appears whole or not at all and takes the place of one that is there.
+  /// The store may be in use: what comes meanwhile may be in the copy or not.
+  /// - Throws: `HistoryError`.
+  public static func backup(
+    of source: String, to path: String, progress: (Counts) -> Void = { _ in }
+  ) throws(HistoryError) -> Counts {
+    if path.contains("://") { throw .badBackup(path, reason: "a backup is a file") }
+    let partial = path + ".partial"
+    func remove() {
+      for suffix in ["", "-wal", "-shm", "-journal"] {
+        try? FileManager.default.removeItem(atPath: partial + suffix)
+      }
+    }
+    let place = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+    if place == URL(fileURLWithPath: source).resolvingSymlinksInPath() {
+      throw .badBackup(path, reason: "it is the store itself")
+    }
+    remove()
+    do throws(HistoryError) {
+      let counts = try copy(from: source, to: partial, progress: progress)
+      guard rename(partial, path) == 0 else {
+        throw .badBackup(path, reason: String(cString: strerror(errno)))
+      }
+      return counts
+    } catch {
+      remove()
+      throw error
+    }
   }
 }

@@ -29,6 +29,7 @@ extension Arbiter {
       return 0
     } catch {
       log.error("\(error.localizedDescription)")
+      scoreboard.refusal = error.localizedDescription
       return 1
     }
   }
@@ -41,12 +42,16 @@ extension Arbiter {
     } else if hasPassed {
       adopt()
     } else {
-      let cause = martlet_did_exit(status) ? "the line above says why" : Self.cause(status)
-      refuseReload(cause)
+      // What ends by itself has said why, to the log and to the scoreboard.
+      martlet_did_exit(status)
+        ? refuseReload("the line above says why", scoreboard.refusal)
+        : refuseReload(Self.cause(status))
     }
   }
 
-  private func refuseReload(_ cause: String) {
+  /// - Parameter reason: what is told where no line of the log stands above; by default the cause.
+  private func refuseReload(_ cause: String, _ reason: String? = nil) {
+    scoreboard.refusal = reason.flatMap { $0.isEmpty ? nil : $0 } ?? cause
     scoreboard.failedReloads += 1
     log.error("reload refused, the old model and settings keep serving: \(cause)")
     manager.ready()
@@ -72,6 +77,7 @@ extension Arbiter {
         log.warning("--pid stays \(configuration.pidFile ?? "unset") until a restart")
       }
       configuration = next
+      if let words = sockets.overruled(next) { log.warning("\(words)") }
     } catch {
       return refuseReload(error.localizedDescription)
     }
@@ -96,6 +102,7 @@ extension Arbiter {
     program.settle()
     PoolSockets.end(&leaving, isShared: false)
     scoreboard.reloads += 1
+    scoreboard.refusal = ""
     log.info("reloaded", metadata: ["generation": "\(generation)"])
     manager.ready()
   }
@@ -118,6 +125,8 @@ extension Arbiter {
     workerBackoff = CrashBackoff()
     scoreboard.workersWanted = wanted
     scoreboard.generation = generation
-    refuseReload("its workers die before they serve; the lines above say why")
+    refuseReload(
+      "its workers die before they serve; the lines above say why",
+      "its workers die before they serve; the log says why")
   }
 }

@@ -129,6 +129,7 @@ public final class Arbiter {
     account = try Account.find(user: configuration.user, group: configuration.group)
     sockets = try PoolSockets.open(configuration, present: inherited)
     inherited.close(keeping: sockets, unlinks: false)
+    if let words = sockets.overruled(configuration) { log.warning("\(words)") }
     martlet_ignore_sigpipe()
     signals = try SignalDescriptor.open([
       SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, SIGCHLD,
@@ -297,12 +298,14 @@ public final class Arbiter {
     let companion = children.first {
       $0.value.role == .companion && $0.value.generation == generation && $0.value.stage == .alive
     }?.key
-    let processes = workers + [companion ?? 0]
+    // A refused reload changes no process, and is told all the same.
+    let processes = workers + [companion ?? 0, Int32(truncatingIfNeeded: scoreboard.failedReloads)]
     guard processes != announced else { return }
     announced = processes
     onReady(
       ReadyPool(
         arbiter: getpid(), workers: workers, companion: companion, generation: generation,
+        reloads: (scoreboard.reloads, scoreboard.failedReloads, scoreboard.refusal),
         listeners: sockets.listeners, adminListeners: sockets.adminListeners))
   }
 

@@ -46,6 +46,28 @@ struct PoolSockets {
     return taken
   }
 
+  /// Says where the service manager's sockets stand in for other addresses of the settings, which somebody may be waiting on; nil
+  /// where they agree. A host's name is not looked up.
+  func overruled(_ configuration: ArbiterConfiguration) -> String? {
+    let lists = [
+      ("bind", configuration.bind, listeners), ("admin_bind", configuration.adminBind, adminListeners),
+    ]
+    let words = lists.compactMap { key, names, sockets -> String? in
+      guard sockets.contains(where: \.isGiven) else { return nil }
+      let present = sockets.map(\.address)
+      let missed = names.filter { name in
+        !present.contains(name) && !name.utf8.contains { (0x67...0x7A).contains($0 | 0x20) }
+      }
+      if missed.isEmpty { return nil }
+      return
+        "\(key) = \(missed.joined(separator: ", ")) is not listened on, because the service manager listens on \(present.joined(separator: ", "))"
+    }
+    return words.isEmpty
+      ? nil
+      : words.joined(separator: "; ")
+        + "; change ListenStream= of its socket unit (deploy/install.sh --listen ADDRESS, or systemctl edit martlet.socket)"
+  }
+
   /// What this process was started with: the sockets of another arbiter, or of the service manager.
   /// - Throws: `PreforkError.invalidAddress` for a descriptor that is no listening socket.
   init(_ inherited: [InheritedSocket]) throws(PreforkError) {

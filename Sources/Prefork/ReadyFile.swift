@@ -5,7 +5,7 @@ import JSON
 /// The file of `--ready-file`, which tells scripts where a pool is reached, by which processes, and what it serves.
 ///
 /// It is there while the pool serves: written, whole, when all workers of the first generation serve, anew whenever they
-/// are others, and removed at the end. While a new binary takes over (SIGUSR2) the file is the new one's.
+/// are others or a reload is refused, and removed at the end. While a new binary takes over (SIGUSR2) the file is the new one's.
 package struct ReadyFile {
   private let path: String
 
@@ -49,6 +49,10 @@ package struct ReadyFile {
         "health": pool.companion.map { JSONValue(Int($0)) } ?? .null,
       ],
       "generation": JSONValue(Int(pool.generation)),
+      "reloads": [
+        "done": JSONValue(Int(pool.reloads.done)), "refused": JSONValue(Int(pool.reloads.refused)),
+        "refusal": pool.reloads.refusal.isEmpty ? .null : JSONValue(pool.reloads.refusal),
+      ],
       "models": .array(models),
     ]
     try PreforkError.write(json.serialized(pretty: true) + "\n", to: path)

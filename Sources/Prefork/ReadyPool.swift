@@ -8,6 +8,8 @@ package struct ReadyPool {
   package let companion: Int32?
   /// Which load of the program the workers run: 1 at the start, one more with each reload.
   package let generation: UInt64
+  /// Reloads that went through, those that were refused, and why the latest was; empty where it was not.
+  package let reloads: (done: UInt64, refused: UInt64, refusal: String)
   /// Where workers are reached.
   package let listeners: [ListeningSocket]
   /// Where the companion is reached.

@@ -51,6 +51,9 @@ struct MetricsPage: Sendable {
         PrometheusText.Sample(["outcome": "done"], .integer(UInt64(scoreboard.reloads))),
         PrometheusText.Sample(["outcome": "refused"], .integer(UInt64(scoreboard.failedReloads))),
       ])
+    page.add(
+      "last_reload_successful", .gauge, "0 while the latest reload is one that was refused.",
+      .integer(scoreboard.refusal.isEmpty ? 1 : 0))
     latencies.add(to: &page)
     versions.add(to: &page)
   }
@@ -77,6 +80,11 @@ struct MetricsPage: Sendable {
         "p99.9": milliseconds(0.999),
       ],
       "routes": routes, "stages": stages,
+      "reloads": [
+        "done": JSONValue(Int(scoreboard.reloads)),
+        "refused": JSONValue(Int(scoreboard.failedReloads)),
+        "refusal": scoreboard.refusal.isEmpty ? .null : JSONValue(scoreboard.refusal),
+      ],
       "workers": .array(
         scoreboard.liveSlots.map { slot in
           [

@@ -21,7 +21,7 @@ struct Martlet: ParsableCommand {
       Serve.self, Train.self, Schedule.self, LRFind.self, Tune.self, Study.self, Eval.self,
       Predict.self, Embed.self, Tokenize.self, Inspect.self, Quantize.self,
       Profile.self, Report.self,
-      Store.self, Bench.self, Manual.self, Doctor.self,
+      Store.self, Bench.self, Manual.self, Doctor.self, Reload.self, Probe.self,
     ])
 
   /// The user's words, as a shell takes them again.

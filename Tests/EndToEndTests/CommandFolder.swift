@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestDaemon
 
 /// The files of one row, made anew for each, and runs of the binary over them.
@@ -20,6 +21,8 @@ final class CommandFolder: Sendable {
   /// The placeholders of `CommandRow`.
   private let files: [String: String]
   private let admin: AdminStub
+  /// A server for those who speak to one by its ready file.
+  private let server = Mutex<ServeProcess?>(nil)
 
   init() throws {
     path = NSTemporaryDirectory() + "martlet-commands-\(UUID().uuidString)"
@@ -30,6 +33,7 @@ final class CommandFolder: Sendable {
       "{rows}": path + "/rows.tsv", "{texts}": path + "/texts.txt", "{ids}": path + "/ids.jsonl",
       "{lengths}": path + "/lengths.jsonl", "{store}": path + "/store.db",
       "{admin}": path + "/admin", "{secret}": path + "/secret",
+      "{serving}": path + "/serving",
     ]
     for copy in ["copy", "embedder"] {
       try manager.copyItem(atPath: BuiltMartlet.model, toPath: "\(path)/\(copy)")
@@ -55,7 +59,21 @@ final class CommandFolder: Sendable {
     admin = try AdminStub(path: path + "/admin")
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  deinit {
+    server.withLock { $0 = nil }
+    try? FileManager.default.removeItem(atPath: path)
+  }
+
+  private func serve() throws {
+    try server.withLock { server in
+      if server != nil { return }
+      server = try ServeProcess(
+        launching: BuiltMartlet.binary,
+        ["serve", BuiltMartlet.model, "-w", "1", "-b", "127.0.0.1:0", "--admin-bind", "none"]
+          + ["--ready-file", path + "/serving"])
+      _ = BuiltMartlet.wait { FileManager.default.fileExists(atPath: path + "/serving") }
+    }
+  }
 
   /// A path or option with the placeholders filled in.
   /// - Parameters:
@@ -78,6 +96,7 @@ final class CommandFolder: Sendable {
     _ row: CommandRow, input: String? = nil, out: String, standardInput: String? = nil,
     output: FileHandle? = nil, error: FileHandle? = nil, redirection: String = ""
   ) throws -> Outcome {
+    if row.input == "{serving}" { try serve() }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
     process.currentDirectoryURL = URL(fileURLWithPath: path)
@@ -127,7 +146,7 @@ final class CommandFolder: Sendable {
   func contents() throws -> [String: Data] {
     var found: [String: Data] = [:]
     for name in try FileManager.default.subpathsOfDirectory(atPath: path)
-    where !["output", "error", "admin"].contains(name) {
+    where !["output", "error", "admin", "serving"].contains(name) {
       found[name] = FileManager.default.contents(atPath: "\(path)/\(name)") ?? Data()
     }
     return found

@@ -103,6 +103,9 @@ struct CommandRow: Sendable, CustomStringConvertible {
       "serve", ["{model}", "--check-config", "--admin-token-file", "{secret}"], input: "{secret}",
       standardInput: .accepted),
     CommandRow(
+      "store backup", ["{store}", "{out}.db"], input: "{store}", empty: .accepted,
+      outputs: ["{out}.db"], isDeterministic: false),
+    CommandRow(
       "store migrate", ["{store}", "{out}.db"], input: "{store}", empty: .accepted,
       outputs: ["{out}.db"], isDeterministic: false),
     CommandRow(
@@ -117,6 +120,9 @@ struct CommandRow: Sendable, CustomStringConvertible {
         + ["--layers", "1", "--heads", "2", "--feed-forward", "32"],
       input: "{lengths}", standardInput: .accepted, isDeterministic: false),
     // Examines the machine that it runs on; nothing of ours is installed where the tests run.
+    CommandRow("probe", ["--port", "1"], code: 1),
+    CommandRow(
+      "reload", ["--ready-file", "{serving}"], input: "{serving}", isDeterministic: false),
     CommandRow("doctor", ["--port", "1", "--admin-port", "0"], isDeterministic: false, code: 2),
     CommandRow("manual", []),
   ]

@@ -375,6 +375,36 @@ struct HistoryStoreTests {
     #expect(aside.values.allSatisfy { $0 & 0o007 == 0 }, "\(aside)")
   }
 
+  @Test(
+    "a backup of a store in use is whole, private, takes the place of an older one, and can be restored"
+  )
+  func backup() throws {
+    let folder = try Folder()
+    let store = Rows.sqlite(folder.store)
+    fill(store)
+    store.wait()
+    let path = folder.path + "/backup.sqlite"
+    try Data("an older one".utf8).write(to: URL(fileURLWithPath: path))
+    let counts = try HistoryMigration.backup(of: folder.store, to: path)
+    store.close()
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    #expect(names.filter { $0.hasPrefix("backup") } == ["backup.sqlite"])
+    let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    #expect(try HistoryMigration.copy(from: path, to: folder.path + "/restored.sqlite") == counts)
+    for target in [
+      folder.store, folder.path + "/./health.sqlite", "postgres://x/y", "\(folder.store)/x",
+    ] {
+      #expect(throws: HistoryError.self) {
+        try HistoryMigration.backup(of: folder.store, to: target)
+      }
+    }
+    #expect(throws: HistoryError.self) {
+      try HistoryMigration.backup(of: folder.path + "/missing", to: path)
+    }
+    #expect(try HistoryMigration.copy(from: path, to: folder.path + "/again.sqlite") == counts)
+  }
+
   @Test("a setting that names no store is refused with what would")
   func settings() throws {
     #expect(try HistoryStore.named("none") == nil)

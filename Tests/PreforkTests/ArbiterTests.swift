@@ -80,6 +80,9 @@ struct ArbiterTests {
     try pool.set(["workers": "4", "prepare": how])
     pool.signal(SIGHUP)
     #expect(pool.wait { pool.said("reload refused") == 1 }, "\(pool.output)")
+    // The ready file says so, and why, until a reload goes through.
+    #expect(pool.wait { pool.ready?["reloads"]?["refused"] == 1 })
+    #expect(pool.ready?["reloads"]?["refusal"]?.stringValue?.isEmpty == false)
     #expect(pool.workers() == before)
     #expect(pool.ask()?[2] == "1")
   }
@@ -105,9 +108,15 @@ struct ArbiterTests {
     pool.signal(SIGKILL, to: victim)
     #expect(pool.wait { pool.workers().count == 2 && !pool.workers().contains(victim) })
     #expect(pool.ask()?[2] == "1")
+    #expect(
+      pool.wait {
+        pool.ready?["reloads"]?["refusal"]?.stringValue?.hasPrefix("its workers die") == true
+      }, "\(pool.output)")
     try pool.set([:])
     pool.signal(SIGHUP)
     #expect(pool.wait { pool.ask()?[2] == "3" }, "\(pool.output)")
+    #expect(pool.wait { pool.ready?["reloads"]?["done"] == 1 })
+    #expect(pool.ready?["reloads"]?["refusal"] == .null)
   }
 
   @Test func whatAWorkerCouldNotOpenRefusesTheReload() throws {

@@ -8,9 +8,10 @@ public enum AlertRules {
   ///   - dropped: events that workers dropped in the last minute.
   ///   - workers: how many serve, and how many should.
   ///   - secondsSinceNotFinite: since a model last computed what is not a finite number; nil for never.
+  ///   - refusal: why the latest reload was refused; empty where it was not.
   public static func signals(
     _ state: HealthState, burn: (long: Double, short: Double), dropped: Double,
-    workers: (ready: Int, wanted: Int), secondsSinceNotFinite: Double? = nil
+    workers: (ready: Int, wanted: Int), secondsSinceNotFinite: Double? = nil, refusal: String = ""
   ) -> [AlertSignal] {
     let verdict = state.verdict
     var signals = [
@@ -46,6 +47,10 @@ public enum AlertRules {
       AlertSignal(
         name: "WorkersMissing", severity: .critical, isRaised: workers.ready < workers.wanted,
         holdSeconds: 10, reason: "\(workers.ready) of \(workers.wanted) workers serve"),
+      AlertSignal(
+        name: "ReloadRefused", severity: .warning, isRaised: !refusal.isEmpty,
+        reason: "the latest reload was refused, the old model and settings serve: \(refusal)",
+        ending: "the latest reload went through"),
     ]
     signals += driftSignals(state)
     signals += QualityCheck.allCases.map { qualitySignal($0, state) }

@@ -197,7 +197,7 @@ public final class HealthEngine: Sendable {
       let signals = AlertRules.signals(
         guarded.state, burn: Self.burn(guarded.state, at: time),
         dropped: Self.dropped(guarded.state), workers: (reading.ready, reading.wanted),
-        secondsSinceNotFinite: guarded.notFiniteAt.map { abs(time - $0) })
+        secondsSinceNotFinite: guarded.notFiniteAt.map { abs(time - $0) }, refusal: reading.refusal)
       let changes = guarded.board.observe(signals, at: time)
       let isDue = store != nil && abs(time - guarded.snapshotAt) >= Self.snapshotInterval
       if isDue { guarded.snapshotAt = time }
@@ -338,6 +338,8 @@ public struct PoolReading: Sendable {
   public var ready = 0
   /// Workers that should.
   public var wanted = 0
+  /// Why the latest reload was refused; empty where it was not.
+  public var refusal = ""
 
   /// Nothing yet.
   public init() {}

@@ -7,6 +7,7 @@ public struct Scoreboard: Sendable {
 
   private let table: SharedCounterTable
   private let pool: SharedCounters
+  private let refusalText: SharedText
 
   /// Carves a scoreboard for at most `slots` workers at a time.
   /// - Throws: `PreforkError.sharedMemoryFull`, `PreforkError.invalidSize`.
@@ -14,12 +15,14 @@ public struct Scoreboard: Sendable {
     table = try SharedCounterTable(
       in: memory, slots: slots, countPerSlot: WorkerSlot.cellCount)
     pool = try SharedCounters(in: memory, count: Field.allCases.count)
+    refusalText = try SharedText(in: memory)
   }
 
   /// The bytes that a scoreboard takes.
   public static func byteCount(slots: Int) -> Int {
     SharedCounterTable.byteCount(slots: slots, countPerSlot: WorkerSlot.cellCount)
       + SharedMemory.byteCount(cells: Field.allCases.count)
+      + SharedMemory.byteCount(cells: SharedText.cellCount)
   }
 
   /// How many workers can exist at a time.
@@ -91,6 +94,12 @@ public struct Scoreboard: Sendable {
   public var failedReloads: UInt64 {
     get { self[.failedReloads] }
     nonmutating set { self[.failedReloads] = newValue }
+  }
+
+  /// Why the latest reload was refused; empty where it went through, or where there was none.
+  public var refusal: String {
+    get { refusalText.text }
+    nonmutating set { refusalText.text = newValue }
   }
 
   /// True while new workers keep dying before they serve and the arbiter holds back.

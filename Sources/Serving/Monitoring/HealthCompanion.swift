@@ -14,9 +14,9 @@ final class HealthCompanion: @unchecked Sendable {
   private let labelChannel: LabelChannel?
   private let retraining: RetrainHook?
   private let labels: [String]
-  private let queue = DispatchQueue(label: "martlet.health")
+  private let queue = DispatchQueue(label: "martlet.health", qos: .background)
   /// What may wait for the store.
-  private let storeQueue = DispatchQueue(label: "martlet.health.store")
+  private let storeQueue = DispatchQueue(label: "martlet.health.store", qos: .background)
   private var late: [LateLabel] = []
   private var labelSources: [any DispatchSourceRead] = []
   private var source: (any DispatchSourceRead)?
@@ -169,6 +169,7 @@ final class HealthCompanion: @unchecked Sendable {
     if measuresMemory { memory = processes.reduce(0) { $0 + $1.proportionalBytes } }
     reading.memory = memory
     reading.ready = page.scoreboard.readyCount
+    reading.refusal = page.scoreboard.refusal
     reading.wanted = page.scoreboard.workersWanted
     return reading
   }
