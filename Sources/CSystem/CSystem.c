@@ -24,10 +24,9 @@ extern char **environ;
 
 pid_t martlet_fork(void) { return fork(); }
 
-void martlet_become_batch_work(int niceness) {
+void martlet_become_batch_work(void) {
   const struct sched_param none = {0};
   (void)sched_setscheduler(0, SCHED_BATCH, &none);
-  (void)!nice(niceness);
 }
 
 int martlet_thread_count(void) {

@@ -74,7 +74,7 @@ public final class HTTPServer: @unchecked Sendable {
   /// - Throws: `HTTPError.system` if the kernel has no descriptors left.
   public init(
     listeners: [Int32], configuration: HTTPServerConfiguration = HTTPServerConfiguration(),
-    queue: DispatchQueue = DispatchQueue(label: "martlet.io", qos: .userInitiated),
+    queue: DispatchQueue = DispatchQueue(label: "martlet.io"),
     handler: @escaping RequestHandler
   ) throws(HTTPError) {
     self.listeners = listeners

@@ -75,9 +75,15 @@ public struct Router: Sendable {
     let allowed = allowedMethods(route)
     if request.method == .options { return Response(.noContent, fields: [("Allow", allowed)]) }
     let isKnown = request.method != .unknown
+    // A redirect with 301 or 302, as certbot writes into sites, makes a GET of a POST (RFC 9110 section 15.4.2).
+    let isPosted = wanted == .get && route.handlers.contains { $0.method == .post }
     var response = Problem(
       status: isKnown ? .methodNotAllowed : .notImplemented,
-      detail: "This path does not have the method.", mend: "Use one of: \(allowed)."
+      detail: "This path does not have the method.",
+      mend: "Use one of: \(allowed)."
+        + (isPosted
+          ? " If you sent POST, a redirect on the way made it GET: ask the https address itself, or let the proxy redirect with 308."
+          : "")
     ).response(requestID: request.id)
     response.fields.append(("Allow", allowed))
     return response

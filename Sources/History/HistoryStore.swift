@@ -51,7 +51,7 @@ public final class HistoryStore: HistoryWriter, @unchecked Sendable {
   private let database: any HistoryDatabase
   private let options: Options
   private let log: Logger
-  private let queue = DispatchQueue(label: "martlet.history", qos: .utility)
+  private let queue = DispatchQueue(label: "martlet.history", qos: .background)
   private let pending = Mutex(Pending())
   private let interval: Double
   private var isOpen = false

@@ -24,6 +24,8 @@ package final class SQLiteDatabase: HistoryDatabase {
     var configuration = Configuration()
     configuration.busyMode = .timeout(patience)
     configuration.label = "martlet.history"
+    // Its default is above the threads that call it, which only root may be.
+    configuration.qos = .background
     configuration.prepareDatabase { db in
       try Self.checkOwner(db)
       // Before the first table is made, so that pruned pages can be given back.

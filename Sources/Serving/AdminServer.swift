@@ -24,7 +24,10 @@ public final class AdminServer: Sendable {
     var configuration = HTTPServerConfiguration()
     (configuration.drainGrace, configuration.drainAccepting) = (0.2, 0.1)
     configuration.drainLinger = 0.2
-    server = try HTTPServer(listeners: listeners, configuration: configuration) {
+    server = try HTTPServer(
+      listeners: listeners, configuration: configuration,
+      queue: DispatchQueue(label: "martlet.admin", qos: .background)
+    ) {
       [router] request, responder in
       if let expected, !isEqualInConstantTime(expected, request.fieldBytes("authorization")) {
         var response = Problem(

@@ -27,8 +27,8 @@ extension ServeProgram {
   /// Serves the admin pages until it is told to stop.
   public func runCompanion(_ context: ChildContext) -> Int32 {
     // Statistics may wait, predictions may not: not even where the pool was started with a real-time class does this process
-    // interrupt a worker, and where workers want everything it has a tenth of a core. Before there are threads to be told.
-    martlet_become_batch_work(10)
+    // interrupt a worker, and where workers want everything it has a tenth of a core, by the quality of service of its queues. Before there are threads to be told.
+    martlet_become_batch_work()
     ErrorLog.useQueue()
     defer { ErrorLog.file.wait() }
     guard let service = try? service() else { return 70 }

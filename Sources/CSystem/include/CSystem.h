@@ -84,9 +84,9 @@ char *const *martlet_environment(void);
 /// before it. Returns its process, or -1 with errno.
 pid_t martlet_spawn_shell(const char *command, const char *variables, size_t size, int output);
 
-/// Gives this thread, and those that it will start, the class of batch work (SCHED_BATCH, sched(7)) and `niceness` more: they
-/// never interrupt another that runs. Where that is not permitted, nothing changes.
-void martlet_become_batch_work(int niceness);
+/// Gives this thread, and those that it will start, the class of batch work (SCHED_BATCH, sched(7)): they never interrupt another
+/// that runs. Where that is not permitted, nothing changes.
+void martlet_become_batch_work(void);
 
 /// Connects to a Unix-domain stream socket. Returns its descriptor, or -1 with errno.
 int martlet_connect_unix(const char *path);

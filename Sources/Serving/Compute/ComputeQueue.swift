@@ -39,7 +39,7 @@ final class ComputeQueue: @unchecked Sendable {
     case refused(retryAfter: Int)
   }
 
-  private let queue = DispatchQueue(label: "martlet.compute", qos: .userInitiated)
+  private let queue = DispatchQueue(label: "martlet.compute")
   private let state = Mutex(State())
   private let sliceStart = Atomic<Int64>(0)
   /// Whether something was enqueued at rest.

@@ -18,7 +18,7 @@ final class AlertDelivery: Sendable {
   private let secret: [UInt8]?
   private let log: Logger
   private let pauses: [Double]
-  private let queue = DispatchQueue(label: "martlet.alerts")
+  private let queue = DispatchQueue(label: "martlet.alerts", qos: .background)
   private let waiting = Mutex<[[UInt8]]>([])
   /// Bodies that wait at most.
   static let limit = 64
