@@ -10,6 +10,7 @@
 # --email ADDRESS  where the certificate authority writes to
 # --staging        try it with Let's Encrypt's test authority, whose certificates no browser trusts
 # --server URL     another ACME authority's directory
+# --http3          speak HTTP/3 too, over UDP on port 443, where this machine's Nginx can
 # --hsts           tell browsers to use nothing but HTTPS for a year: only when you are sure to keep it
 # --skip-checks    do not ask whether the domain and port 80 lead here (a firewall may let others in but not us)
 # --dry-run        say what would be done, and change nothing
@@ -26,7 +27,9 @@ source "$here/deploy/transaction.sh"
 source "$here/deploy/service.sh"
 
 site="/etc/nginx/sites-available/martlet.conf"
-acme_folder="/var/lib/martlet/acme/.well-known/acme-challenge"
+# The site answers what stands there, on port 80, with TLS and without: no challenge edits a file or reloads Nginx.
+acme_root="/var/lib/martlet/acme"
+acme_folder="$acme_root/.well-known/acme-challenge"
 hook="/etc/letsencrypt/renewal-hooks/deploy/martlet.sh"
 domains=()
 email=""
@@ -35,6 +38,7 @@ certificate=""
 key=""
 self_signed=0
 hsts=0
+http3=0
 skip_checks=0
 rollback=0
 
@@ -48,6 +52,7 @@ while [[ $# -gt 0 ]]; do
     --key) key="${2:?--key needs a file}"; shift ;;
     --self-signed) self_signed=1 ;;
     --hsts) hsts=1 ;;
+    --http3) http3=1 ;;
     --skip-checks) skip_checks=1 ;;
     --rollback) rollback=1 ;;
     --dry-run) dry_run=1 ;;
@@ -72,7 +77,7 @@ names_of_site() { sed -n 's/^ *server_name \([^;]*\);.*/\1/p' "$site" 2>/dev/nul
 # Names that the site has stay; `sort` would put the first name, which the certificate shows, elsewhere.
 mapfile -t names < <({ names_of_site; printf '%s\n' "${domains[@]+"${domains[@]}"}"; } | awk 'NF && !seen[$0]++')
 
-certbot=(certbot certonly --nginx --cert-name martlet --non-interactive --agree-tos --keep-until-expiring --renew-with-new-domains)
+certbot=(certbot certonly --webroot -w "$acme_root" --cert-name martlet --non-interactive --agree-tos --keep-until-expiring --renew-with-new-domains)
 certbot+=("${authority[@]+"${authority[@]}"}")
 if [[ -n "$email" ]]; then certbot+=(--email "$email"); else certbot+=(--register-unsafely-without-email); fi
 for name in "${names[@]+"${names[@]}"}"; do certbot+=(-d "$name"); done
@@ -90,12 +95,16 @@ fi
 [[ "$(id -u)" -eq 0 ]] || fail "run it as root: sudo $0"
 [[ -f "$site" ]] || fail "$site is not there: run deploy/install.sh first"
 nginx_is_up || fail "Nginx does not run: start it first (systemctl start nginx)"
-exec 8<"$here/deploy/enable-https.sh"
-flock -n 8 || fail "another run is under way; wait for it"
+one_at_a_time
+if [[ "$http3" = 1 ]]; then
+  nginx -V 2>&1 | tr ' ' '\n' | grep -cx -- --with-http_v3_module >/dev/null ||
+    fail "this Nginx ($(nginx -v 2>&1 | sed 's/.*: //')) has no HTTP/3: Debian 13 and later have it; leave --http3 away"
+fi
+for name in "${names[@]+"${names[@]}"}"; do refuse_name_of_another_site "$name"; done
 
 # write_site: the site with TLS from the template, or without it where no certificate is named.
 write_site() {
-  local version http2=" http2" http2_on="" stapling="" hsts_line=""
+  local version http2=" http2" http2_on="" stapling="" hsts_line="" quic=""
   if [[ -z "${1:-}" ]]; then
     sed "s/server_name _;/server_name ${names[*]:-_};/" "$here/nginx/martlet.conf" >"$kept/site"
   else
@@ -107,7 +116,10 @@ write_site() {
     if [[ "$hsts" = 1 ]] || grep -q Strict-Transport-Security "$site"; then
       hsts_line='add_header Strict-Transport-Security "max-age=31536000" always;'
     fi
-    sed -e "s/@NAMES@/${names[*]}/" -e "s/@HTTP2@/$http2/" -e "s/@HTTP2_ON@/$http2_on/" -e "s|@CERTIFICATE@|$1|" \
+    if [[ "$http3" = 1 ]] || grep -q 'listen 443 quic' "$site"; then
+      quic='listen 443 quic reuseport; listen [::]:443 quic reuseport; add_header Alt-Svc '"'"'h3=":443"; ma=86400'"'"' always;'
+    fi
+    sed -e "s/@NAMES@/${names[*]}/" -e "s/@HTTP3@/$quic/" -e "s/@HTTP2@/$http2/" -e "s/@HTTP2_ON@/$http2_on/" -e "s|@CERTIFICATE@|$1|" \
       -e "s|@KEY@|$2|" -e "s/@STAPLING@/$stapling/" -e "s/@HSTS@/$hsts_line/" "$here/nginx/martlet-https.conf" |
       sed '/^ *$/{N;/^ *\n *$/D}' >"$kept/site"
   fi
@@ -148,26 +160,21 @@ fi
 begin_transaction
 if [[ "$own_files" = 0 ]]; then
   step="installing certbot"
-  add_packages certbot python3-certbot-nginx
-  # certbot edits these while it proves that the domain is ours; if it is killed meanwhile, they are put back.
-  keep /etc/nginx/nginx.conf
-  keep "$site"
-
+  add_packages certbot
+  step="checking that the names and port 80 lead to this machine"
+  make_folder 0755 "$acme_root"
+  # The authority asks the site for every name, so it must know them: also one with TLS, which may not know a new one yet.
+  if ! grep -q 'managed by enable-https' "$site"; then
+    write_site
+    reload_nginx
+  elif [[ "$(names_of_site)" != "$(printf '%s\n' "${names[@]}")" ]]; then
+    keep "$site"
+    sed -i "s/\(server_name \)[^;]*;/\1${names[*]};/" "$site"
+    changes=$((changes + 1))
+    reload_nginx
+  fi
   if [[ "$skip_checks" = 0 ]]; then
-    step="checking that the names and port 80 lead to this machine"
-    if ! grep -q 'managed by enable-https' "$site"; then
-      write_site
-      reload_nginx
-    fi
-    for name in "${names[@]}"; do
-      # Names of before are proved by the authority anyway, and a site with TLS may not know a new one yet.
-      if grep -q 'managed by enable-https' "$site" && ! names_of_site | grep -qxF "$name"; then
-        sed -i "s/\(server_name [^;]*\);/\1 $name;/" "$site"
-        changes=$((changes + 1))
-        reload_nginx
-      fi
-      reaches_us "$name"
-    done
+    for name in "${names[@]}"; do reaches_us "$name"; done
   fi
 
   step="getting the certificate"

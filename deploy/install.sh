@@ -1,11 +1,14 @@
 #!/bin/bash
 # Installs Martlet behind Nginx on Debian or Ubuntu. Run twice, it changes nothing more; if a step fails, all is put back.
 #
-#   sudo deploy/install.sh [--model DIR] [--domain NAME] [--binary FILE] [--dry-run]
+#   sudo deploy/install.sh [--model DIR] [--domain NAME] [--listen ADDRESS] [--binary FILE] [--dry-run]
 #   sudo deploy/install.sh --uninstall [--keep-data] [--with-packages] [--dry-run]
 #
 # --model DIR      the model to serve (default: the embedded spam classifier)
 # --domain NAME    answer for this host name only; without it, for every name that no other site has
+# --listen ADDRESS listen there too, for an Nginx on another machine: a private address of this one, or 0.0.0.0 for all; the sandbox
+#                  then lets the daemon talk to other machines. 127.0.0.1 takes that back
+# --replace-package  remove the Debian package martlet first, whose units these would hide; configuration and history stay
 # --binary FILE    the program (default: what 'make build' made)
 # --dry-run        say what would be changed, and change nothing
 # --uninstall      remove what was installed, with configuration and history; --keep-data leaves those two,
@@ -20,6 +23,8 @@ program="install"
 model=""
 binary=""
 domain=""
+listen=""
+replace_package=0
 root=""
 dry_run=0
 uninstall=0
@@ -35,6 +40,8 @@ while [[ $# -gt 0 ]]; do
     --model) model="${2:?--model needs a folder}"; shift ;;
     --binary) binary="${2:?--binary needs a file}"; shift ;;
     --domain) domain="${2:?--domain needs a name}"; shift ;;
+    --listen) listen="${2:?--listen needs an address}"; shift ;;
+    --replace-package) replace_package=1 ;;
     --root) root="${2:?--root needs a folder}"; shift ;;
     --dry-run) dry_run=1 ;;
     --uninstall) uninstall=1 ;;
@@ -48,11 +55,12 @@ done
 if [[ -n "$domain" && ! "$domain" =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]]; then
   fail "--domain $domain is not a host name"
 fi
+if [[ -n "$listen" && ! "$listen" =~ ^([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\])$ ]]; then
+  fail "--listen $listen is no address: write 192.0.2.11, 0.0.0.0 or [2001:db8::11]"
+fi
 if [[ -z "$root" && "$dry_run" = 0 && "$(id -u)" -ne 0 ]]; then fail "run it as root: sudo $0"; fi
 if [[ -z "$root" && "$dry_run" = 0 ]]; then
-  # The lock is on this very file, so that there is none to leave behind.
-  exec 8<"$here/deploy/install.sh"
-  flock -n 8 || fail "another installation is running; wait for it"
+  one_at_a_time
 fi
 
 data="$root/var/lib/martlet"
@@ -61,7 +69,8 @@ site_link="$root/etc/nginx/sites-enabled/martlet.conf"
 default_link="$root/etc/nginx/sites-enabled/default"
 # What uninstalling has to know and cannot see: `package NAME` and `default-site TARGET`.
 record="$data/installed"
-units=(martlet.socket martlet.service martlet@.service)
+units=(martlet.socket martlet.service martlet@.socket martlet@.service)
+listen_dropins=("$root/etc/systemd/system/martlet.socket.d/listen.conf" "$root/etc/systemd/system/martlet.service.d/network.conf")
 files=(
   "$root/usr/local/bin/martlet"
   "$root/etc/nginx/snippets/martlet-http.conf"
@@ -73,6 +82,20 @@ files=(
   "$root/etc/letsencrypt/renewal-hooks/deploy/martlet.sh"
 )
 for unit in "${units[@]}"; do files+=("$root/etc/systemd/system/$unit"); done
+files+=("${listen_dropins[@]}")
+
+package_version=""
+if [[ -z "$root" ]]; then
+  package_version="$({ dpkg-query -W -f='${Status} ${Version}' martlet 2>/dev/null || true; } | sed -n 's/^install ok installed //p')"
+fi
+if [[ -n "$package_version" && "$uninstall" = 1 && ! -e /usr/local/bin/martlet ]]; then
+  fail "Martlet is here by its Debian package ($package_version): apt-get purge martlet"
+elif [[ -n "$package_version" && "$uninstall" = 1 ]]; then
+  fail "the Debian package martlet ($package_version) is here too: martlet-adopt leaves it alone; apt-get purge martlet takes it away"
+elif [[ -n "$package_version" && "$replace_package" = 0 ]]; then
+  fail "the Debian package martlet ($package_version) is installed, and this would hide its units and its program. Go on with the \
+package (apt-get install ./martlet_….deb, martlet-enable-https), or give --replace-package, which removes it and keeps configuration and history"
+fi
 
 add_to_record() {
   grep -qxF "$1" "$record" 2>/dev/null && return 0
@@ -107,7 +130,7 @@ remove_everything() {
     done
   fi
   # Folders that Debian's packages do not ship go too, if nothing else is in them.
-  for path in "$root/etc/sysusers.d" "$root/etc/nginx/snippets"; do
+  for path in "${listen_dropins[@]%/*}" "$root/etc/sysusers.d" "$root/etc/nginx/snippets"; do
     if [[ -d "$path" && "$dry_run" = 0 ]] && ! dpkg-query -S "$path" >/dev/null 2>&1; then
       rmdir --ignore-fail-on-non-empty "$path"
     fi
@@ -135,6 +158,12 @@ binary="${binary:-$here/.build/release/martlet}"
 model="$(cd "$model" && pwd)"
 begin_transaction
 
+if [[ -n "$package_version" ]]; then
+  step="removing the Debian package"
+  say "removing the Debian package martlet $package_version; its configuration and history stay"
+  [[ "$dry_run" = 1 ]] || remember say "the Debian package martlet $package_version stays removed: install it again, or run this again"
+  change apt_get remove -y martlet
+fi
 if [[ -z "$root" ]]; then
   step="installing packages"
   # curl also brings libcurl, which the program needs as it does SQLite.
@@ -200,11 +229,55 @@ for unit in "${units[@]}"; do
   if [[ "$placed" = 1 ]]; then daemon_changed=1; fi
 done
 
+# What the socket unit and the sandbox are told. On this machine Nginx and `martlet doctor` ask loopback.
+socket_changed=0
+step="setting where it listens"
+case "$listen" in
+  "") ;;
+  127.0.0.1 | "[::1]")
+    for path in "${listen_dropins[@]}"; do
+      if [[ -e "$path" ]]; then
+        [[ "$dry_run" = 1 ]] || keep "$path"
+        change rm "$path"
+        socket_changed=1
+      fi
+    done
+    ;;
+  *)
+    {
+      echo "# Written by install.sh --listen; --listen 127.0.0.1 takes it away."
+      printf '[Socket]\nFreeBind=yes\nListenStream=\nListenStream=%s:5000\n' "$listen"
+      [[ "$listen" = 0.0.0.0 || "$listen" = "[::]" ]] || echo "ListenStream=127.0.0.1:5000"
+    } >"$kept/listen.conf"
+    {
+      echo "# Written by install.sh --listen. Who may come is for your firewall to say."
+      printf '[Service]\nIPAddressAllow=any\n'
+    } >"$kept/network.conf"
+    place 0644 "$kept/listen.conf" "${listen_dropins[0]}"
+    socket_changed="$placed"
+    place 0644 "$kept/network.conf" "${listen_dropins[1]}"
+    if [[ "$placed" = 1 ]]; then socket_changed=1; fi
+    ;;
+esac
+if [[ -n "$listen" ]]; then
+  # Where no systemd opens the socket, the daemon does; where it does, the two should agree.
+  bind="\"127.0.0.1:5000\""
+  case "$listen" in
+    127.0.0.1 | "[::1]") ;;
+    0.0.0.0 | "[::]") bind="\"$listen:5000\"" ;;
+    *) bind="\"$listen:5000\", $bind" ;;
+  esac
+  sed "s/^bind = .*/bind = [$bind]/" "$(if [[ -f "$root/etc/martlet/martlet.toml" ]]; then echo "$root/etc/martlet/martlet.toml"; else echo "$here/deploy/martlet.toml"; fi)" >"$kept/martlet.toml"
+  place 0644 "$kept/martlet.toml" "$root/etc/martlet/martlet.toml"
+  if [[ "$placed" = 1 ]]; then daemon_changed=1; fi
+fi
+
 if [[ -d "$root/etc/logrotate.d" || -n "$root" ]]; then
   place 0644 "$here/deploy/logrotate" "$root/etc/logrotate.d/martlet"
 fi
 
 step="installing the site"
+if [[ -z "$root" && -n "$domain" ]] && command -v nginx >/dev/null; then refuse_name_of_another_site "$domain"; fi
 for name in http server; do
   place 0644 "$here/nginx/martlet-$name.conf" "$root/etc/nginx/snippets/martlet-$name.conf"
 done
@@ -240,7 +313,7 @@ fi
 
 if [[ -z "$root" ]]; then
   step="starting the daemon"
-  start_daemon "$daemon_changed" "$model_changed"
+  start_daemon "$daemon_changed" "$model_changed" "$socket_changed"
   step="checking Nginx's configuration and reloading it"
   reload_nginx
   step="asking for a prediction through Nginx"

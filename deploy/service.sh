@@ -25,9 +25,11 @@ daemon_is_up() {
   fi
 }
 
-# start_daemon PROGRAM_CHANGED MODEL_CHANGED: starts, restarts or reloads it, whichever is needed; waits until it answers.
+# start_daemon PROGRAM_CHANGED MODEL_CHANGED SOCKET_CHANGED: starts, restarts or reloads it, whichever is needed; waits until it
+# answers.
 start_daemon() {
-  local program_changed="$1" model_changed="$2"
+  local program_changed="$1" model_changed="$2" socket_changed="$3"
+  if [[ "$socket_changed" = 1 ]]; then program_changed=1; fi
   if have_systemd; then
     if [[ "$program_changed" = 1 ]]; then
       [[ "$dry_run" = 1 ]] || remember systemctl daemon-reload
@@ -39,6 +41,10 @@ start_daemon() {
     fi
     if ! daemon_is_up; then
       [[ "$dry_run" = 1 ]] || remember systemctl stop martlet.socket martlet.service
+      change systemctl start martlet.service
+    elif [[ "$socket_changed" = 1 ]]; then
+      [[ "$dry_run" = 1 ]] || undo=("systemctl daemon-reload; systemctl stop martlet.socket martlet.service; systemctl start martlet.service" "${undo[@]+"${undo[@]}"}")
+      change systemctl stop martlet.socket martlet.service
       change systemctl start martlet.service
     elif [[ "$program_changed" = 1 ]]; then
       [[ "$dry_run" = 1 ]] || remember_restart
@@ -56,9 +62,11 @@ start_daemon() {
     change restart_daemon_by_hand
   elif [[ "$model_changed" = 1 ]]; then
     [[ "$dry_run" = 1 ]] || remember_reload
-    change "${start_by_hand[@]}" --stop --signal HUP --quiet
+    change reload_daemon_by_hand
   fi
 }
+
+reload_daemon_by_hand() { /usr/local/bin/martlet reload --ready-file /run/martlet/ready.json; }
 
 # Undone last of all, when the files of before are in their places again: so these go to the front.
 remember_restart() {
@@ -72,7 +80,7 @@ remember_reload() {
   if have_systemd; then
     undo=("systemctl reload martlet.service" "${undo[@]+"${undo[@]}"}")
   else
-    undo=("${start_by_hand[*]} --stop --signal HUP --quiet" "${undo[@]+"${undo[@]}"}")
+    undo=(reload_daemon_by_hand "${undo[@]+"${undo[@]}"}")
   fi
 }
 
@@ -127,9 +135,11 @@ accepting_workers() {
 
 # await_new_workers OLD: until none of the workers in OLD accepts, so that what is asked next is answered by the new configuration.
 await_new_workers() {
-  local old="$1" attempt
-  for attempt in {1..100}; do
-    if [[ -n "$(accepting_workers)" ]] && ! grep -qxF "${old:-none}" <(accepting_workers); then return 0; fi
+  local old="$1" now _
+  for _ in {1..600}; do
+    now="$(accepting_workers)"
+    # Not through a pipe: what reads half of it would break it.
+    if [[ -n "$now" ]] && ! grep -qxF "${old:-none}" <<<"$now"; then return 0; fi
     sleep 0.1
   done
 }
@@ -152,6 +162,16 @@ reload_nginx() {
 
 stop_nginx() {
   if have_systemd; then systemctl stop nginx; elif nginx_is_up; then nginx -s stop; fi
+}
+
+# refuse_name_of_another_site NAME: fails if another site of this Nginx answers for it: one of the two would be ignored.
+refuse_name_of_another_site() {
+  local others
+  others="$(nginx -T 2>/dev/null | awk -v name="$1" '
+    /^# configuration file / { file = substr($4, 1, length($4) - 1) }
+    $1 == "server_name" { for (i = 2; i <= NF; i++) { word = $i; sub(/;$/, "", word); if (word == name && file !~ /\/martlet\.conf$/) print file } }' | sort -u | tr '\n' ' ')"
+  [[ -z "$others" ]] || fail "another site of this Nginx answers for $1: ${others% }. Take the name away there; or keep that site and \
+its certificate, and let it send to the daemon (docs/nginx.md, \"Your own Nginx site\")"
 }
 
 check_prediction() {

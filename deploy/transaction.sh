@@ -16,6 +16,12 @@ fail() {
   exit 1
 }
 
+# one_at_a_time: ends the script where another changes this machine's installation. The lock goes with the machine's /run.
+one_at_a_time() {
+  exec 8>/run/martlet-install.lock
+  flock -n 8 || fail "another installation is running; wait for it"
+}
+
 begin_transaction() {
   kept="$(mktemp -d)"
   trap roll_back EXIT

@@ -30,7 +30,7 @@ https_plan() {
   # Not through a pipe: grep -q would close it while the script still writes.
   local plan
   plan="$(deploy/enable-https.sh -d api.example.org --staging --dry-run)" || return 1
-  grep -q -- '--nginx.*--staging.*-d api.example.org' <<<"$plan" || return 1
+  grep -q -- '--webroot -w /var/lib/martlet/acme.*--staging.*-d api.example.org' <<<"$plan" || return 1
   ! deploy/enable-https.sh --dry-run && ! deploy/enable-https.sh -d 'a;b' --dry-run
 }
 unit_verifies() {

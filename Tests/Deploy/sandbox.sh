@@ -4,7 +4,7 @@
 #
 #   Tests/Deploy/sandbox.sh [--lower DIR] [--boot] [--size 2G] [--bind PATH]… COMMAND…
 #
-# --boot starts a systemd of its own in it (systemd-nspawn) and runs the command as a unit; --bind shows a path of this
+# --boot starts a systemd of its own in it (systemd-nspawn), which enforces what units say, and runs the command as a unit; --bind shows a path of this
 # machine, read-only, at the same place. Inside, /sandbox/lower is the machine as it was, /sandbox/repository this
 # repository, and Tests/Deploy/changes.sh prints what differs.
 # shellcheck disable=SC2317  # what a trap calls
@@ -104,10 +104,12 @@ for hierarchy in /sys/fs/cgroup/unified /sys/fs/cgroup/systemd /sys/fs/cgroup; d
   mkdir "$hierarchy/martlet-sandbox-${SANDBOX_PLACE##*.}"
   echo "$$" >"$hierarchy/martlet-sandbox-${SANDBOX_PLACE##*.}/cgroup.procs"
 done
-tail -f --pid=$$ output/log &
-systemd-nspawn -q -D merged --register=no --keep-unit --private-network --resolv-conf=off --link-journal=no \
-  --hostname=sandbox --console=pipe "${options[@]}" --boot </dev/null >output/console 2>&1 || true
-sleep 0.2
+# One hierarchy of control groups and the call bpf(2), so that systemd enforces IPAddressDeny= as it does on a real machine.
+SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q -D merged --system-call-filter=bpf --capability=CAP_BPF --register=no --keep-unit --private-network --resolv-conf=off --link-journal=no \
+  --hostname=sandbox --console=pipe "${options[@]}" --boot </dev/null >output/console 2>&1 &
+# Ends after the machine, when it has shown all.
+tail -n +1 -f --pid=$! output/log
+wait $! || true
 if [[ ! -s output/status ]]; then
   echo "sandbox: the machine ended before the command did" >&2
   tail -n 30 output/console >&2
