@@ -22,7 +22,7 @@ mmdebstrap --variant=extract --include=libc6,libgcc-s1,libstdc++6,base-files,cor
 # `dpkg-deb -x` would put a folder in the place of the link /lib, and the loader would not be found.
 dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$work/root"
 # Nothing of Nginx, systemd or scripts is run in a container.
-rm -rf "$work/root/etc/nginx" "$work/root/etc/logrotate.d" "$work/root/lib/systemd" "$work/root/usr/sbin/martlet-"* "$work/root/usr/share/martlet/"{deploy,nginx} \
+rm -rf "$work/root/lib/systemd" "$work/root/usr/sbin/martlet-"* "$work/root/usr/share/martlet/"{deploy,nginx} \
   "$work/root/usr/share/"{man,locale,lintian} "$work/root/var/cache/apt" "$work/root/var/lib/apt/lists"
 mkdir -p "$work/root/var/lib/martlet/state"
 ln -s /usr/share/martlet/models/sms-spam "$work/root/var/lib/martlet/model"

@@ -24,21 +24,25 @@ umask 022
 file() { install -D -m "$1" "$2" "$tree$3"; }
 file 0755 "$binary" /usr/bin/martlet
 strip --strip-unneeded "$tree/usr/bin/martlet"
-for unit in martlet.service martlet.socket martlet@.service; do
+for unit in martlet.service martlet.socket martlet@.service martlet@.socket; do
   mkdir -p "$tree/lib/systemd/system"
-  sed 's|/usr/local/bin/martlet|/usr/bin/martlet|' "$here/systemd/$unit" >"$tree/lib/systemd/system/$unit"
+  sed 's|/usr/local/bin/martlet|/usr/bin/martlet|g' "$here/systemd/$unit" >"$tree/lib/systemd/system/$unit"
 done
-for snippet in http server tls upstream; do file 0644 "$here/nginx/martlet-$snippet.conf" "/etc/nginx/snippets/martlet-$snippet.conf"; done
-file 0644 "$here/nginx/martlet.conf" /etc/nginx/sites-available/martlet.conf
-file 0644 "$here/deploy/martlet.toml" /etc/martlet/martlet.toml
-file 0644 "$here/deploy/logrotate" /etc/logrotate.d/martlet
-# What the scripts read stands in the same folders as in the sources.
-for name in enable-https.sh check-upstream.sh renewal-hook.sh; do file 0755 "$here/deploy/$name" "/usr/share/martlet/deploy/$name"; done
+# What the scripts read, and what postinst writes into /etc, stands in the same folders as in the sources. There are no conffiles:
+# dpkg would ask about each that a tool has changed.
+for name in martlet.toml logrotate; do file 0644 "$here/deploy/$name" "/usr/share/martlet/deploy/$name"; done
+for name in enable-https.sh check-upstream.sh renewal-hook.sh adopt.sh retrain.sh; do file 0755 "$here/deploy/$name" "/usr/share/martlet/deploy/$name"; done
 for name in transaction.sh service.sh; do file 0644 "$here/deploy/$name" "/usr/share/martlet/deploy/$name"; done
 for name in "$here"/nginx/*.conf; do file 0644 "$name" "/usr/share/martlet/nginx/$(basename "$name")"; done
 mkdir -p "$tree/usr/sbin"
 ln -s ../share/martlet/deploy/enable-https.sh "$tree/usr/sbin/martlet-enable-https"
 ln -s ../share/martlet/deploy/check-upstream.sh "$tree/usr/sbin/martlet-check-upstream"
+ln -s ../share/martlet/deploy/adopt.sh "$tree/usr/sbin/martlet-adopt"
+file 0644 "$here/deploy/prometheus/martlet-rules.yml" /usr/share/martlet/prometheus/martlet-rules.yml
+completions() { mkdir -p "$(dirname "$tree$2")" && "$binary" --generate-completion-script "$1" | sed '1{/^#!/d}' >"$tree$2"; }
+completions bash /usr/share/bash-completion/completions/martlet
+completions zsh /usr/share/zsh/vendor-completions/_martlet
+completions fish /usr/share/fish/vendor_completions.d/martlet.fish
 (cd "$here/Models/sms-spam" && find . -type f -print0) | while IFS= read -r -d '' name; do
   file 0644 "$here/Models/sms-spam/$name" "/usr/share/martlet/models/sms-spam/$name"
 done
@@ -60,6 +64,7 @@ else
   COLUMNS=78 "$binary" --help | manual 1 martlet "train, serve and watch Transformer text models"
 fi
 "$here/deploy/enable-https.sh" --help | manual 8 martlet-enable-https "turn HTTPS on for Martlet's Nginx site"
+"$here/deploy/adopt.sh" --help | manual 8 martlet-adopt "move from install.sh to the Debian package"
 "$here/deploy/check-upstream.sh" --help | manual 8 martlet-check-upstream "take hosts that are not ready out of Nginx's upstream"
 
 doc="$tree/usr/share/doc/martlet"
@@ -77,7 +82,6 @@ License: Apache-2.0
  On Debian systems the text of the Apache License, version 2.0, is in
  /usr/share/common-licenses/Apache-2.0.
 TEXT
-(cd "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
 for script in postinst prerm postrm; do install -m 0755 "$here/deploy/debian/$script" "$tree/DEBIAN/$script"; done
 mkdir -p "$work/debian" && touch "$work/debian/control"
 depends="$(cd "$work" && dpkg-shlibdeps -O --ignore-missing-info "$tree/usr/bin/martlet" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')"
@@ -87,7 +91,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: Martlet maintainers <martlet@example.org>
 Installed-Size: $(du -sk --exclude=DEBIAN "$tree" | cut -f1)
-Depends: $depends, adduser
+Depends: $depends, adduser, ucf
 Recommends: nginx, curl
 Suggests: certbot, python3-certbot-nginx
 Section: science
@@ -101,6 +105,6 @@ Description: model server for Transformer text models on CPUs
  messages, hardened systemd units, and a site file for Nginx.
 TEXT
 (cd "$tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | LC_ALL=C sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
-chmod 0644 "$tree"/DEBIAN/{control,conffiles,md5sums}
+chmod 0644 "$tree"/DEBIAN/{control,md5sums}
 find "$tree" -newermt "@$epoch" -exec touch -h -d "@$epoch" {} +
 dpkg-deb --root-owner-group "-Z${DEB_COMPRESSION:-xz}" --build "$tree" "$output/martlet_${version}_$architecture.deb"
