@@ -88,11 +88,14 @@ reported() {
     python3 -c 'import json, sys; assert json.load(open(sys.argv[1]))["burn"]["hour"] > 14.4' "$folder/report.json"
 }
 
+dashboard() { python3 Tests/Deploy/grafana.py deploy/grafana/martlet.json "http://127.0.0.1:$prometheus"; }
+
 check "Prometheus scrapes /metrics" wait_for 90 scraped
 check "the daemon answers" predict
 check "the rule's alert comes through Prometheus and Alertmanager" by_prometheus
 check "the daemon's own alert comes through Alertmanager" by_daemon
 check "an alert that the webhook refuses comes again" refused_first
 check "and has the right signature" signed
+check "every query of the Grafana dashboard finds series" dashboard
 check "martlet report writes what the listener shows" reported
 finish
