@@ -79,7 +79,7 @@ failed_upgrade_is_undone() {
   was="$(changes)"
   printf '#!/bin/sh\n[ "$1" = --version ] && exit 0\nexit 3\n' >"$folder/bad-binary" && chmod +x "$folder/bad-binary"
   ! deploy/install.sh --binary "$folder/bad-binary" --model "$folder/other" && same "$was" "$(changes)" &&
-    wait_for 5 predict http://127.0.0.1/predict
+    wait_for 60 predict http://127.0.0.1/predict
 }
 domain_is_set() {
   "${install[@]}" --domain api.example.org && predict -H 'Host: api.example.org' http://127.0.0.1/predict &&
@@ -95,7 +95,7 @@ a_site_of_ones_own_is_left() {
 }
 uninstalls() {
   deploy/install.sh --uninstall --with-packages && same "$before" "$(changes)" && ! pgrep -x martlet && ! id martlet &&
-    deploy/install.sh --uninstall | grep -q 'nothing to remove'
+    grep -q 'nothing to remove' <<<"$(deploy/install.sh --uninstall)"
 }
 
 state="$before"

@@ -16,7 +16,7 @@ start_host() {
   launcher=(setsid ip netns exec "host$1")
   start_daemon "$folder/host$1" Models/sms-spam -w 1 -b "10.99.0.1$1:5000" --admin-bind none || return 1
   pids[$1]=$daemon
-  wait_for 30 curl -s -f -m 1 "http://10.99.0.1$1:5000/readyz"
+  wait_for 60 curl -s -f -m 1 "http://10.99.0.1$1:5000/readyz"
 }
 for number in 1 2 3; do
   ip netns add "host$number"
@@ -36,19 +36,23 @@ reload="nginx -c $folder/nginx.conf -t -q && nginx -c $folder/nginx.conf -s relo
 
 # under_load REQUESTS COMMAND…: while requests are made, the command; none of them may fail.
 under_load() {
-  local requests="$1" asker
+  local requests="$1" asker before
   shift
+  before=$(asked)
   python3 Tests/Deploy/ask.py load "$url/predict" "$requests" 8 0.01 &
   asker=$!
-  sleep 0.7
+  wait_for 60 is_asked "$before"
   "$@"
   wait "$asker"
 }
+asked() { wc -l <"$folder/nginx-access.log"; }
+# is_asked COUNT: whether there are fifty requests more than that.
+is_asked() { [[ "$(asked)" -gt $(($1 + 50)) ]]; }
 kill_host() { kill -KILL -- "-${pids[$1]}"; }
 pause_host() { kill -STOP -- "-${pids[$1]}"; }
 resume_host() { kill -CONT -- "-${pids[$1]}"; }
 cut_off() { ip link set "host$1" down; }
-join_again() { ip link set "host$1" up && wait_for 10 curl -s -f -m 1 "http://10.99.0.1$1:5000/readyz"; }
+join_again() { ip link set "host$1" up && wait_for 60 curl -s -f -m 1 "http://10.99.0.1$1:5000/readyz"; }
 
 each_host_serves() {
   under_load 600 true || return 1
@@ -58,6 +62,9 @@ each_host_serves() {
 }
 killed() { under_load 2500 kill_host "$1"; local status=$?; start_host "$1" && return "$status"; }
 cut() { under_load 2500 cut_off "$1"; local status=$?; join_again "$1" && return "$status"; }
+# A host that ends in order: the rest take what it refuses.
+stopped() { under_load 2500 stop_host "$1"; local status=$?; start_host "$1" && return "$status"; }
+stop_host() { kill -TERM "${pids[$1]}"; }
 paused() { under_load 2500 pause_host "$1"; local status=$?; resume_host "$1" && return "$status"; }
 without_retries_it_fails() {
   cp "$folder/snippets/martlet-server.conf" "$folder/server.before"
@@ -77,16 +84,17 @@ active_check() {
   started+=("$watcher")
   pause_host 2
   # Paused, it takes connections and never answers: only a question notices.
-  wait_for 15 grep -q '10.99.0.12:5000 down' "$output" && under_load 1000 true && resume_host 2 &&
-    wait_for 15 grep -q '10.99.0.12:5000 max_fails' "$output" && under_load 500 true && status=0
+  wait_for 60 grep -q '10.99.0.12:5000 down' "$output" && under_load 1000 true && resume_host 2 &&
+    wait_for 60 grep -q '10.99.0.12:5000 max_fails' "$output" && under_load 500 true && status=0
+  kill "$watcher"
   resume_host 2
   if [[ "$status" = 0 ]]; then
     for number in 1 2 3; do pause_host "$number"; done
-    sleep 8
+    # One look takes out whoever does not answer.
+    deploy/check-upstream.sh --hosts "$folder/hosts" --output "$output" --reload "$reload"
     ! grep -q down "$output" || { echo "it took every host out"; status=1; }
     for number in 1 2 3; do resume_host "$number"; done
   fi
-  kill "$watcher"
   return "$status"
 }
 
@@ -95,6 +103,7 @@ for number in 1 2 3; do
   check "host $number killed under load: no request fails" killed "$number"
   check "host $number cut off under load: no request fails" cut "$number"
 done
+check "a host stopped under load: no request fails" stopped 3
 check "a host paused under load: no request fails, the late ones are sent again" paused 2
 check "without sending again, requests would fail (the test can tell)" without_retries_it_fails
 check "the active check takes a paused host out and back, and never all" active_check
