@@ -94,6 +94,8 @@ fi
 
 [[ "$(id -u)" -eq 0 ]] || fail "run it as root: sudo $0"
 [[ -f "$site" ]] || fail "$site is not there: run deploy/install.sh first"
+[[ -e /etc/nginx/sites-enabled/martlet.conf ]] ||
+  fail "the site is not enabled: ln -s ../sites-available/martlet.conf /etc/nginx/sites-enabled/ && systemctl reload nginx, then try again"
 nginx_is_up || fail "Nginx does not run: start it first (systemctl start nginx)"
 one_at_a_time
 if [[ "$http3" = 1 ]]; then

@@ -77,6 +77,13 @@ extension Examination {
   /// Whether a server's ports answer, and whether what answers reaches the daemon.
   private func answers(_ server: NginxConfiguration.Server) -> [Finding] {
     let place = "\(server.title) in \(server.file)"
+    if server.ports.isEmpty {
+      return [
+        Finding(
+          "nginx", .sound,
+          "\(place) sends to port \(port); it listens where this machine's 127.0.0.1 does not ask")
+      ]
+    }
     return server.ports.map { listener in
       // A TLS port answers a plain question with 400, which is a sign of life as well.
       switch machine.ask(listener, "/healthz", server.names.first ?? "localhost")?.status {

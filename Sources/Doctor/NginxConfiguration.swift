@@ -4,7 +4,7 @@ struct NginxConfiguration {
   struct Server: Equatable {
     /// What `server_name` says; empty where it says nothing or `_`.
     var names: [String]
-    /// Ports that it listens on, the plain ones first.
+    /// Ports on which 127.0.0.1 reaches it, the plain ones first. Empty where it listens elsewhere only.
     var ports: [UInt16]
     /// Files of `ssl_certificate`, its own or those of the block around it.
     var certificates: [String]
@@ -71,7 +71,7 @@ struct NginxConfiguration {
         let own = Self.values("ssl_certificate", inside)
         let listens = inside.filter { $0.name == "listen" }
         let ports = listens.sorted { !$0.arguments.contains("ssl") && $1.arguments.contains("ssl") }
-          .compactMap { Self.port(of: $0.arguments.first ?? "", isListener: true) }
+          .compactMap(Self.loopbackPort)
         let hasTLS = listens.contains {
           $0.arguments.contains("ssl") || $0.arguments.contains("quic")
         }
@@ -112,6 +112,18 @@ struct NginxConfiguration {
     let tail = address.split(separator: "]").last ?? ""
     guard let colon = tail.lastIndex(of: ":") else { return 80 }
     return UInt16(tail[tail.index(after: colon)...])
+  }
+
+  /// The port of a `listen` that an ordinary client on 127.0.0.1 reaches: on all addresses of IPv4 or on that one, and without the
+  /// PROXY protocol before the request.
+  private static func loopbackPort(_ listen: Directive) -> UInt16? {
+    guard let address = listen.arguments.first, !listen.arguments.contains("proxy_protocol"),
+      !listen.arguments.contains("quic"), !address.hasPrefix("[")
+    else { return nil }
+    let host = address.split(separator: ":").first.map(String.init) ?? ""
+    let isReached =
+      UInt16(host) != nil || ["*", "0.0.0.0", "localhost"].contains(host) || host.hasPrefix("127.")
+    return isReached ? port(of: address, isListener: true) : nil
   }
 
   // MARK: - Reading

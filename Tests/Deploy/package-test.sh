@@ -110,7 +110,13 @@ removes() {
   apt_get remove martlet && ! systemctl is-active martlet.service && ! systemctl is-active martlet.socket && nginx -t -q &&
     [[ -e /etc/nginx/snippets/martlet-upstream.conf && -e /var/lib/martlet/model ]]
 }
-https_command() { martlet-enable-https --help | grep -- '--self-signed' && martlet-enable-https -d api.example.org --self-signed && curl -sS -f --cacert /etc/martlet/tls/self-signed.crt --resolve api.example.org:443:127.0.0.1 https://api.example.org/healthz; }
+https_command() {
+  local said
+  rm /etc/nginx/sites-enabled/martlet.conf
+  ! said="$(martlet-enable-https -d api.example.org --self-signed 2>&1)" && grep 'the site is not enabled' <<<"$said" || return 1
+  ln -s ../sites-available/martlet.conf /etc/nginx/sites-enabled/ && systemctl reload nginx || return 1
+  martlet-enable-https --help | grep -- '--self-signed' && martlet-enable-https -d api.example.org --self-signed && curl -sS -f --cacert /etc/martlet/tls/self-signed.crt --resolve api.example.org:443:127.0.0.1 https://api.example.org/healthz
+}
 
 apt_get install ucf nginx curl libsqlite3-0 >"$folder/apt.log" 2>&1 || { cat "$folder/apt.log"; exit 1; }
 systemctl start nginx

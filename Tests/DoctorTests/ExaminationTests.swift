@@ -191,6 +191,26 @@ struct ExaminationTests {
     #expect(model?.gravity == .sound && model?.detail == "it serves reviews (version 7)")
   }
 
+  @Test(
+    "a listener is asked where 127.0.0.1 reaches it, and no other is taken for dead",
+    arguments: [
+      ("listen 80;", true), ("listen *:80;", true), ("listen 0.0.0.0:80 default_server;", true),
+      ("listen 127.0.0.1:80;", true), ("listen localhost;", true), ("", true),
+      ("listen 192.0.2.5:80;", false), ("listen [::]:80;", false), ("listen [::1]:80;", false),
+      ("listen unix:/run/x.sock;", false), ("listen 80 proxy_protocol;", false),
+      ("listen [::]:80; listen 80;", true),
+    ])
+  func listeners(_ listen: String, _ isAsked: Bool) throws {
+    let installation = try Installation()
+    let dump = """
+      # configuration file /etc/nginx/nginx.conf:
+      http { server { \(listen) location / { proxy_pass http://127.0.0.1:5000; } } }
+      """
+    let nginx = installation.findings(said: ["nginx": dump], statuses: [80: 0])
+      .filter { $0.subject == "nginx" }
+    #expect(nginx.last?.gravity == (isAsked ? .failure : .sound), "\(nginx)")
+  }
+
   @Test("where no server sends to the port, the mend is a thing that can be done")
   func noSite() throws {
     let installation = try Installation()
