@@ -267,9 +267,15 @@ if [[ -n "$listen" ]]; then
     0.0.0.0 | "[::]") bind="\"$listen:5000\"" ;;
     *) bind="\"$listen:5000\", $bind" ;;
   esac
-  sed "s/^bind = .*/bind = [$bind]/" "$(if [[ -f "$root/etc/martlet/martlet.toml" ]]; then echo "$root/etc/martlet/martlet.toml"; else echo "$here/deploy/martlet.toml"; fi)" >"$kept/martlet.toml"
-  place 0644 "$kept/martlet.toml" "$root/etc/martlet/martlet.toml"
-  if [[ "$placed" = 1 ]]; then daemon_changed=1; fi
+  settings="$root/etc/martlet/martlet.toml"
+  [[ -f "$settings" ]] || settings="$here/deploy/martlet.toml"
+  if grep -q '^bind = .*\]' "$settings"; then
+    sed "s/^bind = .*/bind = [$bind]/" "$settings" >"$kept/martlet.toml"
+    place 0644 "$kept/martlet.toml" "$root/etc/martlet/martlet.toml"
+    if [[ "$placed" = 1 ]]; then daemon_changed=1; fi
+  else
+    say "left bind in $settings as it is: with $bind in it, it would say what the socket unit does"
+  fi
 fi
 
 if [[ -d "$root/etc/logrotate.d" || -n "$root" ]]; then
