@@ -50,7 +50,8 @@ struct PoolSockets {
   /// where they agree. A host's name is not looked up.
   func overruled(_ configuration: ArbiterConfiguration) -> String? {
     let lists = [
-      ("bind", configuration.bind, listeners), ("admin_bind", configuration.adminBind, adminListeners),
+      ("bind", configuration.bind, listeners),
+      ("admin_bind", configuration.adminBind, adminListeners),
     ]
     let words = lists.compactMap { key, names, sockets -> String? in
       guard sockets.contains(where: \.isGiven) else { return nil }
