@@ -2,6 +2,8 @@ import Foundation
 
 /// How a file stores floating-point numbers, little-endian.
 public enum FloatFormat: String, Sendable, CaseIterable {
+  /// IEEE 754 binary64.
+  case float64 = "F64"
   /// IEEE 754 binary32.
   case float32 = "F32"
   /// IEEE 754 binary16.
@@ -10,7 +12,13 @@ public enum FloatFormat: String, Sendable, CaseIterable {
   case bfloat16 = "BF16"
 
   /// Bytes of one number.
-  public var byteCount: Int { self == .float32 ? 4 : 2 }
+  public var byteCount: Int {
+    switch self {
+    case .float64: 8
+    case .float32: 4
+    case .float16, .bfloat16: 2
+    }
+  }
 }
 
 extension FloatBuffer {
@@ -27,6 +35,11 @@ extension FloatBuffer {
         let place = byte + index * format.byteCount
         let value: Float
         switch format {
+        case .float64:
+          value = Float(
+            Double(
+              bitPattern: UInt64(
+                littleEndian: raw.loadUnaligned(fromByteOffset: place, as: UInt64.self))))
         case .float32:
           value = Float(
             bitPattern: UInt32(

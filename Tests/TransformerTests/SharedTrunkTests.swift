@@ -42,15 +42,17 @@ struct SharedTrunkTests {
       family: family, tokenizer: OddModel.tokenizer(frame: OddModel.frame()))
   }
 
-  private func load(_ directories: [String]) throws -> [TextModel] {
-    let trunks = SharedTrunks(kernels: try .best())
+  private func load(
+    _ directories: [String], precision: Precision? = nil
+  ) throws -> [TextModel] {
+    let trunks = try SharedTrunks(precision: precision)
     return try directories.map { try TextModel.load(directory: $0, sharing: trunks) }
   }
 
   @Test(
     "Heads of every task over one trunk say together, to the bit, what each says alone",
-    arguments: EncoderFamilyTests.cases)
-  func together(family: FamilyCase) throws {
+    arguments: EncoderFamilyTests.cases, [Precision.f32, .auto])
+  func together(family: FamilyCase, precision: Precision) throws {
     try family.withDirectory { directory in
       func task(_ name: String) throws -> String {
         try copy(directory, name) { $0["problem_type"] = .string(name) }
@@ -65,7 +67,7 @@ struct SharedTrunkTests {
         },
       ]
       defer { remove(Array(directories.dropFirst())) }
-      let models = try load(directories)
+      let models = try load(directories, precision: precision)
       models[0].makesSketches = true
       #expect(models.allSatisfy { $0.trunk == models[0].trunk })
       #expect(Set(models.map(\.task)).count == models.count)
@@ -75,7 +77,9 @@ struct SharedTrunkTests {
           Encoding(
             ids: $0, typeIDs: $0.map { _ in 0 }, isTruncated: false, unknownCount: 0))
       }
-      let alone = try directories.map { try TextModel.load(directory: $0) }
+      let alone = try directories.map {
+        try TextModel.load(directory: $0, precision: precision)
+      }
       alone[0].makesSketches = true
       let wanted = try alone.map { try $0.predict(inputs).map { try $0.get() } }
       // All ask all, in another order each; then some ask some.

@@ -32,6 +32,11 @@ extension ConfigReader {
     return AttentionForm(heads: heads, keyValueHeads: pairs, headSize: headSize)
   }
 
+  /// Tokens that a layer with a window sees: nil where `sliding_window` is null, and where it is missing what `transformers` takes.
+  func window() throws -> Int? {
+    json["sliding_window"] == nil ? 4096 : try optionalSize("sliding_window")
+  }
+
   /// Which of `count` layers see a window alone, from `layer_types`, or from `fallback` where that is missing.
   func localLayers(_ count: Int, _ fallback: (Int) -> Bool) throws -> [Bool] {
     guard let named = json["layer_types"]?.arrayValue else { return (0..<count).map(fallback) }

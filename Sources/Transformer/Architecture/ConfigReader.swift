@@ -74,9 +74,20 @@ struct ConfigReader {
     return value
   }
 
+  /// The name of something; nil where `key` is missing or null.
+  ///
+  /// - Throws: `ModelError.badConfiguration` for anything but a string.
+  func name(_ key: String) throws -> String? {
+    guard let json = json[key], !json.isNull else { return nil }
+    guard let name = json.stringValue else {
+      throw ModelError.badConfiguration(path: path, key: key, problem: "is not a name")
+    }
+    return name
+  }
+
   /// An activation by the name that `transformers` gives it.
   func activation(_ key: String, _ fallback: String = "gelu") throws -> Activation {
-    let name = json[key]?.stringValue ?? fallback
+    let name = try name(key) ?? fallback
     guard let activation = Activation(named: name), activation != .none else {
       let known = Activation.allCases.filter { $0 != .none }.map(\.rawValue)
       throw ModelError.unsupported(

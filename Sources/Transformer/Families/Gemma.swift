@@ -28,7 +28,7 @@ extension Architecture {
     var style = DecoderStyle(inputBias: bias, outputBias: bias)
     (style.gainOffset, style.placement, style.scalesEmbeddings) = (1, .around, true)
     (style.activationKey, style.activation) = ("hidden_activation", "gelu_pytorch_tanh")
-    (style.window, style.isLocal) = (try reader.optionalSize("sliding_window"), isLocal)
+    (style.window, style.isLocal) = (try reader.window(), isLocal)
     let scalar = try reader.positive("query_pre_attn_scalar", 256)
     style.scale = Float(1 / scalar.squareRoot())
     return style

@@ -12,7 +12,7 @@ extension Architecture {
 
   /// Mistral (Jiang et al., 2023): `MistralModel`. Llama with a window in all layers.
   static let mistral = Architecture.decoder("mistral", "Mistral") { reader in
-    DecoderStyle(window: try reader.optionalSize("sliding_window")) { _ in true }
+    DecoderStyle(window: try reader.window()) { _ in true }
   }
 
   /// Qwen2 (Yang et al., 2024): `Qwen2Model`. Llama with biases on queries, keys and values.
@@ -33,7 +33,7 @@ extension Architecture {
   private static func qwenStyle(_ reader: ConfigReader) throws -> DecoderStyle {
     guard try reader.flag("use_sliding_window", false) else { return DecoderStyle() }
     let full = try reader.count("max_window_layers", 28)
-    return DecoderStyle(window: try reader.optionalSize("sliding_window")) { $0 >= full }
+    return DecoderStyle(window: try reader.window()) { $0 >= full }
   }
 
   /// EuroBERT (Boizard et al., 2025): `EuroBertModel`. Llama that sees both ways, with an encoder's head.
@@ -120,6 +120,11 @@ enum DecoderLayout {
       hasInputBias: style.feedForwardBias, hasOutputBias: style.feedForwardBias)
     let layers = try reader.blocks("num_hidden_layers")
     let locals = try reader.localLayers(layers, style.isLocal)
+    if style.window == nil, locals.contains(true), reader.json["layer_types"]?.arrayValue != nil {
+      throw ModelError.badConfiguration(
+        path: reader.path, key: "sliding_window",
+        problem: "is missing or not in use, and \"layer_types\" names layers with a window")
+    }
     let blocks = locals.enumerated().map { index, isLocal in
       var form = form
       if isCausal { form.right = 0 }

@@ -13,7 +13,7 @@ extension Architecture {
         throw ModelError.unsupported(
           path: reader.path, what: "\"\(key)\": \(!wanted)", supported: "\(wanted)")
       }
-      let activation = reader.json["activation_function"]?.stringValue ?? "swiglu"
+      let activation = try reader.name("activation_function") ?? "swiglu"
       let gates: [String: Activation] = ["swiglu": .silu, "geglu": .gelu, "glu": .sigmoid]
       let width = try reader.size("n_embd")
       let inside = try reader.optionalSize("n_inner") ?? 4 * width
@@ -111,7 +111,7 @@ extension Architecture {
     read: { reader in
       let width = try reader.size("hidden_size")
       let heads = try reader.heads("num_attention_heads", dividing: width)
-      let kind = reader.json["feed_forward_type"]?.stringValue ?? "original"
+      let kind = try reader.name("feed_forward_type") ?? "original"
       guard let gate = ["geglu": Activation.gelu, "reglu": .relu][kind] else {
         throw ModelError.unsupported(
           path: reader.path, what: "feed_forward_type \"\(kind.prefix(100))\"",

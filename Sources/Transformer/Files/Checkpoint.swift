@@ -11,8 +11,9 @@ public struct Checkpoint: Sendable {
   /// The files.
   public let shards: [SafeTensors]
   private let shardOf: [String: Int]
-  /// What a wrapper put before the names; they are known here without it.
-  private let wrapper: String
+  /// What wrappers put before the names, each with those around it, the innermost first; names are known here without it. A
+  /// head may stand in fewer of them than the encoder does.
+  private let wrappers: [String]
 
   private static let largestIndex = 1 << 26
   private static let mostShards = 1024
@@ -22,7 +23,7 @@ public struct Checkpoint: Sendable {
     path = file.path
     shards = [file]
     shardOf = file.entries.mapValues { _ in 0 }
-    wrapper = Self.wrapper(shardOf.keys)
+    wrappers = Self.wrappers(shardOf.keys)
   }
 
   /// Maps the files in `directory` and checks their headers.
@@ -44,7 +45,7 @@ public struct Checkpoint: Sendable {
       let file = try SafeTensors(path: single)
       (path, shards) = (single, [file])
       shardOf = file.entries.mapValues { _ in 0 }
-      wrapper = Self.wrapper(shardOf.keys)
+      wrappers = Self.wrappers(shardOf.keys)
       return
     }
     let map = try Self.weightMap(index)
@@ -56,7 +57,7 @@ public struct Checkpoint: Sendable {
     path = index
     let number = Dictionary(uniqueKeysWithValues: files.enumerated().map { ($1, $0) })
     shardOf = map.compactMapValues { number[$0] }
-    wrapper = Self.wrapper(shardOf.keys)
+    wrappers = Self.wrappers(shardOf.keys)
     for (name, shard) in shardOf where shards[shard].entries[name] == nil {
       throw ModelError.missingTensor(path: shards[shard].path, name: name)
     }
@@ -95,33 +96,36 @@ public struct Checkpoint: Sendable {
     return map
   }
 
-  private static let wrappers = ["module.", "model.", "_orig_mod."]
+  private static let wrapperNames = ["module.", "model.", "_orig_mod."]
 
   /// What DataParallel, Lightning and torch.compile put before the names, as most of them tell; nothing where a name without it is
   /// there as well.
-  private static func wrapper(_ names: some Collection<String>) -> String {
-    var wrapper = ""
+  private static func wrappers(_ names: some Collection<String>) -> [String] {
+    var (wrapper, all): (String, [String]) = ("", [])
     while true {
       let inner = names.filter { $0.hasPrefix(wrapper) }.map { $0.dropFirst(wrapper.count) }
-      let word = wrappers.first { word in 2 * inner.count { $0.hasPrefix(word) } > names.count }
-      guard let word else { return wrapper }
+      let word = wrapperNames.first { word in 2 * inner.count { $0.hasPrefix(word) } > names.count }
+      guard let word else { return all }
       let known = Set(names)
       let isMistakable = inner.contains {
         $0.hasPrefix(word) && known.contains(String($0.dropFirst(word.count)))
       }
-      if isMistakable { return wrapper }
+      if isMistakable { return all }
       wrapper += word
+      all.insert(wrapper, at: 0)
     }
   }
 
   /// The name in the files.
-  private func stored(_ name: String) -> String {
-    wrapper.isEmpty || shardOf[name] != nil ? name : wrapper + name
+  func stored(_ name: String) -> String {
+    ([""] + wrappers).lazy.map { $0 + name }.first { shardOf[$0] != nil } ?? name
   }
 
   /// Names of all tensors, without what a wrapper put before them.
   public var names: [String] {
-    shardOf.keys.map { $0.hasPrefix(wrapper) ? String($0.dropFirst(wrapper.count)) : $0 }
+    shardOf.keys.map { name in
+      String(name.dropFirst(wrappers.first { name.hasPrefix($0) }?.count ?? 0))
+    }
   }
 
   /// The error of a tensor that is not there, with the one that its name comes nearest to.

@@ -50,7 +50,7 @@ struct HeadDescription {
   }
 
   private static func labels(_ json: JSONValue, path: String) throws -> [String] {
-    guard let names = json["id2label"]?.objectValue else {
+    guard let given = json["id2label"], !given.isNull else {
       let count = json["num_labels"].map { $0.intValue ?? 0 } ?? 2
       guard (1...largestHead).contains(count) else {
         throw ModelError.badConfiguration(
@@ -58,13 +58,19 @@ struct HeadDescription {
       }
       return (0..<count).map { "LABEL_\($0)" }
     }
-    guard !names.isEmpty else {
-      throw ModelError.badConfiguration(path: path, key: "id2label", problem: "is empty")
+    let count = given.objectValue?.count ?? given.arrayValue?.count ?? 0
+    guard count > 0 else {
+      throw ModelError.badConfiguration(
+        path: path, key: "id2label",
+        problem: "names no label; write an object of names by number, or a list of them")
     }
-    let labels = try (0..<names.count).map { index in
-      guard let name = names["\(index)"]?.stringValue else {
+    let labels = try (0..<count).map { index in
+      guard let name = (given["\(index)"] ?? given[index])?.stringValue else {
         throw ModelError.badConfiguration(
-          path: path, key: "id2label", problem: "has no name for label \(index)")
+          path: path, key: "id2label",
+          problem:
+            "has no name for label \(index); the numbers go from 0 to \(count - 1), and each has a name"
+        )
       }
       return name
     }

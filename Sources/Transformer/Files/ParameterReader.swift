@@ -129,7 +129,9 @@ struct ParameterReader {
       !used.contains(name) && !constants.contains(name) && spaces.contains { name.hasPrefix($0) }
         && !Self.constantEnds.contains { name.hasSuffix($0) }
     }
-    if let first = strangers.min() { throw ModelError.extraTensor(path: file.path, name: first) }
+    if let first = strangers.min() {
+      throw ModelError.extraTensor(path: file.path, name: file.stored(first))
+    }
   }
 
   private func check(_ spec: TensorSpec, _ source: CheckpointNames.Source) throws {
@@ -140,8 +142,8 @@ struct ParameterReader {
     let wanted = CheckpointNames.shape(spec, source)
     guard entry.shape == wanted else {
       throw ModelError.wrongTensor(
-        path: file.path, name: name, found: "\(entry.type) \(entry.shape)",
-        wanted: "F32, F16 or BF16 \(wanted)")
+        path: file.path, name: file.stored(name), found: "\(entry.type) \(entry.shape)",
+        wanted: "F64, F32, F16 or BF16 \(wanted)")
     }
   }
 
@@ -165,8 +167,8 @@ struct ParameterReader {
       let wanted = [embeddings.positionCount, embeddings.width]
       guard entry.shape == wanted else {
         throw ModelError.wrongTensor(
-          path: file.path, name: name, found: "\(entry.type) \(entry.shape)",
-          wanted: "F32, F16 or BF16 \(wanted)")
+          path: file.path, name: file.stored(name), found: "\(entry.type) \(entry.shape)",
+          wanted: "F64, F32, F16 or BF16 \(wanted)")
       }
     } else if embeddings.positionCount > Self.longestSinusoids {
       throw ModelError.badConfiguration(

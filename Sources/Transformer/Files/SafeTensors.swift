@@ -87,6 +87,8 @@ public struct SafeTensors: Sendable {
         name, value, dataStart: 8 + Int(length), fileSize: data.count, bad: bad)
     }
     try Self.checkCover(entries, dataStart: 8 + Int(length), fileSize: data.count, bad: bad)
+    // Of a tensor with two names safetensors.torch.save_model keeps one, and notes here which the other stands for.
+    for (name, kept) in metadata where entries[name] == nil { entries[name] = entries[kept] }
     self.path = path
     self.entries = entries
     self.metadata = metadata
@@ -170,7 +172,7 @@ public struct SafeTensors: Sendable {
     guard let format = FloatFormat(rawValue: entry.type), fits else {
       throw ModelError.wrongTensor(
         path: path, name: name, found: "\(entry.type) \(entry.shape)",
-        wanted: "F32, F16 or BF16 \(wanted)")
+        wanted: "F64, F32, F16 or BF16 \(wanted)")
     }
     precondition(target.isContiguous, "tensors are read into whole rows")
     let finite = target.buffer.read(

@@ -50,7 +50,7 @@ struct EmbeddingHead: Sendable {
       throw ModelError.wrongTensor(
         path: file.path, name: name,
         found: file[name].map { "\($0.type) \($0.shape)" } ?? "missing",
-        wanted: "F32, F16 or BF16 \([shape.outputs, shape.inputs])")
+        wanted: "F64, F32, F16 or BF16 \([shape.outputs, shape.inputs])")
     }
     let weight = Matrix(rows: shape.outputs, columns: shape.inputs)
     try file.read(name, into: weight)
