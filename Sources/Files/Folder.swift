@@ -45,9 +45,9 @@ package final class StagedFolder {
   deinit { if isOpen { OutputFile.discard(path) } }
 
   /// Moves each file into the target, which is made where it is missing. What is there under the same name is replaced,
-  /// all else stays.
+  /// those of `stale` that are not written anew go, all else stays.
   /// - Throws: `FileError.unwritable`.
-  package func fill() throws(FileError) {
+  package func fill(stale: [String] = []) throws(FileError) {
     try Folder.make(target)
     let names = (try? FileManager.default.subpathsOfDirectory(atPath: path)) ?? []
     for name in names.sorted() {
@@ -58,6 +58,7 @@ package final class StagedFolder {
         throw .unwritable(path: "\(target)/\(name)", reason: FileError.systemReason)
       }
     }
+    for name in stale where !names.contains(name) { unlink("\(target)/\(name)") }
     isOpen = false
     OutputFile.discard(path)
   }

@@ -31,23 +31,25 @@ extension Kernels {
     }
   }
 
-  /// Gradient of `normHeads`, in place of its output's gradient; adds to the gradients of both gains.
+  /// Gradient of `normHeads`, in place of its output's gradient; adds to the gradients of both gains where they are given.
   ///
   /// `fused` is what went in.
   public func normHeadsBackward(
     _ gradient: Matrix, fused: Matrix, _ form: AttentionForm, queries: Norm, keys: Norm,
-    statistics: NormStatistics, queryGainGradient: Matrix, keyGainGradient: Matrix
+    statistics: NormStatistics, queryGainGradient: Matrix?, keyGainGradient: Matrix?
   ) {
     check(fused, form, queries, keys, statistics)
     precondition(gradient.rows == fused.rows && gradient.columns == fused.columns, "shapes")
-    precondition(
-      queryGainGradient.count == form.headSize && keyGainGradient.count == form.headSize, "gains")
+    for gradient in [queryGainGradient, keyGainGradient] {
+      precondition(gradient?.count ?? form.headSize == form.headSize, "gains")
+    }
     let (means, deviations) = (statistics.mean.base, statistics.reciprocalDeviation.base)
     pool.split(form.headSize, granularity: 16) { columns in
       for head in 0..<form.normedRows {
         let isQuery = head < form.heads
+        guard let gain = isQuery ? queryGainGradient : keyGainGradient else { continue }
         table.pointee.norm_parameters(
-          (isQuery ? queryGainGradient : keyGainGradient).base, nil,
+          gain.base, nil,
           gradient.head(head, form, from: 0), fused.head(head, form, from: 0), fused.rows,
           (isQuery ? queries : keys).kind == .layer ? means + head * fused.rows : nil,
           deviations + head * fused.rows, columns.lowerBound, columns.upperBound)

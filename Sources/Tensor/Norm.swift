@@ -80,24 +80,26 @@ extension Kernels {
   }
 
   /// Gradients of `norm`: sets (or, with `accumulating`, adds to) inputGradient, and adds to
-  /// the gain's and the bias's. inputGradient may be outputGradient.
+  /// the gain's and the bias's where they are given. inputGradient may be outputGradient.
   public func normBackward(
     outputGradient: Matrix, input: Matrix, _ norm: Norm, statistics: NormStatistics,
-    inputGradient: Matrix, gainGradient: Matrix, biasGradient: Matrix?, accumulating: Bool
+    inputGradient: Matrix, gainGradient: Matrix?, biasGradient: Matrix?, accumulating: Bool
   ) {
     precondition(
       outputGradient.rows == input.rows && outputGradient.columns == input.columns
         && inputGradient.rows == input.rows && inputGradient.columns == input.columns, "shapes")
     let n = input.columns
-    precondition(norm.gain.count == n && gainGradient.count == n, "parameters")
+    precondition(norm.gain.count == n && gainGradient?.count ?? n == n, "parameters")
     precondition(biasGradient == nil || biasGradient?.count == n, "parameters")
     precondition(statistics.mean.count >= input.rows, "statistics")
     let deviation = statistics.reciprocalDeviation.base
     let mean = norm.kind == .layer ? statistics.mean.base : nil
-    pool.split(n, granularity: 16) { columns in
-      table.pointee.norm_parameters(
-        gainGradient.base, biasGradient?.base, outputGradient.strided, input.strided, input.rows,
-        mean, deviation, columns.lowerBound, columns.upperBound)
+    if let gainGradient {
+      pool.split(n, granularity: 16) { columns in
+        table.pointee.norm_parameters(
+          gainGradient.base, biasGradient?.base, outputGradient.strided, input.strided,
+          input.rows, mean, deviation, columns.lowerBound, columns.upperBound)
+      }
     }
     withUnsafePointer(to: norm.constants) { constants in
       pool.split(input.rows, granularity: 64) { rows in

@@ -36,6 +36,9 @@ public struct RaggedRows: Sendable, Equatable {
     self.starts = starts
   }
 
+  /// `count` sequences of one row each.
+  public init(ofSingles count: Int) { starts = Array(0...count) }
+
   /// The layout of some sequences of another, one behind the other.
   public init(of sequences: [Int], in other: RaggedRows) {
     starts = sequences.reduce(into: [0]) { $0.append(($0.last ?? 0) + other.length($1)) }

@@ -50,14 +50,16 @@ public struct ClassifierTraining {
   /// - Parameters:
   ///   - maximumTokens: longest input; at most what the model bears.
   ///   - dropout: nil for the model's own.
+  ///   - lowRank: the additions that learn while the model stays as it is; nil where its weights learn.
   /// - Throws: `TrainingError`, `ModelError` or `TokenizationError`.
   public init(
     training: LabeledDataset, validation: LabeledDataset, from directory: String,
-    maximumTokens: Int, dropout: Float?, freshHead: Bool = false
+    maximumTokens: Int, dropout: Float?, freshHead: Bool = false, lowRank: LowRankOptions? = nil
   ) throws {
     let labels = try training.trainingLabels()
     let pretrained = try PretrainedEncoder(
-      directory: directory, labels: labels, dropout: dropout, freshHead: freshHead)
+      directory: directory, labels: labels, dropout: dropout, freshHead: freshHead,
+      lowRank: lowRank)
     try self.init(
       rows: training, validation, labels, pretrained.tokenizer, pretrained.shape,
       pretrained: pretrained,

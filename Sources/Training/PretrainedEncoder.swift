@@ -17,20 +17,32 @@ struct PretrainedEncoder {
   private let pooler: (weight: Matrix, bias: Matrix)?
   private let encoderDirectory: String
 
-  init(directory: String, labels: [String], dropout: Float?, freshHead: Bool) throws {
+  init(
+    directory: String, labels: [String], dropout: Float?, freshHead: Bool,
+    lowRank: LowRankOptions? = nil
+  ) throws {
     let description = try ModelDirectory.describe(directory)
     encoderDirectory = description.encoderDirectory
     let checkpoint = try Checkpoint(directory: encoderDirectory)
+    if lowRank != nil, description.shape.adapter != nil {
+      throw ModelError.adapter(
+        path: directory, mend: "Additions go to a base: give that, or train on without --lora.")
+    }
     var shape = description.shape
     keepsHead =
       !freshHead && description.task == .classification
       && LabelIndex.areEqual(description.labels, labels)
-    if !keepsHead { shape.head = nil }
-    encoder = try ModelDirectory.read(shape, checkpoint)
+    if description.shape.adapter == nil {
+      if !keepsHead { shape.head = nil }
+      encoder = try ModelDirectory.read(shape, checkpoint)
+    } else {
+      encoder = try ModelDirectory.read(description)
+    }
     guard encoder.quantization == nil else { throw TrainingError.quantizedBase(path: directory) }
     // The table may have turned out to be learned.
     shape = encoder.shape
     shape.head = shape.head(for: labels)
+    shape.adapter = try lowRank?.adapter(shape)
     if let dropout {
       shape.dropout = DropoutShape(dropout)
     }
@@ -68,13 +80,18 @@ struct PretrainedEncoder {
     var generator = SeededGenerator(seed: seed)
     for tensor in parameters.tensors {
       let target = parameters.matrix(tensor)
-      if let source = encoder[tensor.key] {
+      if let source = encoder[tensor.key], keepsHead || tensor.key.place != .head {
         target.copy(from: source)
       } else if tensor.key == ParameterKey(.head, .pool, .weight), let pooler {
         target.copy(from: pooler.weight)
       } else if tensor.key == ParameterKey(.head, .pool, .bias), let pooler {
         target.copy(from: pooler.bias)
-      } else if tensor.decays {
+      } else if case .down = tensor.key.role {
+        // As peft starts it (He et al., 2015, with its default slope): uniform up to 1 / √inputs. B starts at zero.
+        let limit = 1 / Double(tensor.columns).squareRoot()
+        parameters.buffer.set(
+          tensor.range.map { _ in Float((generator.unit() * 2 - 1) * limit) }, at: tensor.offset)
+      } else if tensor.decays, !tensor.key.isLowRank {
         parameters.buffer.set(
           tensor.range.map { _ in Float(generator.normal() * 0.02) }, at: tensor.offset)
       }

@@ -47,6 +47,26 @@ public final class Encoder {
     return logits
   }
 
+  /// What the head reads of each sequence, [sequences, d], where that is one row of states or their mean; nil where it reads every
+  /// token. Valid until the next call.
+  public func headStates(_ batch: TokenBatch) -> Matrix? {
+    guard let head = network.head else { return nil }
+    switch head.shape.reading {
+    case .each, .late: return nil
+    case .first, .last: return run(batch, keeping: head.kept)
+    case .mean: return head.means(run(batch, keeping: head.kept), pass)
+    }
+  }
+
+  /// The head's scores from `headStates` of some sequences, [sequences, labels]; valid until the next call.
+  public func logits(headStates: Matrix) -> Matrix {
+    guard let head = network.head else {
+      preconditionFailure("this model has no classification head")
+    }
+    pass.begin(RaggedRows(ofSingles: headStates.rows))
+    return head.forward(headStates, pass).logits
+  }
+
   /// Computes hidden states of the rows that `kept` chooses, for heads to read until the next batch.
   @discardableResult
   func run(_ batch: TokenBatch, keeping kept: RowSelection) -> Matrix {

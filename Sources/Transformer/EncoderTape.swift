@@ -11,10 +11,11 @@ public final class EncoderTape {
   private let pass: Pass
   private var run: (batch: TokenBatch, kept: RowSelection)?
 
-  /// A tape that reads `parameters` and adds to `gradients`, both of the same shape.
+  /// A tape that reads `parameters` and adds to `gradients`, both of the same shape; `gradients` may be a tail that has the
+  /// tensors that learn alone.
   public init(parameters: ModelParameters, gradients: ModelParameters, kernels: Kernels) {
     self.parameters = parameters
-    packed = TrainedWeights(parameters, kernels: kernels)
+    packed = TrainedWeights(parameters, learning: gradients, kernels: kernels)
     network = Network(parameters, gradients, packed: packed)
     pass = Pass(kernels: kernels, recorder: recorder)
   }
@@ -22,10 +23,24 @@ public final class EncoderTape {
   /// Packs the weights anew: call after each change of the parameters.
   public func packWeights() { packed.repack(parameters) }
 
+  /// The weights as inference reads them, in this tape's storage: valid until the next `packWeights`.
+  public func packedWeights() -> PackedWeights {
+    PackedWeights(parameters, products: packed.forInference, kernels: pass.kernels)
+  }
+
   /// Logits [sequences, labels] of `batch`; `dropoutSeed` nil switches dropout off.
   public func forward(_ batch: TokenBatch, dropoutSeed: UInt32?) -> Matrix {
     guard let head = network.head else { preconditionFailure("training needs a head") }
     return head.forward(states(batch, keeping: head.kept, dropoutSeed: dropoutSeed), pass).logits
+  }
+
+  /// Logits [sequences, labels] of sequences whose states are known: `headStates` of `Encoder.headStates`.
+  public func forward(headStates: Matrix, dropoutSeed: UInt32?) -> Matrix {
+    guard let head = network.head else { preconditionFailure("training needs a head") }
+    recorder.begin(dropoutSeed: dropoutSeed)
+    run = nil
+    pass.begin(RaggedRows(ofSingles: headStates.rows))
+    return head.forward(headStates, pass).logits
   }
 
   /// Hidden states [rows, d] of the batch's tokens number `rows`, in that order; `dropoutSeed` nil

@@ -34,6 +34,10 @@ public enum ModelError: Error, Equatable, LocalizedError {
   case wrongPrecision(path: String, asked: String, isQuantized: Bool)
   /// The weights hold an encoder tensor that the configuration has no place for.
   case extraTensor(path: String, name: String)
+  /// The base of an adapter is not where its settings say.
+  case missingBase(path: String, base: String, beside: String)
+  /// An adapter, where a model with all of its weights is needed.
+  case adapter(path: String, mend: String)
   /// The model says something else than what is asked of it.
   case wrongTask(path: String, found: ModelTask, wanted: ModelTask)
 
@@ -74,6 +78,13 @@ public enum ModelError: Error, Equatable, LocalizedError {
     case .extraTensor(let path, let name):
       return "\(path): tensor \"\(name)\" has no place in the shape that config.json gives. "
         + "Check that both files are of the same model."
+    case .missingBase(let path, let base, let beside):
+      return
+        "\(path): the base model \"\(base.prefix(300))\" is not there. Names of a hub are not fetched: put the model's "
+        + "directory at \(beside), or write its path, absolute or from the adapter's directory on, as "
+        + "base_model_name_or_path."
+    case .adapter(let path, let mend):
+      return "\(path): this is an adapter of another model. \(mend)"
     case .wrongTask(let path, let found, let wanted):
       return "\(path): a \(found.rawValue) model, where a \(wanted.rawValue) model is needed. "
         + "`martlet inspect` says what a model is for."

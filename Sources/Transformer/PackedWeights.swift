@@ -47,6 +47,24 @@ public struct PackedWeights: Sendable {
     self.init(parameters, smoothed: smoothed, buffer: buffer, isFilled: true, kernels: kernels)
   }
 
+  /// A trunk's weights, which others may share, with those that a model over it has beside them.
+  init(_ trunk: PackedWeights, adding own: PackedWeights, kernels: Kernels) {
+    self.init(
+      trunk.parameters.adding(own.parameters),
+      products: trunk.products.merging(own.products) { first, _ in first }, kernels: kernels)
+  }
+
+  /// Weights whose products are packed already; others may share them.
+  init(
+    _ parameters: ModelParameters, products: [ParameterKey: PackedWeight], kernels: Kernels
+  ) {
+    (self.parameters, self.products) = (parameters, products)
+    buffer = FloatBuffer(count: 0)
+    sinusoids = parameters.shape.sinusoids
+    angles = parameters.shape.angles
+    if parameters.shape.hasRelativePlaces { relative = Network(self).relativeTables(kernels) }
+  }
+
   private init(
     _ parameters: ModelParameters, smoothed: Set<ParameterKey>, buffer: FloatBuffer,
     isFilled: Bool, kernels: Kernels

@@ -116,6 +116,12 @@ public enum Quantizer {
     _ source: String, to target: String, calibration: QuantizationCalibration? = nil
   ) throws {
     let configuration = try ModelDirectory.describe(source)
+    guard configuration.shape.adapter == nil else {
+      throw ModelError.adapter(
+        path: source,
+        mend: "Quantise its base, and name the result as base_model_name_or_path: adapters go over "
+          + "8-bit layers.")
+    }
     let checkpoint = try Checkpoint(directory: configuration.encoderDirectory)
     var parameters = try ModelDirectory.read(configuration.shape, checkpoint)
     guard parameters.quantization == nil else { throw ModelError.alreadyQuantized(path: source) }

@@ -103,15 +103,31 @@ public final class TextModel {
     sharing trunks: SharedTrunks
   ) throws {
     let (shape, kernels) = (configuration.shape, trunks.kernels)
-    let (weights, encoder) = try trunks.encoder(
+    var (weights, encoder) = try trunks.encoder(
       shape, checkpoint, directory: configuration.encoderDirectory)
+    let adapter =
+      shape.adapter == nil ? nil : try AdapterReader(directory: configuration.directory)
+    var own: PackedWeights?
+    if shape.head != nil || adapter != nil {
+      own = PackedWeights(
+        releasing: try adapter?.parameters(shape, base: checkpoint)
+          ?? ParameterReader(shape, checkpoint, .head).parameters(), kernels: kernels)
+    }
+    if adapter != nil, let own {
+      weights = PackedWeights(weights, adding: own, kernels: kernels)
+      encoder = Encoder(weights, kernels: kernels)
+    }
     try self.init(
       configuration, weights: weights, encoder: encoder,
-      head: Self.head(configuration, checkpoint, kernels: kernels), tokenizer: tokenizer)
+      head: Self.head(configuration, own, kernels: kernels) {
+        try adapter?.read($0, into: $1, base: checkpoint) ?? checkpoint.read($0, into: $1)
+      }, tokenizer: tokenizer)
   }
 
+  /// The head of a model; `own` has that on the whole text, `read` gets the tensors of one beside it.
   private static func head(
-    _ configuration: ModelConfiguration, _ checkpoint: Checkpoint, kernels: Kernels
+    _ configuration: ModelConfiguration, _ own: PackedWeights?, kernels: Kernels,
+    read: (String, Matrix) throws -> Void
   ) throws -> Head {
     let shape = configuration.shape
     if configuration.task == .embedding {
@@ -120,17 +136,13 @@ public final class TextModel {
           configuration.embedding ?? EmbeddingConfiguration(poolings: [.mean]),
           hiddenSize: shape.hiddenSize, kernels: kernels))
     }
-    if shape.head != nil {
-      let parameters = try ParameterReader(shape, checkpoint, .head).parameters()
-      let weights = PackedWeights(releasing: parameters, kernels: kernels)
-      if let head = SequenceHead(PieceTensors(weights)) { return .sequence(head) }
-    }
+    if let own, let head = SequenceHead(PieceTensors(own)) { return .sequence(head) }
     let labels = configuration.labels.count
     let weight = Matrix(rows: labels, columns: shape.hiddenSize)
     let bias = Matrix(rows: 1, columns: labels)
     let layer = shape.tokenHead
-    try checkpoint.read(layer + ".weight", into: weight)
-    try checkpoint.read(layer + ".bias", into: bias)
+    try read(layer + ".weight", weight)
+    try read(layer + ".bias", bias)
     return .tokens(weight: .transposing(weight, kernels: kernels), bias: bias)
   }
 
@@ -247,6 +259,11 @@ public final class TextModel {
 
   /// What runs for this model and for all that were loaded with the same encoder: together they can be asked in one batch.
   public var trunk: ObjectIdentifier { ObjectIdentifier(encoder) }
+
+  /// Whether the weights of both encoders are the same memory: those of adapters over one base are.
+  public func sharesWeights(with other: TextModel) -> Bool {
+    weights.parameters.buffer === other.weights.parameters.buffer
+  }
 
   /// Whether both make the same tokens of every input.
   public func encodes(like other: TextModel) -> Bool {

@@ -21,6 +21,8 @@ struct Train: ParsableCommand {
         martlet train train.tsv --validation validation.tsv -o my-model \\
           --learning-rate 5e-4 --epochs 30 --schedule cosine
         martlet train train.tsv --validation validation.tsv --from all-MiniLM-L6-v2 -o tuned
+        martlet train train.tsv --from all-MiniLM-L6-v2 --freeze-encoder -o head
+        martlet train train.tsv --from Qwen3-Embedding-0.6B --lora 16 --lora-save adapter -o adapter
         martlet train reviews.csv --column review --label-column stars -o stars
       """)
 
@@ -29,6 +31,11 @@ struct Train: ParsableCommand {
   @OptionGroup var tune: FineTuneFlags
   @OptionGroup var training: TrainingFlags
   @OptionGroup var model: ModelFlags
+  @Option(
+    help:
+      "Write what LoRA learned into the model's weights (merged), or beside them as peft does (adapter). [default: merged]"
+  )
+  var loraSave: LowRankForm?
   @Flag(help: "Go on from the checkpoint of an interrupted run of the same command.") var resume =
     false
   @Option(help: "Folder for checkpoints. [default: OUTPUT/checkpoint]") var checkpoint: String?
@@ -49,6 +56,15 @@ struct Train: ParsableCommand {
     var options = try training.options(tune, width: model.width)
     options.stopAfterEpochs = stopAfter
     try options.validate()
+    if let loraSave, tune.lora == nil {
+      throw TrainingError.badOption(
+        name: "--lora-save", value: loraSave.rawValue, allowed: "beside --lora RANK")
+    }
+    if loraSave == .adapter, let from = tune.from, Self.isSame(from, output) {
+      throw TrainingError.badOption(
+        name: "--output", value: output,
+        allowed: "another folder than that of --from, whose weights the adapter needs")
+    }
     let kernels = try Kernels.best(threads: training.cores)
     let job = try TrainingJob.make(source, tune, model, seed: options.seed)
     try training.adapt(&options, to: job)
@@ -57,13 +73,15 @@ struct Train: ParsableCommand {
     let architecture = TrainingJob.describe(job.shape)
     try Console.report(
       "\(architecture); kernels \(kernels.name), \(training.cores) threads, seed \(options.seed)")
+    if let learned = TrainingJob.learned(job.shape, options) { try Console.report(learned) }
     if training.learningRate == "auto" {
       options.learningRate = try rangeTest(job, options, kernels)
     }
     let store = try checkpoints()
     let owner = try store.map { try FolderLock($0.directory) }
     defer { withExtendedLifetime(owner) {} }
-    let outcome = try learn(job, options, kernels, store)
+    var outcome = try learn(job, options, kernels, store)
+    if loraSave != .adapter { outcome.parameters = outcome.parameters.merged(kernels) }
     if let result { try write(outcome, options, to: result) }
     // What was learned is kept before anything is said of it, which can fail.
     if !noModel { try save(job, outcome, options, architecture, kernels) }
@@ -76,6 +94,13 @@ struct Train: ParsableCommand {
     try Console.report(
       "wrote \(output) (\(String(format: "%.0f", outcome.seconds)) s); "
         + "report: \(output)/report.html; try: martlet serve \(output)")
+  }
+
+  private static func isSame(_ one: String, _ other: String) -> Bool {
+    func real(_ path: String) -> String {
+      URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
+    }
+    return real(one) == real(other)
   }
 
   /// Runs the job. Where it fails, the folders that were made for it go.
@@ -168,7 +193,13 @@ struct Train: ParsableCommand {
     _ architecture: String, _ kernels: Kernels
   ) throws {
     let staged = try StagedFolder(for: output)
-    try ModelDirectory.write(result.parameters, to: staged.path)
+    if result.parameters.shape.adapter == nil {
+      try ModelDirectory.write(
+        result.parameters, to: staged.path, headOver: options.learns == .head ? job.base : nil)
+    } else {
+      try ModelDirectory.writeAdapter(
+        result.parameters, base: job.base ?? "", to: staged.path)
+    }
     try job.writeTokenizer(to: staged.path)
     let command = Martlet.commandLine
     let program =
@@ -194,10 +225,15 @@ struct Train: ParsableCommand {
       rows: job.validation.rows.map { .init(text: $0.text, label: $0.label) },
       trainingTexts: job.training.rows.map(\.text),
       threads: training.cores)
-    try staged.fill()
+    try staged.fill(stale: ModelDirectory.weightFiles)
   }
 
   static func say(_ text: String) { Console.say(text) }
+}
+
+/// How what LoRA learned is written.
+enum LowRankForm: String, ExpressibleByArgument, CaseIterable {
+  case merged, adapter
 }
 
 /// What `train`, `tune` and `lr-find` have in common.
@@ -229,8 +265,9 @@ enum TrainingJob {
     if let from = tune.from {
       return try ClassifierTraining(
         training: training, validation: validation, from: from, maximumTokens: model.maxTokens,
-        dropout: model.dropout, freshHead: tune.newHead)
+        dropout: model.dropout, freshHead: tune.newHead, lowRank: tune.lowRank())
     }
+    _ = try tune.lowRank()
     return try ClassifierTraining(
       training: training, validation: validation, size: model.size())
   }
@@ -284,5 +321,29 @@ enum TrainingJob {
       "\(shape.layerCount)-layer Transformer encoder, width \(shape.hiddenSize), \(shape.headCount) heads, "
       + "\(shape.positionalEncoding.rawValue) positions, \(placement.rawValue)-norm, "
       + "\(shape.parameterCount) parameters"
+  }
+
+  /// What learns of it, where that is not all.
+  static func learned(_ shape: ModelShape, _ options: TrainingOptions) -> String? {
+    let own = shape.tensors.filter { $0.key.place == .head || $0.key.isLowRank }
+      .reduce(0) { $0 + $1.range.count }
+    let (all, buffers) = (shape.parameterCount, 1 + (options.optimizer.rule?.states ?? 0))
+    func megabytes(_ count: Int) -> String {
+      String(format: "%.1f MB", Double(4 * count * buffers) / 1e6)
+    }
+    let sizes =
+      "\(own) of \(all) parameters; gradients and the optimiser's state take \(megabytes(own)) instead of "
+      + megabytes(all)
+    switch options.learns {
+    case .weights: return nil
+    case .head: return "the head alone learns: " + sizes
+    case .additions:
+      guard let additions = shape.adapter?.additions, let first = additions.first else {
+        return nil
+      }
+      return
+        "low-rank additions of rank \(first.rank) to \(additions.count) layers learn, and the head: "
+        + sizes
+    }
   }
 }

@@ -95,6 +95,25 @@ struct FineTuneFlags: ParsableArguments {
   @Option(help: "How many of the lowest layers do not learn; the embeddings then do not either.")
   var freezeLayers = 0
   @Flag(help: "Keep the embeddings as they are.") var freezeEmbeddings = false
+  @Flag(
+    help:
+      "Keep all but the head as it is: models with heads over one encoder share its memory when they are served together."
+  )
+  var freezeEncoder = false
+  @Option(
+    help: "Keep the model as it is and learn low-rank additions of this rank to its layers (LoRA).")
+  var lora: Int?
+  @Option(
+    help: "What LoRA's additions are multiplied by, times the rank. [default: twice the rank]")
+  var loraAlpha: Double?
+  @Option(
+    help: "Share of what goes into LoRA's additions that is dropped in training. [default: 0]")
+  var loraDropout: Float?
+  @Option(
+    help:
+      "Layers that get an addition, with commas between: \(AdapterShape.Target.allCases.map(\.rawValue).joined(separator: ", ")), or all. [default: query,value]"
+  )
+  var loraTargets: String?
   @Option(
     help: "Gradual unfreezing: epochs after which one more layer learns; 0 for all at once.")
   var unfreezeEvery = 0
@@ -103,6 +122,69 @@ struct FineTuneFlags: ParsableArguments {
     inversion: .prefixedNo,
     help: "Fit a new head to the encoder as it is before all weights learn; it takes seconds.")
   var warmHead = true
+
+  /// What learns.
+  var learned: TrainingOptions.Learned {
+    if lora != nil { return .additions }
+    return freezeEncoder ? .head : .weights
+  }
+
+  /// What `--lora` and its kin say; nil without it.
+  ///
+  /// - Throws: `TrainingError.badOption`.
+  func lowRank() throws -> LowRankOptions? {
+    guard let lora else {
+      let kin: [(String, String?)] = [
+        ("--lora-alpha", loraAlpha.map { "\($0)" }),
+        ("--lora-dropout", loraDropout.map { "\($0)" }),
+        ("--lora-targets", loraTargets),
+      ]
+      for case (let name, let value?) in kin {
+        throw TrainingError.badOption(name: name, value: value, allowed: "beside --lora RANK")
+      }
+      return nil
+    }
+    var options = LowRankOptions(rank: lora, alpha: loraAlpha, dropout: loraDropout ?? 0)
+    if loraTargets == "all" {
+      options.targets = Set(AdapterShape.Target.allCases)
+    } else if let loraTargets {
+      options.targets = Set(
+        try loraTargets.split(separator: ",", omittingEmptySubsequences: false).map {
+          try Choice.of("--lora-targets", String($0))
+        })
+    }
+    return options
+  }
+
+  /// Refuses options that have no meaning while the encoder stays as it is.
+  ///
+  /// - Throws: `TrainingError.badOption`.
+  func checkFrozen(_ training: TrainingFlags) throws {
+    guard learned != .weights else { return }
+    let reason = lora == nil ? "--freeze-encoder" : "--lora"
+    guard from != nil else {
+      throw TrainingError.badOption(
+        name: "--from", value: "missing",
+        allowed: "given beside \(reason): a model to keep as it is")
+    }
+    let idle: [(String, String?)] = [
+      ("--freeze-encoder", lora != nil && freezeEncoder ? "given" : nil),
+      ("--freeze-layers", freezeLayers > 0 ? "\(freezeLayers)" : nil),
+      ("--freeze-embeddings", freezeEmbeddings ? "given" : nil),
+      ("--unfreeze-every", unfreezeEvery > 0 ? "\(unfreezeEvery)" : nil),
+      ("--head-epochs", headEpochs > 0 ? "\(headEpochs)" : nil),
+      ("--layer-decay", lora == nil ? layerDecay.map { "\($0)" } : nil),
+      ("--embedding-rate-scale", training.embeddingRateScale.map { "\($0)" }),
+      (
+        "--pretrain-epochs", training.pretrainEpochs > 0 ? "\(training.pretrainEpochs)" : nil
+      ),
+    ]
+    for case (let name, let value?) in idle {
+      throw TrainingError.badOption(
+        name: name, value: value,
+        allowed: "left out beside \(reason), which keeps the encoder as it is")
+    }
+  }
 }
 
 /// How the weights change.
@@ -232,6 +314,9 @@ struct TrainingFlags: ParsableArguments {
     (options.averageDecay, options.seed, options.watchesLoss) = (average, seed, watch)
     options.layerDecay = tune.layerDecay ?? options.layerDecay
     (options.frozenLayers, options.freezesEmbeddings) = (tune.freezeLayers, tune.freezeEmbeddings)
+    try tune.checkFrozen(self)
+    options.learns = tune.learned
+    if options.learns != .weights { options.layerDecay = tune.layerDecay ?? 1 }
     (options.unfreezeEpochs, options.headEpochs) = (tune.unfreezeEvery, tune.headEpochs)
     options.warmsHead = tune.from != nil && tune.warmHead
     options.learningRate =

@@ -95,6 +95,13 @@ struct TrainTests {
       (["--schedule", "cosinus"], "cosine"), (["--optimizer", "adem"], "adamw"),
       (["--positions", "square"], "rotary"), (["--hold-out", "1"], "--hold-out"),
       (["--from", "/nowhere"], "/nowhere"), (["--column", "9"], "column"),
+      (["--freeze-encoder"], "--from"), (["--lora", "4"], "--from"),
+      (["--lora-alpha", "4"], "--lora RANK"), (["--lora-save", "adapter"], "--lora RANK"),
+      (["--from", BuiltMartlet.model, "--lora", "0"], "--lora is 0"),
+      (["--from", BuiltMartlet.model, "--lora", "4", "--freeze-layers", "1"], "--freeze-layers"),
+      (["--from", BuiltMartlet.model, "--lora", "4", "--lora-targets", "all,all"], "feed-forward"),
+      (["--from", BuiltMartlet.model, "--lora", "4", "--freeze-encoder"], "left out"),
+      (["--from", BuiltMartlet.model, "--freeze-encoder", "--layer-decay", "0.5"], "left out"),
     ])
   func badOptions(arguments: [String], said: String) throws {
     let rows = try writeRows()
@@ -102,6 +109,44 @@ struct TrainTests {
     let result = try run(["train", rows, "-o", folder + "/m"] + small + arguments)
     #expect(result.code != 0 && result.code < 128, "\(result)")
     #expect(result.text.contains(said), "\(result.text)")
+  }
+
+  @Test(
+    "Additions are written beside their base or into its weights, and a head over a frozen encoder")
+  func overBase() throws {
+    let rows = try writeRows()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let base = BuiltMartlet.model
+    func train(_ output: String, _ more: [String]) throws -> String {
+      let result = try run(
+        [
+          "train", rows, "--from", base, "-o", "\(folder)/\(output)", "--epochs", "2", "--threads",
+          "1",
+        ]
+          + more)
+      #expect(result.code == 0, "\(result.text)")
+      return "\(folder)/\(output)"
+    }
+    func has(_ directory: String, _ name: String) -> Bool {
+      FileManager.default.fileExists(atPath: "\(directory)/\(name)")
+    }
+    let head = try train("head", ["--freeze-encoder"])
+    let adapter = try train("adapter", ["--lora", "4", "--lora-save", "adapter"])
+    #expect(has(adapter, "adapter_model.safetensors") && !has(adapter, "model.safetensors"))
+    for directory in [head, adapter] {
+      let figures = try run(["eval", directory, rows, "--threads", "1"])
+      #expect(figures.code == 0 && figures.text.contains("neg"), "\(figures.text)")
+    }
+    let inspected = try run(["inspect", adapter])
+    #expect(inspected.text.contains("rank 4") && inspected.text.contains(base), "\(inspected.text)")
+    let asked = ["predict", adapter, "--text", "red fine blue grey", "--scores"]
+    let beside = try run(asked)
+    #expect(beside.code == 0 && beside.text.contains("pos"), "\(beside.text)")
+    // The same run merged, in the adapter's place: nothing of the adapter stays.
+    let merged = try train("adapter", ["--lora", "4"])
+    #expect(has(merged, "model.safetensors") && !has(merged, "adapter_config.json"))
+    let whole = try run(asked)
+    #expect(whole.code == 0 && whole.text.contains("pos"), "\(whole.text)")
   }
 
   @Test("Bad data is named by file and line; what can be learned from is, with a warning")

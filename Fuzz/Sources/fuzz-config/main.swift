@@ -7,7 +7,9 @@ exit(
   fuzz(hostileJSON) { bytes in
     let read = bounded(by: 4, of: bytes.count) {
       (try? JSONValue(parsing: bytes, limits: JSONLimits(fileBytes: bytes.count))).flatMap {
-        try? ModelConfigurationFile.read($0, path: "fuzz")
+        json -> ModelShape? in
+        _ = try? AdapterConfiguration(json, path: "fuzz")
+        return try? ModelConfigurationFile.read(json, path: "fuzz")
       }
     }
     guard let shape = read else { return }

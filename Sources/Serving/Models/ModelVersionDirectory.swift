@@ -13,12 +13,12 @@ import Transformer
 ///
 /// All of it is looked up again at each reload, so that HUP switches versions.
 struct ModelVersionDirectory: Sendable, Equatable {
-  /// The folder with `config.json` or `modules.json`.
+  /// The folder with `config.json`, `modules.json` or an adapter's `adapter_config.json`.
   let path: String
   /// The version's name: 1 to 64 bytes of `A-Z a-z 0-9 - _ .`.
   let version: String
 
-  private static let markers = ["config.json", "modules.json"]
+  private static let markers = ["config.json", "modules.json", "adapter_config.json"]
   private static let maximumVersionLength = 64
   /// Whole blocks of each large file that go into a fingerprint.
   private static let sampleCount = 64

@@ -10,14 +10,27 @@ public enum Evaluation {
   public static func report(
     _ encoder: Encoder, labels: [String], examples: [TrainingExample], batchSize: Int = 64
   ) throws(EmptySequence) -> ClassificationReport {
+    try report(labels: labels, examples: examples, batchSize: batchSize) {
+      rows throws(EmptySequence) in
+      encoder.logits(try TokenBatch(rows.map { examples[$0].ids }))
+    }
+  }
+
+  /// Figures on `examples` of a model that gives `logits` [rows, labels] of some of them, by their numbers.
+  ///
+  /// - Throws: what `logits` throws.
+  static func report(
+    labels: [String], examples: [TrainingExample], batchSize: Int = 64,
+    logits: ([Int]) throws(EmptySequence) -> Matrix
+  ) throws(EmptySequence) -> ClassificationReport {
     let order = examples.indices.sorted { examples[$0].ids.count < examples[$1].ids.count }
     let spacing = ScoredRows.spacing(of: examples.count, classes: labels.count)
     var (truths, predictions, loss) = ([Int](), [Int](), 0.0)
     var held: (logits: [[Float]], truths: [Int]) = ([], [])
     for start in stride(from: 0, to: order.count, by: batchSize) {
-      let rows = order[start..<min(start + batchSize, order.count)].map { examples[$0] }
-      let logits = encoder.logits(try TokenBatch(rows.map(\.ids)))
-      for (index, row) in rows.enumerated() {
+      let places = Array(order[start..<min(start + batchSize, order.count)])
+      let logits = try logits(places)
+      for (index, row) in places.map({ examples[$0] }).enumerated() {
         let values = logits.row(index)
         loss += ScoredRows.loss(values, truth: row.label)
         truths.append(row.label)

@@ -55,7 +55,7 @@ public final class CheckpointStore {
   public func removeEmptyFolder() { if isNew { rmdir(directory) } }
 
   private func names(_ trainer: Trainer) -> [(String, FloatBuffer)] {
-    trainer.liveBuffers.enumerated().map { ("live.\($0)", $1) } + [("best", trainer.best.buffer)]
+    trainer.liveBuffers.enumerated().map { ("live.\($0)", $1) } + [("best", trainer.best)]
   }
 
   func write(_ trainer: Trainer) throws {
@@ -102,7 +102,7 @@ enum RunFingerprint {
   private static let version = 2
 
   static func of(
-    _ options: TrainingOptions, _ shape: ModelShape,
+    _ options: TrainingOptions, _ parameters: ModelParameters, unchanged: Int,
     _ training: [TrainingExample], _ validation: [TrainingExample]
   ) -> String {
     var options = options
@@ -113,12 +113,18 @@ enum RunFingerprint {
       // FNV-1a by words.
       hash = (hash ^ value) &* 0x0000_0100_0000_01B3
     }
-    for byte in "\(version) \(options) \(shape)".utf8 { add(UInt64(byte)) }
+    for byte in "\(version) \(options) \(parameters.shape)".utf8 { add(UInt64(byte)) }
     for example in training + validation {
       add(UInt64(bitPattern: Int64(example.label)))
       for id in example.ids { add(UInt64(bitPattern: Int64(id))) }
       for share in example.target { add(UInt64(share.bitPattern)) }
     }
-    return String(hash, radix: 16)
+    guard unchanged > 0, unchanged < parameters.tensors.count else {
+      return String(hash, radix: 16)
+    }
+    // A checkpoint does not have what never changes.
+    var frozen = ContentHash()
+    frozen.add(FloatBuffer(0..<parameters.tensors[unchanged].offset, of: parameters.buffer))
+    return String(hash, radix: 16) + frozen.text
   }
 }

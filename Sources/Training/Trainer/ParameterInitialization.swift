@@ -11,9 +11,9 @@ extension ModelParameters {
       let values: [Float]
       switch tensor.key.role {
       case .gain: values = [Float](repeating: 1, count: tensor.range.count)
-      case .bias, .shift: values = [Float](repeating: 0, count: tensor.range.count)
+      case .bias, .shift, .up: values = [Float](repeating: 0, count: tensor.range.count)
       case .table: values = tensor.range.map { _ in Float(generator.normal()) }
-      case .weight:
+      case .weight, .down:
         let limit = (6 / Double(tensor.rows / tensor.parts + tensor.columns)).squareRoot()
         values = tensor.range.map { _ in Float((generator.unit() * 2 - 1) * limit) }
       }

@@ -11,10 +11,13 @@ public final class Trainer {
   let options: TrainingOptions
   let kernels: Kernels
   let parameters: ModelParameters
+  /// The tensors that learn in some epoch: the end of `parameters`, in its storage. Gradients, the optimiser's state and all
+  /// copies have these alone.
+  let learned: ModelParameters
   let gradients: ModelParameters
   let optimizer: Optimizer
   let average: FloatBuffer?
-  let best: ModelParameters
+  let best: FloatBuffer
   let tape: EncoderTape
   let plan: FreezePlan
   private let initial: FloatBuffer
@@ -25,6 +28,8 @@ public final class Trainer {
   private var schedule = LearningRateSchedule(
     peak: 0, warmupSteps: 0, totalSteps: 1, shape: .constant)
   private var training: [TrainingExample] = []
+  /// With a frozen encoder, its states of the training and of the validation rows.
+  private var states: (training: FrozenStates, validation: FrozenStates)?
   private var classWeights: [Float] = []
   private var updates: [TensorUpdate] = []
   var state: RunState
@@ -54,29 +59,30 @@ public final class Trainer {
     self.maskID = maskID
     self.splits = splits
     self.maskable = maskable
-    gradients = ModelParameters(parameters.shape)
-    optimizer = Optimizer(parameters, options: options.optimizer, kernels: kernels)
-    let count = parameters.buffer.count
-    average = options.averageDecay > 0 ? FloatBuffer(count: count) : nil
-    average?.copy(from: parameters.buffer)
-    best = ModelParameters(parameters.shape)
-    best.buffer.copy(from: parameters.buffer)
-    initial = FloatBuffer(count: options.watchesLoss ? count : 0)
-    if options.watchesLoss { initial.copy(from: parameters.buffer) }
-    tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
     plan = FreezePlan(parameters, options: options)
+    learned = parameters.tail(from: plan.first)
+    let count = learned.buffer.count
+    gradients = learned.over(FloatBuffer(count: count))
+    optimizer = Optimizer(learned, options: options.optimizer, kernels: kernels)
+    average = options.averageDecay > 0 ? FloatBuffer(count: count) : nil
+    average?.copy(from: learned.buffer)
+    best = FloatBuffer(count: count)
+    best.copy(from: learned.buffer)
+    initial = FloatBuffer(count: options.watchesLoss ? count : 0)
+    if options.watchesLoss { initial.copy(from: learned.buffer) }
+    tape = EncoderTape(parameters: parameters, gradients: gradients, kernels: kernels)
     let generator = SeededGenerator(seed: options.seed &* 0x5851_F42D_4C95_7F2D)
     state = RunState(
       generator: generator, orderGenerator: generator, watch: LossWatch(chance: 1, patience: .max))
     snapshot =
       options.watchesLoss
       ? Snapshot(
-        like: [parameters.buffer] + optimizer.buffers + (average.map { [$0] } ?? [])) : nil
+        like: [learned.buffer] + optimizer.buffers + (average.map { [$0] } ?? [])) : nil
   }
 
   /// Everything that a step changes.
   var liveBuffers: [FloatBuffer] {
-    [parameters.buffer] + optimizer.buffers + (average.map { [$0] } ?? [])
+    [learned.buffer] + optimizer.buffers + (average.map { [$0] } ?? [])
   }
 
   /// Runs to the end, to early stopping or to `options.stopAfterEpochs`; `report` hears of every step.
@@ -96,6 +102,7 @@ public final class Trainer {
     let total = perEpoch * options.epochs
     try prepare(total: total)
     try resume(validation)
+    try keepStates(validation, total: total, report: report)
     let clock = ContinuousClock()
     let start = clock.now
     let earlier = state.seconds
@@ -181,7 +188,7 @@ public final class Trainer {
   private func resume(_ validation: [TrainingExample]) throws {
     guard let checkpoints else { return }
     checkpoints.fingerprint = RunFingerprint.of(
-      options, parameters.shape, training, validation)
+      options, parameters, unchanged: plan.first, training, validation)
     if try checkpoints.restore(self) {
       tape.packWeights()
       takeSnapshot()
@@ -200,9 +207,8 @@ public final class Trainer {
     var loss = 0.0
     var verdict: LossWatch.Verdict?
     for (index, part) in parts.enumerated() {
-      let examples = part.map { training[$0] }
       let share = Double(part.count) / Double(rows)
-      let pass = try forward(examples, scale: share)
+      let pass = try forward(part, scale: share)
       loss += share * pass.loss
       if index == parts.count - 1 { verdict = state.watch.observe(loss) }
       if verdict == nil || verdict == .fine || !options.watchesLoss && loss.isFinite {
@@ -215,16 +221,49 @@ public final class Trainer {
     return try act(on: verdict ?? .fine, loss: loss, learningRate: learningRate)
   }
 
-  /// The loss of the labels over `examples`, and `scale` times the gradient of all that is to be less.
+  /// Where the encoder stays as it is and sees the same tokens in every epoch, runs it once over all rows.
+  private func keepStates(
+    _ validation: [TrainingExample], total: Int, report: (TrainingProgress) -> Void
+  ) throws {
+    guard options.learns == .head, options.wordDropout == 0, options.subwordDropout == 0 else {
+      return
+    }
+    let encoder = Encoder(tape.packedWeights(), kernels: kernels)
+    var told = 0
+    let all = training.count + validation.count
+    let training = try FrozenStates(encoder, training) { rows in
+      // Often enough to tell a slow run from a hung one.
+      guard rows - told >= max(1000, all / 20) else { return }
+      told = rows
+      report(
+        TrainingProgress(
+          step: state.step, totalSteps: total, epoch: state.epoch, loss: state.watch.smoothed,
+          learningRate: 0, tokensPerSecond: 0, secondsLeft: 0, validation: nil, isBest: false,
+          message: "the frozen encoder has read \(rows) of \(all) rows, once for all epochs"))
+    }
+    guard let training, let validation = try FrozenStates(encoder, validation) else { return }
+    states = (training, validation)
+  }
+
+  /// The loss of the labels over training rows, and `scale` times the gradient of all that is to be less.
   private func forward(
-    _ examples: [TrainingExample], scale: Double = 1
+    _ places: [Int], scale: Double = 1
   ) throws -> (loss: Double, gradient: Matrix) {
     // A pass over both copies at once: dropout and noise differ by place.
-    let rows = options.consistency > 0 ? examples + examples : examples
-    let batch = try TokenBatch(rows.map { disturbed($0.ids) })
-    state.tokens += batch.ids.count
-    let logits = tape.forward(
-      batch, dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
+    let places = options.consistency > 0 ? places + places : places
+    let rows = places.map { training[$0] }
+    let logits: Matrix
+    if let states {
+      state.tokens += rows.reduce(0) { $0 + $1.ids.count }
+      logits = tape.forward(
+        headStates: states.training[places],
+        dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
+    } else {
+      let batch = try TokenBatch(rows.map { disturbed($0.ids) })
+      state.tokens += batch.ids.count
+      logits = tape.forward(
+        batch, dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
+    }
     let gradient =
       options.consistency > 0 ? Matrix(rows: logits.rows, columns: logits.columns) : logits
     let loss = CrossEntropy.loss(
@@ -281,7 +320,7 @@ public final class Trainer {
   func probeStep(_ rows: [Int], learningRate: Double) throws -> Double {
     state.step += 1
     gradients.buffer.zero()
-    let (loss, gradient) = try forward(rows.map { training[$0] })
+    let (loss, gradient) = try forward(rows)
     guard loss.isFinite else { return loss }
     tape.backward(gradient, downTo: plan.lowestDepth(epoch: options.epochs))
     let norm = kernels.squaredNorm(gradients.buffer).squareRoot()
@@ -300,7 +339,7 @@ public final class Trainer {
     if let average {
       // The usual correction of a short history: early on the average follows more closely.
       let keep = min(options.averageDecay, Double(state.step) / Double(state.step + 10))
-      kernels.average(parameters.buffer, into: average, keep: Float(keep))
+      kernels.average(learned.buffer, into: average, keep: Float(keep))
     }
   }
 
@@ -372,7 +411,7 @@ public final class Trainer {
       isLast
         ? "\(reason) at four rates, so the labels may not follow from the texts; the rest runs at the rate that was asked for"
         : "\(reason): the run begins anew with the rate multiplied by 0.1")
-    parameters.buffer.copy(from: initial)
+    learned.buffer.copy(from: initial)
     average?.copy(from: initial)
     optimizer.buffers.forEach { $0.zero() }
     tape.packWeights()
@@ -410,7 +449,7 @@ public final class Trainer {
       && state.best.map { Self.isBetter(figures, than: $0) } ?? true
     if isBest {
       (state.best, state.bestEpoch) = (figures, state.epoch)
-      best.buffer.copy(from: evaluated)
+      best.copy(from: average ?? learned.buffer)
     }
     let highest = state.history.looks.map(\.accuracy).max() ?? 0
     if isBest || figures.accuracy > highest { state.lastImprovement = state.epoch }
@@ -458,19 +497,34 @@ public final class Trainer {
     (a.calibratedLoss, -a.accuracy) < (b.calibratedLoss, -b.accuracy)
   }
 
-  private var evaluated: FloatBuffer { average ?? parameters.buffer }
-
+  /// Figures of the weights, or of their average, which takes their place meanwhile.
   private func evaluate(_ examples: [TrainingExample]) throws -> ClassificationReport {
-    let encoder = Encoder(
-      PackedWeights(parameters.over(evaluated), kernels: kernels), kernels: kernels)
-    return try Evaluation.report(
-      encoder, labels: parameters.shape.labels, examples: examples)
+    func report() throws -> ClassificationReport {
+      let encoder = Encoder(tape.packedWeights(), kernels: kernels)
+      guard let states else {
+        return try Evaluation.report(encoder, labels: parameters.shape.labels, examples: examples)
+      }
+      return try Evaluation.report(labels: parameters.shape.labels, examples: examples) { rows in
+        encoder.logits(headStates: states.validation[rows])
+      }
+    }
+    guard let average else { return try report() }
+    let live = FloatBuffer(count: average.count)
+    live.copy(from: learned.buffer)
+    func put(_ weights: FloatBuffer) {
+      learned.buffer.copy(from: weights)
+      tape.packWeights()
+    }
+    put(average)
+    defer { put(live) }
+    return try report()
   }
 
   private func result(seconds: Double) throws -> TrainingResult {
     guard let validation = state.best else { throw TrainingError.noFiniteLoss }
+    learned.buffer.copy(from: best)
     return TrainingResult(
-      parameters: best, validation: validation,
+      parameters: parameters, validation: validation,
       bestEpoch: state.bestEpoch, epochs: state.epoch - 1,
       tokensPerSecond: Double(state.tokens) / seconds, seconds: seconds, steps: state.step,
       tokens: state.tokens, history: state.history)

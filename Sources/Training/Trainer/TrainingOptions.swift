@@ -32,6 +32,8 @@ public struct TrainingOptions: Sendable, Equatable {
   public var layerDecay = 1.0
   /// Lowest encoder layers that do not learn; the embeddings then do not either.
   public var frozenLayers = 0
+  /// What learns.
+  public var learns = Learned.weights
   /// Whether the embeddings do not learn.
   public var freezesEmbeddings = false
   /// With n above 0, the head and the last layer learn first, and every n epochs one more layer.
@@ -69,6 +71,16 @@ public struct TrainingOptions: Sendable, Equatable {
   /// Decides initial weights, order, dropout.
   public var seed: UInt64 = 1
 
+  /// What of a model learns.
+  public enum Learned: String, Sendable {
+    /// All weights, but for those that other options freeze.
+    case weights
+    /// The head alone.
+    case head
+    /// The head, and low-rank additions to weights that stay as they are.
+    case additions
+  }
+
   /// The defaults of training from nothing.
   public init() {}
 
@@ -98,9 +110,19 @@ public struct TrainingOptions: Sendable, Equatable {
   /// In fine-tuning it falls with the square of the width, through what the authors of small and large
   /// encoders recommend: 2e-4 at MiniLM's 384, 5e-5 at BERT-base's 768, 2.8e-5 at BERT-large's 1024
   /// (Devlin et al., 2019, appendix A.3; Turc et al., 2019, for small ones), at most 3e-4.
+  ///
+  /// Low-rank additions bear about ten times the rate of all weights (Hu et al., 2022, appendix D, against Liu et al., 2019), a head
+  /// on its own that of training from nothing.
   public func defaultRate(width: Int, isFineTuning: Bool) -> Double {
     let ratio = 384 / Double(max(width, 1))
-    return (isFineTuning ? min(2e-4 * ratio * ratio, 3e-4) : 1e-3) * optimizer.rateScale
+    let tuned = min(2e-4 * ratio * ratio, 3e-4)
+    let rate =
+      switch learns {
+      case .weights: isFineTuning ? tuned : 1e-3
+      case .additions: min(10 * tuned, 1e-3)
+      case .head: 1e-3
+      }
+    return rate * optimizer.rateScale
   }
 
   /// Fits what the user left open to the encoder and to the rows.

@@ -125,7 +125,7 @@ extension ParameterKey {
   /// "weight" or "bias", as PyTorch's modules name it.
   var moduleSuffix: String {
     switch role {
-    case .table, .weight, .gain: "weight"
+    case .table, .weight, .gain, .down, .up: "weight"
     case .bias, .shift: "bias"
     }
   }

@@ -24,14 +24,14 @@ public struct ModelParameters: Sendable {
     case whole
     /// All but the blocks' products, of which only the packed form is at hand.
     case withoutBlockProducts
-    /// Those of the head on the whole text.
+    /// What models over one trunk have beside it: the head on the whole text, and low-rank additions.
     case head
 
     func has(_ spec: TensorSpec) -> Bool {
       switch self {
       case .whole: true
       case .withoutBlockProducts: !spec.isQuantizable
-      case .head: spec.key.place == .head
+      case .head: spec.key.place == .head || spec.key.isLowRank
       }
     }
   }
@@ -46,6 +46,8 @@ public struct ModelParameters: Sendable {
   public let tensors: [TensorSpec]
   let extent: Extent
   private let places: [ParameterKey: Int]
+  /// Tensors in storage of their own, which an adapter adds.
+  private var added: [ParameterKey: Matrix] = [:]
 
   /// Views of `buffer`, or of a new zeroed one.
   public init(_ shape: ModelShape, buffer given: FloatBuffer? = nil) {
@@ -54,7 +56,12 @@ public struct ModelParameters: Sendable {
 
   /// Views of some of the tensors.
   init(_ shape: ModelShape, _ extent: Extent, buffer given: FloatBuffer? = nil) {
-    let tensors = Self.layout(shape, extent)
+    self.init(shape, extent, Self.layout(shape, extent), buffer: given)
+  }
+
+  private init(
+    _ shape: ModelShape, _ extent: Extent, _ tensors: [TensorSpec], buffer given: FloatBuffer?
+  ) {
     let count = Self.floats(tensors)
     let buffer = given ?? FloatBuffer(count: count)
     precondition(buffer.count == count, "the buffer does not fit the shape")
@@ -67,7 +74,9 @@ public struct ModelParameters: Sendable {
   }
 
   /// The tensor that `key` names; nil where the shape has none.
-  public subscript(key: ParameterKey) -> Matrix? { places[key].map { matrix(tensors[$0]) } }
+  public subscript(key: ParameterKey) -> Matrix? {
+    places[key].map { matrix(tensors[$0]) } ?? added[key]
+  }
 
   /// The tensor of `part` at `place`; nil where the shape has none.
   public subscript(
@@ -84,7 +93,49 @@ public struct ModelParameters: Sendable {
 
   /// The same layout over another buffer.
   public func over(_ buffer: FloatBuffer) -> ModelParameters {
-    ModelParameters(shape, buffer: buffer)
+    ModelParameters(shape, extent, tensors, buffer: buffer)
+  }
+
+  /// The tensors from number `first` on, in the same storage.
+  public func tail(from first: Int) -> ModelParameters {
+    let rest = tensors.dropFirst(first)
+    let start = rest.first?.offset ?? buffer.count
+    return ModelParameters(
+      shape, extent, rest.map { $0.moved(to: $0.offset - start) },
+      buffer: FloatBuffer(start..<buffer.count, of: buffer))
+  }
+
+  /// A trunk's tensors, in the same storage, with those that a model over it has beside them.
+  func adding(_ own: ModelParameters) -> ModelParameters {
+    var shape = own.shape
+    shape.embeddings = self.shape.embeddings
+    var sum = ModelParameters(shape, extent, tensors, buffer: buffer)
+    sum.quantization = quantization
+    for spec in own.tensors { sum.added[spec.key] = own.matrix(spec) }
+    return sum
+  }
+
+  /// The model without low-rank additions, W + scale · B · A in place of W, in the same storage: what it was is gone.
+  ///
+  /// Source: LoRA (Hu et al., 2022, section 4.1), "No Additional Inference Latency".
+  public func merged(_ kernels: Kernels) -> ModelParameters {
+    guard let adapter = shape.adapter else { return self }
+    var plain = shape
+    plain.adapter = nil
+    let count = Self.floatCount(plain, .whole)
+    let merged = ModelParameters(plain, buffer: FloatBuffer(0..<count, of: buffer))
+    for addition in adapter.additions {
+      guard let weight = merged[addition.product], let down = self[addition.down],
+        let up = self[addition.up]
+      else { continue }
+      let scaled = Matrix(rows: up.rows, columns: up.columns)
+      scaled.copy(from: up)
+      kernels.scale(scaled, by: addition.scale)
+      kernels.linear(
+        scaled, .direct(down, kernels: kernels), accumulating: true,
+        output: weight.rowRange(addition.rows))
+    }
+    return merged
   }
 
   /// What inference packs of it, whether the unpacked form is at hand or not.

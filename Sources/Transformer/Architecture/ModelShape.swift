@@ -21,6 +21,8 @@ public struct ModelShape: Sendable, Equatable {
   public var paddingID: Int
   /// Shares that training drops.
   public var dropout: DropoutShape
+  /// Low-rank additions to products; nil for none.
+  public var adapter: AdapterShape?
   /// What `config.json` said, where it is written back as it was read.
   var settings: JSONValue?
 
@@ -42,6 +44,16 @@ public struct ModelShape: Sendable, Equatable {
   public var vocabularySize: Int { embeddings.vocabularySize }
   /// Width of the residual stream, d.
   public var hiddenSize: Int { encoder.width }
+  /// Where a tensor stands on the way from tokens to the answer: 0 for the embeddings, i + 1 for the first block i that
+  /// has it, one more than there are blocks behind them.
+  public func depth(_ key: ParameterKey) -> Int {
+    switch key.place {
+    case .embeddings: 0
+    case .block(let number):
+      1 + (encoder.blocks.firstIndex { $0.weights == number } ?? encoder.blocks.count)
+    case .final, .head: encoder.blocks.count + 1
+    }
+  }
   /// Class names in order; empty for a bare encoder.
   public var labels: [String] { head?.labels ?? [] }
 
@@ -50,7 +62,7 @@ public struct ModelShape: Sendable, Equatable {
   var trunk: ModelShape {
     var copy = self
     (copy.head, copy.headPlan) = (nil, SequenceHeadShape(activation: nil))
-    (copy.dropout, copy.settings) = (DropoutShape(0), nil)
+    (copy.dropout, copy.settings, copy.adapter) = (DropoutShape(0), nil, nil)
     return copy
   }
 }

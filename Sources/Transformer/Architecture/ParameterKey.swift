@@ -74,6 +74,10 @@ public struct ParameterKey: Sendable, Hashable {
     case gain
     /// Added by a norm.
     case shift
+    /// The first matrix of the low-rank addition to the product's layer of this number, [rank, inputs].
+    case down(Int)
+    /// Its second, [outputs, rank].
+    case up(Int)
   }
 
   /// Where it stands.
@@ -86,6 +90,14 @@ public struct ParameterKey: Sendable, Hashable {
   /// The tensor of `part` at `place`.
   public init(_ place: Place, _ part: Part, _ role: Role) {
     (self.place, self.part, self.role) = (place, part, role)
+  }
+
+  /// Whether it is a matrix of a low-rank addition.
+  public var isLowRank: Bool {
+    switch role {
+    case .down, .up: true
+    case .table, .weight, .bias, .gain, .shift: false
+    }
   }
 
   /// The number of the block's weights; nil outside the blocks.

@@ -17,11 +17,11 @@ public struct TensorSpec: Sendable, Equatable {
   /// Floats taken.
   public var range: Range<Int> { offset..<offset + rows * columns }
   /// Whether weight decay applies: to tables and products, not to biases and norms.
-  public var decays: Bool { key.role == .table || key.role == .weight }
+  public var decays: Bool { key.role == .table || isProduct }
   /// Whether inference packs it.
-  public var isProduct: Bool { key.role == .weight }
+  public var isProduct: Bool { key.role == .weight || key.isLowRank }
   /// Whether 8-bit models keep it in 8 bits: the products of the blocks.
-  public var isQuantizable: Bool { isProduct && key.block != nil }
+  public var isQuantizable: Bool { key.role == .weight && key.block != nil }
   /// Whether files keep it as a vector.
   public var isVector: Bool { !decays }
 
@@ -50,6 +50,7 @@ extension ModelShape {
     list.addRelative(encoder)
     list.addNorm(encoder.finalNorm, .final, .norm, width: encoder.width)
     if let head { list.addHead(head, width: encoder.width) }
+    for addition in adapter?.additions ?? [] { list.addLowRank(addition) }
     return list.specs
   }
 }
@@ -152,6 +153,12 @@ private struct TensorList {
       addNorm(shape.norm, .embeddings, .relativeNorm, width: stack.width)
     case nil: break
     }
+  }
+
+  mutating func addLowRank(_ addition: AdapterShape.Addition) {
+    let (down, up) = (addition.down, addition.up)
+    add(down.place, down.part, down.role, addition.rank, addition.inputs)
+    add(up.place, up.part, up.role, addition.rows.count, addition.rank)
   }
 
   mutating func addHead(_ head: SequenceHeadShape, width: Int) {

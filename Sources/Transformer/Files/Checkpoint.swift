@@ -163,6 +163,12 @@ public struct Checkpoint: Sendable {
     return shardOf[name].flatMap { shards[$0].entries[name] }
   }
 
+  /// The bytes of a tensor as they stand in its file; nil where there is none of that name.
+  func bytes(_ name: String) -> Data? {
+    let name = stored(name)
+    return shardOf[name].flatMap { shards[$0].bytes(name) }
+  }
+
   /// Whether a tensor has the type, shape and bytes of `otherName` in `other`.
   func hasSame(_ name: String, as other: Checkpoint, _ otherName: String) -> Bool {
     let (own, others) = (stored(name), other.stored(otherName))

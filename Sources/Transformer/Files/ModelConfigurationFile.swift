@@ -1,6 +1,17 @@
 import Foundation
 import JSON
 
+extension ModelShape {
+  /// Gives the shape the head on the whole text that `head` describes, or the family's one on each token.
+  mutating func setHead(_ head: HeadDescription, _ architecture: Architecture) {
+    let isOnTokens = head.task == .tokenClassification
+    self.head = nil
+    guard head.task != .embedding, !isOnTokens || architecture.tokenHead == nil else { return }
+    self.head = self.head(for: head.labels)
+    if isOnTokens { self.head?.reading = .each }
+  }
+}
+
 /// Reads and writes `config.json` as Hugging Face's `transformers` has it.
 public enum ModelConfigurationFile {
   /// The content of `config.json` at `path`.
@@ -29,12 +40,7 @@ public enum ModelConfigurationFile {
     try reader.refuseVariants()
     var shape = try architecture.read(reader)
     let head = try HeadDescription(json, architecture, path: path)
-    let isOnText = head.task != .tokenClassification && head.task != .embedding
-    if isOnText { shape.head = shape.head(for: head.labels) }
-    if head.task == .tokenClassification, architecture.tokenHead == nil {
-      shape.head = shape.head(for: head.labels)
-      shape.head?.reading = .each
-    }
+    shape.setHead(head, architecture)
     if architecture.write == nil { shape.settings = json }
     return shape
   }

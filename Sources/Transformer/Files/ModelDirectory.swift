@@ -6,6 +6,12 @@ import Tensor
 /// A model as a Hugging Face directory: `config.json`, `model.safetensors`, and beside them the
 /// tokenizer's files.
 public enum ModelDirectory {
+  /// Files that hold weights, or say where they are: those of an adapter beside those of a whole model would contradict them.
+  public static let weightFiles = [
+    "model.safetensors", "model.safetensors.index.json", AdapterConfiguration.name,
+    AdapterReader.weights,
+  ]
+
   /// Reads shape, task and labels from `directory`, and checks that they are supported.
   ///
   /// - Throws: `ModelError` naming file and key.
@@ -14,6 +20,9 @@ public enum ModelDirectory {
     guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory),
       isDirectory.boolValue
     else { throw ModelError.noDirectory(path: directory) }
+    if AdapterConfiguration.isIn(directory) {
+      return try AdapterReader(directory: directory).describe()
+    }
     let modules = try SentenceTransformersModules(directory: directory)
     var encoderDirectory = directory
     if !modules.encoderPath.isEmpty { encoderDirectory += "/" + modules.encoderPath }
@@ -37,18 +46,16 @@ public enum ModelDirectory {
       configuration.notes.append(
         "neither a head nor modules.json is there: embeddings by mean pooling, not normalised")
     }
-    if head.task == .classification {
-      configuration.temperature = try temperature(directory)
-    }
+    configuration.temperature = try temperature(directory, head: head.task)
     return configuration
   }
 
   /// What `martlet train` fitted and wrote to `martlet.json`; 1 where it says nothing of it.
   ///
   /// - Throws: `ModelError.badConfiguration` for one that no fit gives.
-  private static func temperature(_ directory: String) throws -> Float {
+  static func temperature(_ directory: String, head: ModelTask) throws -> Float {
     let path = directory + "/martlet.json"
-    guard FileManager.default.fileExists(atPath: path),
+    guard head == .classification, FileManager.default.fileExists(atPath: path),
       let value = try ModelConfigurationFile.json(path: path)["temperature"], !value.isNull
     else { return 1 }
     guard let number = value.doubleValue, number >= 0.01, number <= 100 else {
@@ -58,12 +65,33 @@ public enum ModelDirectory {
     return Float(number)
   }
 
-  /// Reads shape and weights of the encoder, with its head on the whole text if it has one.
+  /// Reads shape and weights of the encoder, with its head on the whole text if it has one; an adapter's are merged into its
+  /// base's.
   ///
-  /// - Throws: `ModelError` naming file, key or tensor.
+  /// - Throws: `ModelError` naming file, key or tensor, or `TensorError`.
   public static func read(_ directory: String) throws -> ModelParameters {
-    let configuration = try describe(directory)
-    return try read(configuration.shape, Checkpoint(directory: configuration.encoderDirectory))
+    try read(describe(directory))
+  }
+
+  /// The same of a directory that is described already.
+  public static func read(_ configuration: ModelConfiguration) throws -> ModelParameters {
+    let checkpoint = try Checkpoint(directory: configuration.encoderDirectory)
+    guard configuration.shape.adapter != nil else {
+      return try read(configuration.shape, checkpoint)
+    }
+    let tail = try AdapterReader(directory: configuration.directory)
+      .parameters(configuration.shape, base: checkpoint)
+    let base = try read(configuration.shape.trunk, checkpoint)
+    guard base.quantization == nil else {
+      throw ModelError.alreadyQuantized(path: configuration.encoderDirectory)
+    }
+    var shape = configuration.shape
+    shape.embeddings = base.shape.embeddings
+    let whole = ModelParameters(shape)
+    for spec in whole.tensors {
+      if let source = base[spec.key] ?? tail[spec.key] { whole.matrix(spec).copy(from: source) }
+    }
+    return whole.merged(try Kernels.best())
   }
 
   /// Reads the weights of `shape` from `file`.
@@ -91,10 +119,28 @@ public enum ModelDirectory {
     return found.count == 2 ? (found[0], found[1]) : nil
   }
 
+  /// Writes low-rank additions and head of `parameters` to `directory`, as peft does; `base` is the directory of the model
+  /// that they go to.
+  ///
+  /// - Throws: `ModelError` or `FileError`.
+  public static func writeAdapter(
+    _ parameters: ModelParameters, base: String, to directory: String
+  ) throws {
+    try AdapterWriter(parameters, base: base)?.write(to: directory)
+  }
+
   /// Writes shape and weights to `directory`, made where it is missing. Each file appears whole or
   /// not at all.
-  public static func write(_ parameters: ModelParameters, to directory: String) throws {
-    let weights = try ParameterWriter(parameters, path: directory).bytes()
+  ///
+  /// - Parameter base: the directory of a model with the same weights in front of the head: they are copied from there, byte
+  ///   for byte, whatever their type.
+  public static func write(
+    _ parameters: ModelParameters, to directory: String, headOver base: String? = nil
+  ) throws {
+    let trunk = try base.map(describe).flatMap { base in
+      base.shape.adapter == nil ? try Checkpoint(directory: base.encoderDirectory) : nil
+    }
+    let weights = try ParameterWriter(parameters, path: directory, trunk: trunk).bytes()
     guard let config = ModelConfigurationFile.encode(parameters.shape) else {
       throw ModelError.unsupported(
         path: directory, what: "model_type \"\(parameters.shape.modelType)\"",

@@ -110,7 +110,7 @@ struct ParameterReader {
     switch spec.key.role {
     case .gain: old = "gamma"
     case .shift: old = "beta"
-    case .table, .weight, .bias: return name
+    case .table, .weight, .bias, .down, .up: return name
     }
     guard file[name] == nil, let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else {
       return name

@@ -1,47 +1,106 @@
 import Foundation
 import Tensor
 
+/// A tensor as it stands in a file.
+private struct Copy {
+  var type: String
+  var shape: [Int]
+  var bytes: Data
+
+  /// Equal part `part` of `parts` of its rows.
+  func part(_ part: Int, of parts: Int) -> Copy? {
+    guard let rows = shape.first, rows % parts == 0 else { return nil }
+    let size = bytes.count / parts
+    let start = bytes.startIndex + part * size
+    return Copy(
+      type: type, shape: [rows / parts] + shape.dropFirst(), bytes: bytes[start..<start + size])
+  }
+}
+
+extension Checkpoint {
+  fileprivate func copy(_ name: String) -> Copy? {
+    guard let entry = self[name], let bytes = bytes(name) else { return nil }
+    return Copy(type: entry.type, shape: entry.shape, bytes: bytes)
+  }
+}
+
 /// Writes weights as `model.safetensors`, by the names of their family.
 struct ParameterWriter {
-  private typealias Tensor = (name: String, shape: [Int], bytes: Data)
+  typealias Tensor = (name: String, shape: [Int], bytes: Data)
 
   private let parameters: ModelParameters
   private let names: CheckpointNames
+  /// What is copied from another file, byte for byte, by the name that is written.
+  private let copies: [String: Copy]
 
+  /// - Parameter trunk: what stands in front of the head is copied from it.
   /// - Throws: `ModelError.unsupported` for a family that is not known; messages call the file `path`.
-  init(_ parameters: ModelParameters, path: String) throws {
+  init(_ parameters: ModelParameters, path: String, trunk: Checkpoint? = nil) throws {
     let shape = parameters.shape
     guard let architecture = shape.architecture else {
       throw ModelError.unsupported(
         path: path, what: "model_type \"\(shape.modelType)\"", supported: Architecture.supported)
     }
     self.parameters = parameters
-    names = CheckpointNames(
+    let names = CheckpointNames(
       shape, architecture, prefix: shape.head == nil ? "" : architecture.tensorPrefix)
+    self.names = names
+    copies = try trunk.map { try Self.copies(parameters, names, $0) } ?? [:]
+  }
+
+  private static func copies(
+    _ parameters: ModelParameters, _ names: CheckpointNames, _ trunk: Checkpoint
+  ) throws -> [String: Copy] {
+    let stored = try CheckpointNames(parameters.shape, in: trunk)
+    var copies: [String: Copy] = [:]
+    if let own = names.positions, let other = stored.positions { copies[own] = trunk.copy(other) }
+    for spec in parameters.tensors where spec.key.place != .head {
+      for (own, other) in zip(names.sources(spec), stored.sources(spec)) {
+        if own.parts == other.parts, own.part == other.part {
+          copies[own.name] = trunk.copy(other.name)
+        } else if own.parts == 1 {
+          copies[own.name] = trunk.copy(other.name)?.part(other.part, of: other.parts)
+        }
+      }
+    }
+    return copies
   }
 
   /// The bytes of the file, with the tensors of `extra` beside the shape's.
   func bytes(extra: [(name: String, matrix: Matrix)] = []) -> Data {
-    var tensors: [Tensor] = []
-    for spec in parameters.tensors {
-      let sources = names.sources(spec).sorted { $0.part < $1.part }
-      for name in Set(sources.map(\.name)) {
-        tensors += joined(
-          sources.filter { $0.name == name }.map { self.tensors(spec, $0) }, of: spec)
-      }
-    }
+    var tensors = tensors { _ in true }
     let embeddings = parameters.shape.embeddings
-    if embeddings.positions != .learned, let name = names.positions {
+    if embeddings.positions != .learned, let name = names.positions,
+      copies.isEmpty || copies[name] != nil
+    {
       let (rows, columns) = (embeddings.positionCount, embeddings.width)
       let table = parameters.shape.sinusoids?.buffer ?? FloatBuffer(count: rows * columns)
-      tensors.append((name, [rows, columns], table.bytes(0..<rows * columns)))
+      tensors.append(
+        copy(name) ?? (name, [rows, columns], table.bytes(0..<rows * columns)))
     }
     for (name, matrix) in extra {
       let shape = matrix.rows == 1 ? [matrix.columns] : [matrix.rows, matrix.columns]
       tensors.append((name, shape, matrix.buffer.bytes(0..<matrix.count)))
     }
     return SafeTensors.encode(
-      tensors.sorted { $0.name < $1.name }, metadata: ["format": "pt"])
+      tensors.sorted { $0.name < $1.name }, types: copies.mapValues(\.type),
+      metadata: ["format": "pt"])
+  }
+
+  private func copy(_ name: String) -> Tensor? {
+    copies[name].map { (name, $0.shape, $0.bytes) }
+  }
+
+  /// Those tensors of the file that make up the wanted ones.
+  func tensors(where isWanted: (TensorSpec) -> Bool) -> [Tensor] {
+    parameters.tensors.filter(isWanted).flatMap { spec in
+      let sources = names.sources(spec).sorted { $0.part < $1.part }
+      return Set(sources.map(\.name)).flatMap { name in
+        copy(name).map { [$0] }
+          ?? joined(
+            sources.filter { $0.name == name }.map { self.tensors(spec, $0) }, of: spec)
+      }
+    }
   }
 
   /// Parts of the same tensors, one behind the other. Smoothing factors belong to the inputs, so all parts have

@@ -224,9 +224,19 @@ public struct SafeTensors: Sendable {
     return (scales.row(0), factors)
   }
 
-  /// A file with these tensors in this order: I8 where the bytes are one for each number, else F32.
+  /// The bytes of a tensor as they stand in the file; nil where there is none of that name.
+  func bytes(_ name: String) -> Data? {
+    entries[name].map { entry in
+      data[
+        data.startIndex + entry.bytes.lowerBound..<data.startIndex + entry.bytes.upperBound]
+    }
+  }
+
+  /// A file with these tensors in this order: of the type that `types` names, else I8 where the bytes are one for each
+  /// number, else F32.
   public static func encode(
-    _ tensors: [(name: String, shape: [Int], bytes: Data)], metadata: [String: String] = [:]
+    _ tensors: [(name: String, shape: [Int], bytes: Data)], types: [String: String] = [:],
+    metadata: [String: String] = [:]
   ) -> Data {
     var header = JSONObject()
     var offset = 0
@@ -235,7 +245,9 @@ public struct SafeTensors: Sendable {
     if !free.isEmpty { header["__metadata__"] = .object(free) }
     for tensor in tensors {
       header[tensor.name] = [
-        "dtype": tensor.bytes.count == tensor.shape.reduce(1, *) ? "I8" : "F32",
+        "dtype": .string(
+          types[tensor.name]
+            ?? (tensor.bytes.count == tensor.shape.reduce(1, *) ? "I8" : "F32")),
         "shape": .array(tensor.shape.map { JSONValue($0) }),
         "data_offsets": [JSONValue(offset), JSONValue(offset + tensor.bytes.count)],
       ]

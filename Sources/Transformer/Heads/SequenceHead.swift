@@ -45,7 +45,7 @@ struct SequenceHead {
   }
 
   /// The mean of each sequence's rows.
-  private func means(_ states: Matrix, _ pass: Pass) -> Matrix {
+  func means(_ states: Matrix, _ pass: Pass) -> Matrix {
     let layout = pass.layout
     let means = pass.matrix(.means, layout.count, states.columns)
     for sequence in 0..<layout.count {

@@ -13,17 +13,14 @@ struct Network {
     head = SequenceHead(tensors)
   }
 
-  /// The pieces for training: weights packed both ways, gradients added to `gradients`.
+  /// The pieces for training: weights packed both ways, gradients added to `gradients`, which has those tensors that
+  /// learn.
   init(_ parameters: ModelParameters, _ gradients: ModelParameters, packed: TrainedWeights) {
     let tensors = PieceTensors(parameters, gradients) { spec in
-      guard let weight = packed[spec.key], let gradient = gradients[spec.key] else {
+      guard let weight = packed[spec.key] else {
         preconditionFailure("\(spec.key) is not packed")
       }
-      let bias = ParameterKey(spec.key.place, spec.key.part, .bias)
-      return (
-        .float(weight.forward),
-        Projection.Gradients(back: weight.back, weight: gradient, bias: gradients[bias])
-      )
+      return (.float(weight.forward), weight.back)
     }
     stack = Stack(
       tensors, sinusoids: parameters.shape.sinusoids, angles: parameters.shape.angles,
@@ -73,8 +70,13 @@ extension Stack {
       tokenTypes: parameters[.embeddings, .tokenTypes, .table],
       norm: norm(embeddings.norm, .embeddings, .norm),
       projection: projection(.embeddings, .projection), dropout: dropout.hidden,
-      gradients: gradients.map {
-        ($0.words, $0[.embeddings, .positions, .table], $0[.embeddings, .tokenTypes, .table])
+      gradients: gradients.flatMap { gradients in
+        gradients[.embeddings, .words, .table].map {
+          (
+            $0, gradients[.embeddings, .positions, .table],
+            gradients[.embeddings, .tokenTypes, .table]
+          )
+        }
       })
     func turning(_ attention: AttentionShape) -> RotaryAngles? {
       guard case .rotary(let rotary) = attention.positions else { return nil }

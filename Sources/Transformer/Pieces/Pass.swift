@@ -8,7 +8,8 @@ import Tensor
 final class Pass {
   /// Intermediate results that live at the same time.
   enum Slot: Int, CaseIterable {
-    case tables, hidden, normed, fused, mixed, wide, means, pooled, logits, convolved, chosen
+    case tables, hidden, normed, fused, mixed, wide, means, pooled, logits, convolved, chosen,
+      narrow
   }
 
   let kernels: Kernels
@@ -60,6 +61,7 @@ final class Recorder {
     case norm(input: Matrix, NormStatistics)
     case product(input: Matrix)
     case activation(input: Matrix)
+    case lowRank(input: Matrix, narrow: Matrix)
     case attention(fused: Matrix, weights: FloatBuffer, RelativeAttention.Tables?)
   }
 

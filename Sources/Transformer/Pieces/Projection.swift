@@ -13,14 +13,18 @@ struct Projection {
   struct Gradients {
     /// W packed for products with the output's gradient.
     let back: PackedMatrix
-    let weight: Matrix
+    /// Nil where it does not learn.
+    let weight: Matrix?
     let bias: Matrix?
   }
 
   let key: ParameterKey
   let weight: PackedWeight
   let bias: Matrix?
+  /// Nil in inference, and where nothing in front of it learns.
   let gradients: Gradients?
+  /// Low-rank additions to the output.
+  let additions: [LowRank]
   /// Width out.
   let outputs: Int
 
@@ -29,13 +33,11 @@ struct Projection {
     _ input: Matrix, activation: Activation = .none, into slot: Pass.Slot, _ pass: Pass
   ) -> Matrix {
     let output = pass.matrix(slot, input.rows, outputs)
-    guard let recorder = pass.recorder, activation != .none else {
-      product(input, activation: activation, output: output, pass)
-      return output
-    }
-    product(input, output: output, pass)
-    recorder.keep(.activation(input: output))
-    let active = recorder.matrix(input.rows, outputs)
+    let isOnePass = activation == .none || pass.recorder == nil && additions.isEmpty
+    product(input, activation: isOnePass ? activation : .none, output: output, pass)
+    if isOnePass { return output }
+    pass.recorder?.keep(.activation(input: output))
+    let active = pass.recorder?.matrix(input.rows, outputs) ?? output
     pass.kernels.activate(output, activation, output: active)
     return active
   }
@@ -57,17 +59,26 @@ struct Projection {
 
   /// ∂loss/∂x from ∂loss/∂y; adds to the gradients of weight and bias.
   func backward(_ outputGradient: Matrix, _ pass: Pass) -> Matrix {
-    guard let recorder = pass.recorder, let gradients, case .product(let input) = recorder.take()
-    else { preconditionFailure("what was kept is no product's") }
+    guard let recorder = pass.recorder, let gradients else {
+      preconditionFailure("this product has no gradients")
+    }
     let kernels = pass.kernels
-    kernels.linearWeightGradient(
-      outputGradient: outputGradient, input: input, weightGradient: gradients.weight,
-      scratch: recorder.panels(input.rows, input.columns, kernels))
+    let inputGradient = recorder.matrix(outputGradient.rows, gradients.back.columns)
+    kernels.linear(outputGradient, gradients.back, output: inputGradient)
+    for addition in additions.reversed() {
+      addition.backward(outputGradient, addingTo: inputGradient, pass)
+    }
+    guard case .product(let input) = recorder.take() else {
+      preconditionFailure("what was kept is no product's")
+    }
+    if let weight = gradients.weight {
+      kernels.linearWeightGradient(
+        outputGradient: outputGradient, input: input, weightGradient: weight,
+        scratch: recorder.panels(input.rows, input.columns, kernels))
+    }
     if let bias = gradients.bias {
       kernels.linearBiasGradient(outputGradient: outputGradient, biasGradient: bias)
     }
-    let inputGradient = recorder.matrix(input.rows, input.columns)
-    kernels.linear(outputGradient, gradients.back, output: inputGradient)
     return inputGradient
   }
 
@@ -103,5 +114,6 @@ struct Projection {
         input, weight, bias: bias, activation: activation, residual: residual, output: output,
         scratch: pass.quantized)
     }
+    for addition in additions { addition.forward(input, addingTo: output, pass) }
   }
 }

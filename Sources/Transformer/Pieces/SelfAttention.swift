@@ -78,11 +78,12 @@ struct SelfAttention {
 
   private func normedBackward(_ gradient: Matrix, _ pass: Pass) {
     guard let headNorms else { return }
-    guard let queries = headNorms.queries.gradients, let keys = headNorms.keys.gradients,
+    guard
       case .norm(let fused, let statistics)? = pass.recorder?.take()
     else { preconditionFailure("what was kept is no norm's") }
     pass.kernels.normHeadsBackward(
       gradient, fused: fused, form, queries: headNorms.queries.norm, keys: headNorms.keys.norm,
-      statistics: statistics, queryGainGradient: queries.gain, keyGainGradient: keys.gain)
+      statistics: statistics, queryGainGradient: headNorms.queries.gradients?.gain,
+      keyGainGradient: headNorms.keys.gradients?.gain)
   }
 }
