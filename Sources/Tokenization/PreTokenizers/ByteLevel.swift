@@ -3,18 +3,21 @@
 struct ByteLevel: Sendable {
   /// Whether a piece that does not begin with a space gets one.
   var addsPrefixSpace: Bool
-  /// Whether GPT-2's expression cuts the text.
-  var usesExpression: Bool
+  /// Cuts the text, by `expression`; nil leaves the pieces as they are.
+  var pattern: TextPattern?
   /// Whether bytes stay bytes, because the model that follows reads them so.
   var keepsBytes = false
+
+  /// GPT-2's expression.
+  static let expression =
+    #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
   /// Rewrites and cuts the pieces of `list`.
   func apply(_ list: inout PieceList, spare: inout PieceList) {
     if addsPrefixSpace { prefix(&list, spare: &spare) }
-    if usesExpression {
-      spare.ranges.removeAll(keepingCapacity: true)
-      for range in list.ranges { Self.cut(list.text.span, range, &spare.ranges) }
-      swap(&list.ranges, &spare.ranges)
+    if let pattern {
+      PreTokenizer.split(pattern, .isolated, inverts: false).apply(
+        &list, spare: &spare, isFirst: false)
     }
     if !keepsBytes { map(&list, spare: &spare) }
   }
@@ -66,65 +69,4 @@ struct ByteLevel: Sendable {
   /// The byte that each of `characters` stands for.
   static let bytes: [UInt32: UInt8] = Dictionary(
     uniqueKeysWithValues: characters.enumerated().map { ($0.element, UInt8($0.offset)) })
-
-  // The classes that GPT-2's expression tells apart.
-  private static var spaceKind: UInt16 { UnicodeClass.regexSpace.rawValue }
-  private static var mask: UInt16 {
-    UnicodeClass.letter.rawValue | UnicodeClass.number.rawValue | UnicodeClass.regexSpace.rawValue
-  }
-
-  /// Letter, number, white space or (0) none of them.
-  @inline(__always)
-  private static func kind(
-    _ text: Span<UInt8>, _ index: Int, _ ascii: [UInt16]
-  ) -> (kind: UInt16, length: Int) {
-    let (scalar, length) = text.scalar(at: index)
-    return (UnicodeClass.of(scalar, ascii).rawValue & mask, length)
-  }
-
-  /// Appends the matches of `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
-  /// which cover all of `range`.
-  private static func cut(
-    _ text: Span<UInt8>, _ range: Range<Int>, _ pieces: inout [Range<Int>]
-  ) {
-    let ascii = UnicodeClass.ascii
-    let end = range.upperBound
-    var index = range.lowerBound
-    while index < end {
-      let start = index
-      if text[index] == UInt8(ascii: "'"), let length = contraction(text, index, end) {
-        index += length
-        pieces.append(start..<index)
-        continue
-      }
-      var (kind, length) = kind(text, index, ascii)
-      if text[index] == 0x20 && index + 1 < end {
-        let (nextKind, nextLength) = Self.kind(text, index + 1, ascii)
-        if nextKind != spaceKind { (kind, length) = (nextKind, nextLength + 1) }
-      }
-      index += length
-      var last = length
-      while index < end {
-        let (nextKind, nextLength) = Self.kind(text, index, ascii)
-        if nextKind != kind { break }
-        index += nextLength
-        last = nextLength
-      }
-      // White space in front of something else leaves its last scalar to that.
-      if kind == spaceKind && index < end && index - last > start { index -= last }
-      pieces.append(start..<index)
-    }
-  }
-
-  private static func contraction(_ text: Span<UInt8>, _ index: Int, _ end: Int) -> Int? {
-    guard index + 1 < end else { return nil }
-    switch text[index + 1] {
-    case UInt8(ascii: "s"), UInt8(ascii: "t"), UInt8(ascii: "m"), UInt8(ascii: "d"): return 2
-    case UInt8(ascii: "r"), UInt8(ascii: "v"):
-      return index + 2 < end && text[index + 2] == UInt8(ascii: "e") ? 3 : nil
-    case UInt8(ascii: "l"):
-      return index + 2 < end && text[index + 2] == UInt8(ascii: "l") ? 3 : nil
-    default: return nil
-    }
-  }
 }

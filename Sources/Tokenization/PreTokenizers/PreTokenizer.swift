@@ -51,7 +51,7 @@ enum PreTokenizer: Sendable {
   var keepsCuts: Bool {
     switch self {
     case .bert, .whitespace, .whitespaceSplit, .digits: true
-    case .byteLevel(let level): level.usesExpression
+    case .byteLevel(let level): level.pattern?.endsAtWordEnds ?? false
     case .metaspace(let metaspace): metaspace.splits
     case .punctuation(let behavior): behavior == .isolated || behavior == .removed
     case .split(let pattern, let behavior, _):
@@ -63,7 +63,7 @@ enum PreTokenizer: Sendable {
   var cutsAtSpaces: Bool {
     switch self {
     case .bert, .whitespace, .whitespaceSplit: true
-    case .byteLevel(let level): level.usesExpression
+    case .byteLevel(let level): level.pattern?.endsAtWordEnds ?? false
     case .metaspace(let metaspace): metaspace.splits
     case .punctuation, .digits: false
     case .split: keepsCuts

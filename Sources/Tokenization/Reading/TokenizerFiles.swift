@@ -137,7 +137,7 @@ extension Tokenizer {
     }
     let level = ByteLevel(
       addsPrefixSpace: settings?["add_prefix_space"]?.boolValue ?? false,
-      usesExpression: true, keepsBytes: true)
+      pattern: .expression(try ExpressionAutomaton(ByteLevel.expression)), keepsBytes: true)
     return Tokenizer(
       Pipeline(
         normalizers: [], preTokenizers: [.byteLevel(level)], model: .bytePair(model),

@@ -202,7 +202,8 @@ struct TokenizerReader {
         .byteLevel(
           ByteLevel(
             addsPrefixSpace: json["add_prefix_space"]?.boolValue ?? true,
-            usesExpression: json["use_regex"]?.boolValue ?? true))
+            pattern: json["use_regex"]?.boolValue ?? true
+              ? try pattern(["Regex": .string(ByteLevel.expression)], kind) : nil))
       ]
     case "Metaspace": return [.metaspace(try metaspace(json))]
     case "Split":
