@@ -46,6 +46,27 @@ static void round_rows(uint32_t *words, long word_stride, const float *x, long r
   }
 }
 
+typedef uint32_t vu4 __attribute__((vector_size(16)));
+typedef vu4 vu4_unaligned __attribute__((aligned(4), may_alias));
+
+// out[p * PANEL + j] = in[j][p] for four rows of four words.
+INLINE void turn(uint32_t *out, uint32_t (*in)[16], long p) {
+  vu4 row[4], half[4];
+#pragma clang loop unroll(full)
+  for (int j = 0; j < 4; j++) row[j] = *(const vu4_unaligned *)(in[j] + p);
+  half[0] = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
+  half[1] = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
+  half[2] = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+  half[3] = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 2; i++) {
+    vu4 low = __builtin_shufflevector(half[i], half[i + 2], 0, 1, 4, 5);
+    vu4 high = __builtin_shufflevector(half[i], half[i + 2], 2, 3, 6, 7);
+    *(vu4_unaligned *)(out + (p + 2 * i) * PANEL) = low;
+    *(vu4_unaligned *)(out + (p + 2 * i + 1) * PANEL) = high;
+  }
+}
+
 // Panels [0, n) of PANEL rows of `weights`, side by side.
 static void pack(uint32_t *panels, const float *weights, long k, long n, long stride) {
   long pairs = (k + 1) / 2;
@@ -57,10 +78,14 @@ static void pack(uint32_t *panels, const float *weights, long k, long n, long st
       long count = pairs - start < 16 ? pairs - start : 16;
       long floats = k - 2 * start < 32 ? k - 2 * start : 32;
       uint32_t *out = panels + start * PANEL;
-      for (long j = 0; j < columns; j++) {
-        uint32_t block[16];
-        round_rows(block, 16, weights + (first + j) * stride + 2 * start, 1, floats, 0);
-        for (long p = 0; p < count; p++) out[p * PANEL + j] = block[p];
+      for (long j = 0; j < columns; j += 4) {
+        uint32_t block[4][16];
+        long rows = columns - j < 4 ? columns - j : 4, p = 0;
+        round_rows(block[0], 16, weights + (first + j) * stride + 2 * start, rows, floats, stride);
+        if (rows == 4)
+          for (; p + 4 <= count; p += 4) turn(out + j, block, p);
+        for (; p < count; p++)
+          for (long r = 0; r < rows; r++) out[p * PANEL + j + r] = block[r][p];
       }
     }
   }

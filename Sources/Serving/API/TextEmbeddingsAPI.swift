@@ -47,7 +47,7 @@ struct TextEmbeddingsAPI: Sendable {
   /// What the protocol's clients ask before they send texts: which model, and how much at once.
   private func information(_ model: ModelDescription) -> JSONValue {
     let kind = model.task == .embedding ? "embedding" : "reranker"
-    return [
+    var object: JSONObject = [
       "model_id": JSONValue(model.name), "model_sha": .null,
       "served_model_name": JSONValue(model.name),
       "model_type": .object([kind: [:]]),
@@ -58,8 +58,11 @@ struct TextEmbeddingsAPI: Sendable {
       "max_client_batch_size": JSONValue(api.options.maximumTextsPerRequest),
       "auto_truncate": false, "tokenization_workers": 1, "version": JSONValue(model.version),
       "sha": .null, "docker_label": .null,
-      "model_dtype": model.precision.map { JSONValue($0.textEmbeddingsName) } ?? .null,
     ]
+    if let precision = model.precision {
+      object["model_dtype"] = JSONValue(precision.textEmbeddingsName)
+    }
+    return .object(object)
   }
 
   // MARK: - /embed
@@ -211,6 +214,7 @@ extension TextEmbeddingsAPI {
               "max_batch_tokens": count, "max_batch_requests": count,
               "max_client_batch_size": count, "auto_truncate": Schema.boolean,
               "tokenization_workers": count,
+              "model_dtype": Schema.values(["float32", "bfloat16", "int8"]),
             ], required: ["model_id", "model_type", "max_input_length", "max_client_batch_size"]))
       ], shape: .textEmbeddings)
   }
