@@ -122,7 +122,9 @@ public final class ServeProgram: PoolProgram {
     }
     for warning in prepared.warnings { log.warning("\(warning)") }
     let names = prepared.versionNames.joined(separator: " ")
-    log.info("loaded", metadata: ["models": "\(names)"])
+    var metadata: Logger.Metadata = ["models": "\(names)"]
+    if let count = prepared.encoderCount { metadata["encoders"] = "\(count)" }
+    log.info("loaded", metadata: metadata)
     settled = settled ?? adopted
     adopted = prepared
     self.prepared = nil

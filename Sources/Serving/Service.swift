@@ -83,6 +83,12 @@ struct Service {
     }
   }
 
+  /// How many encoders run for what is served, apart from shadows; nil where each worker loads its own.
+  var encoderCount: Int? {
+    let answering = loaded.filter { $0.specification.role != .shadow }
+    return answering.isEmpty ? nil : Set(answering.map(\.model.trunk)).count
+  }
+
   /// Names and versions of all that is served, as `NAME/VERSION`.
   var versionNames: [String] {
     settings.models.map { "\($0.name)/\(ModelVersionDirectory($0.directory).version)" }

@@ -124,6 +124,11 @@ def own_api():
     assert post("/predict", {"input": TEXTS})["prediction"] == ["ham", "spam"]
     tokens = post("/models/tagger/predict", {"input": "hello berlin"})["prediction"]
     assert [token["token"] for token in tokens] == ["hello", "berlin"]
+    names = ["tagger", "spam", "reranker"]
+    together = post("/predict?scores=true", {"input": TEXTS, "models": names})["predictions"]
+    assert list(together) == names
+    for name, answer in together.items():
+        assert answer == post(f"/models/{name}/predict?scores=true", {"input": TEXTS})
     identity = requests.post(URL + "/predict", json={"input": TEXTS[1]}, timeout=10).headers["X-Request-Id"]
     answer = requests.post(URL + "/feedback", json={"request_id": identity, "label": "spam"}, timeout=10)
     assert answer.status_code == 202 and answer.json()["correct"] is True

@@ -160,7 +160,7 @@ final class ComputeQueue: @unchecked Sendable {
       if batch.isEmpty { return }
       let start = Clock.now
       defer { sliceStart.store(0, ordering: .relaxed) }
-      var batchWork: [Work] = []
+      var batchWork: [ComputeWork] = []
       batchWork.reserveCapacity(batch.count)
       for job in batch where isWanted(job, done: 0) {
         if let work = encode(job) { batchWork.append(work) }
@@ -213,45 +213,6 @@ final class ComputeQueue: @unchecked Sendable {
 
   // MARK: - Predicting
 
-  /// A job in the course of its computation.
-  private struct Work {
-    let job: ComputeJob
-    /// Of each text, its tokens for each version.
-    let inputs: [[EncodedInput]]
-    /// Of each text, each version's answer.
-    var results: [[Result<Prediction, PredictionError>]] = []
-
-    var rest: ArraySlice<[EncodedInput]> { inputs[results.count...] }
-  }
-
-  /// What is computed at a time.
-  private struct Part {
-    var questions: [Question] = []
-    var texts = 0
-    /// Tokens that are computed, as they are and as estimated.
-    var tokens = 0
-    var estimate = 0
-
-    mutating func add(_ work: Work, _ inputs: [EncodedInput]) {
-      for (asked, input) in zip(work.job.asked, inputs) {
-        questions.append(Question(predictor: asked.version.predictor, input: input))
-      }
-      texts += 1
-      tokens += Self.tokens(inputs)
-      estimate += zip(work.job.asked, inputs).prefix(1).reduce(0) {
-        $0 + $1.0.version.description.tokenEstimate([$1.1.input])
-      }
-    }
-
-    /// Equal tokens are computed once for all versions.
-    static func tokens(_ inputs: [EncodedInput]) -> Int {
-      let first = inputs.first?.encoding.ids ?? []
-      return inputs.dropFirst().reduce(first.count) {
-        $0 + ($1.encoding.ids == first ? 0 : $1.encoding.ids.count)
-      }
-    }
-  }
-
   /// Nanoseconds that a part of a batch should take: after each, clients that have gone and deadlines are looked at.
   private static let partTime: Int64 = 500_000_000
 
@@ -266,7 +227,7 @@ final class ComputeQueue: @unchecked Sendable {
   }
 
   /// The texts of a job as tokens; nil where one cannot be read, which is then answered.
-  private func encode(_ job: ComputeJob) -> Work? {
+  private func encode(_ job: ComputeJob) -> ComputeWork? {
     var inputs: [[EncodedInput]] = []
     inputs.reserveCapacity(job.inputs.count)
     let lead = job.asked.first?.version.predictor
@@ -289,12 +250,12 @@ final class ComputeQueue: @unchecked Sendable {
       }
       inputs.append(own)
     }
-    return Work(job: job, inputs: inputs)
+    return ComputeWork(job: job, inputs: inputs)
   }
 
   /// Predicts in parts, so that a long list is not computed to its end for a client that has gone. The model tells of its progress
   /// within a part, so that the slowest does not look like a hung one.
-  private func predict(_ batch: [Work], since start: Int64, tokenised: Int64) {
+  private func predict(_ batch: [ComputeWork], since start: Int64, tokenised: Int64) {
     var batch = batch
     guard let job = batch.first?.job, let predictor = job.asked.first?.version.predictor else {
       return
@@ -335,13 +296,13 @@ final class ComputeQueue: @unchecked Sendable {
 
   /// The next texts: as many as fit the budget of texts, of tokens and of time, at least one. How long a token takes is not known
   /// at first: then it is one.
-  private func nextPart(_ batch: [Work], _ trunk: ServedTrunk) -> Part {
+  private func nextPart(_ batch: [ComputeWork], _ trunk: ServedTrunk) -> ComputePart {
     let limit = min(
       options.maximumBatchTokens, trunk.computeTime.tokens(within: Self.partTime) ?? 1)
-    var part = Part()
+    var part = ComputePart()
     for work in batch {
       for inputs in work.rest {
-        let isOver = part.tokens + Part.tokens(inputs) > limit
+        let isOver = part.tokens + ComputePart.tokens(inputs) > limit
         if part.texts > 0 && (isOver || part.texts >= options.maximumBatchTexts) { return part }
         part.add(work, inputs)
       }
@@ -356,7 +317,7 @@ final class ComputeQueue: @unchecked Sendable {
   }
 
   /// Answers jobs that are computed.
-  private func finish(_ works: [Work], since start: Int64, tokenised: Int64) {
+  private func finish(_ works: [ComputeWork], since start: Int64, tokenised: Int64) {
     let now = Clock.now
     var events: [PredictionEvent] = []
     batchingAnswers {
@@ -381,7 +342,7 @@ final class ComputeQueue: @unchecked Sendable {
   }
 
   /// What each version says of a job's texts; nil where one has no answer, which is then told.
-  private func predictions(_ work: Work) -> [[Prediction]]? {
+  private func predictions(_ work: ComputeWork) -> [[Prediction]]? {
     var all: [[Prediction]] = []
     for (number, asked) in work.job.asked.enumerated() {
       var predictions: [Prediction] = []
@@ -443,10 +404,4 @@ final class ComputeQueue: @unchecked Sendable {
     }
     if job.joined?.end() ?? true { job.call.refuse(problem) }
   }
-}
-
-/// The monotonic clock that `Request.arrival` is read from.
-enum Clock {
-  /// Nanoseconds.
-  static var now: Int64 { Int64(DispatchTime.now().uptimeNanoseconds) }
 }
