@@ -23,7 +23,8 @@ guard CommandLine.arguments.count == 3 else {
   print("usage: forward-time MODEL-DIRECTORY TEXTS")
   exit(64)
 }
-let model = try TextModel.load(directory: CommandLine.arguments[1])
+// As it is served.
+let model = try TextModel.load(directory: CommandLine.arguments[1], precision: .auto)
 let inputs = try String(contentsOfFile: CommandLine.arguments[2], encoding: .utf8)
   .split(separator: "\n").map { TextInput(String($0)) }
 guard !inputs.isEmpty else {
