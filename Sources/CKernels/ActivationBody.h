@@ -3,8 +3,8 @@
 // exp by splitting x = n ln 2 + r, |r| <= ln 2 / 2, with a degree-6 Taylor-like polynomial in r;
 // relative error below 2e-7 on [-87, 88], clamped outside.
 INLINE vf vexp(vf x) {
-  x = __builtin_elementwise_max(x, SPLAT(-87.0f));
-  x = __builtin_elementwise_min(x, SPLAT(88.0f));
+  x = greater(x, SPLAT(-87.0f));
+  x = lesser(x, SPLAT(88.0f));
   const vf magic = SPLAT(12582912.0f);
   vf n = FMA(x, SPLAT(1.44269504088896341f), magic) - magic;
   vf r = FMA(n, SPLAT(-0.693359375f), x);
@@ -47,7 +47,7 @@ INLINE void gelu_each(const int count, vf *x) {
   vf z[4], p[4];
 #pragma clang loop unroll(full)
   for (int i = 0; i < count; i++) {
-    vf square = __builtin_elementwise_min(x[i] * x[i], SPLAT(25.92f));
+    vf square = lesser(x[i] * x[i], SPLAT(25.92f));
     z[i] = FMA(square, SPLAT(1.0f / 12.96f), SPLAT(-1.0f));
     p[i] = SPLAT(terms[0]);
   }
@@ -58,8 +58,8 @@ INLINE void gelu_each(const int count, vf *x) {
   }
 #pragma clang loop unroll(full)
   for (int i = 0; i < count; i++) {
-    vf e = __builtin_elementwise_min(x[i] * p[i], SPLAT(1.0f));
-    e = __builtin_elementwise_max(e, SPLAT(-1.0f));
+    vf e = lesser(x[i] * p[i], SPLAT(1.0f));
+    e = greater(e, SPLAT(-1.0f));
     vf half = x[i] * SPLAT(0.5f);
     x[i] = FMA(half, e, half);
   }
@@ -87,7 +87,7 @@ INLINE vf gelu_tanh_gate_slope(vf x) {
 // What is not finite must not come out as a number: x - x is 0, or else NaN. (A product with x needs no such help.)
 INLINE vf apply(vf x, martlet_activation activation) {
   switch (activation) {
-    case MARTLET_ACTIVATION_RELU: return __builtin_elementwise_max(x, SPLAT(0.0f)) + (x - x);
+    case MARTLET_ACTIVATION_RELU: return greater(x, SPLAT(0.0f)) + (x - x);
     case MARTLET_ACTIVATION_GELU: return gelu(x);
     case MARTLET_ACTIVATION_TANH: {
       vf e = vexp(x * SPLAT(-2.0f));
@@ -97,7 +97,7 @@ INLINE vf apply(vf x, martlet_activation activation) {
     case MARTLET_ACTIVATION_QUICK_GELU: return x * sigmoid(x * SPLAT(QUICK_GELU_GATE));
     case MARTLET_ACTIVATION_SILU: return x * sigmoid(x);
     case MARTLET_ACTIVATION_RELU2: {
-      vf y = __builtin_elementwise_max(x, SPLAT(0.0f));
+      vf y = greater(x, SPLAT(0.0f));
       return y * y + (x - x);
     }
     case MARTLET_ACTIVATION_SIGMOID: return sigmoid(x) + (x - x);
@@ -138,7 +138,7 @@ INLINE vf derivative(vf x, martlet_activation activation) {
     case MARTLET_ACTIVATION_QUICK_GELU:
       return gated_slope(x, x * SPLAT(QUICK_GELU_GATE), SPLAT(QUICK_GELU_GATE));
     case MARTLET_ACTIVATION_SILU: return gated_slope(x, x, SPLAT(1.0f));
-    case MARTLET_ACTIVATION_RELU2: return __builtin_elementwise_max(x + x, SPLAT(0.0f));
+    case MARTLET_ACTIVATION_RELU2: return greater(x + x, SPLAT(0.0f));
     case MARTLET_ACTIVATION_SIGMOID: {
       vf s = sigmoid(x);
       return s * (SPLAT(1.0f) - s);

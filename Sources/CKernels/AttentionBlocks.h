@@ -8,9 +8,6 @@ _Static_assert(ATTENTION_ROWS <= MARTLET_TALLEST_BLOCK && PANEL <= MARTLET_WIDES
 
 INLINE long panels_of(long n) { return (n + PANEL - 1) / PANEL; }
 
-// Floats in a cache line.
-#define LINE 16
-
 // The next `n` floats of a scratch buffer, from a cache line on.
 INLINE float *take(float **scratch, long n) {
   float *taken = *scratch;

@@ -11,10 +11,10 @@ static float exponentials(float *row, long n, float scale) {
   vf tops = SPLAT(-INFINITY), more = tops;
   long j = 0;
   for (; j + 2 * WIDTH <= n; j += 2 * WIDTH) {
-    tops = __builtin_elementwise_max(tops, LOAD(row + j));
-    more = __builtin_elementwise_max(more, LOAD(row + j + WIDTH));
+    tops = greater(LOAD(row + j), tops);
+    more = greater(LOAD(row + j + WIDTH), more);
   }
-  float top = largest(__builtin_elementwise_max(tops, more));
+  float top = largest(greater(tops, more));
   for (; j < n; j++) top = row[j] > top ? row[j] : top;
   float factor = scale * 1.44269504088896341f;
   vf base = SPLAT(-top * factor), sums = SPLAT(0.0f);

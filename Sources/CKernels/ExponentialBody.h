@@ -4,7 +4,7 @@
 // false, and the shift leaves nothing of the bits of a quiet NaN.
 INLINE vf exp2_nonpositive(vf x) {
   const vf magic = SPLAT(12582912.0f);
-  x = SELECT((vi)(x < SPLAT(-126.0f)), SPLAT(-126.0f), x);
+  x = greater(SPLAT(-126.0f), x);
   vf shifted = x + magic;
   vf r = x - (shifted - magic);
   vf p = SPLAT(1.327647245e-03f);

@@ -25,6 +25,32 @@ typedef uint8_t vb_unaligned __attribute__((vector_size(LANES), aligned(1), may_
 typedef int32_t word __attribute__((aligned(1), may_alias));
 
 #define SPLAT(x) ((x) - (vf){0})
+#define SELECT(mask, a, b) ((vf)(((mask) & (vi)(a)) | (~(mask) & (vi)(b))))
+
+// b where either is NaN.
+INLINE vf lesser(vf a, vf b) { return SELECT((vi)(a < b), a, b); }
+INLINE vf greater(vf a, vf b) { return SELECT((vi)(a > b), a, b); }
+
+// The lanes' least, greatest and sum.
+typedef struct lane_range {
+  float low, high, sum;
+} lane_range;
+
+INLINE lane_range range_of(vf low, vf high, vf terms) {
+  float least[LANES], most[LANES], sums[LANES];
+  *(vf_unaligned *)least = low;
+  *(vf_unaligned *)most = high;
+  *(vf_unaligned *)sums = terms;
+#pragma clang loop unroll(full)
+  for (int half = LANES / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; i++) {
+      least[i] = least[i + half] < least[i] ? least[i + half] : least[i];
+      most[i] = most[i + half] > most[i] ? most[i + half] : most[i];
+      sums[i] += sums[i + half];
+    }
+  }
+  return (lane_range){least[0], most[0], sums[0]};
+}
 
 static void pack(const float *weights, long k, long n, long stride, const float *input_scale,
                  const float *row_scales, int8_t *panels, float *scales, int32_t *sums) {
@@ -55,29 +81,24 @@ static void pack(const float *weights, long k, long n, long stride, const float 
 static void quantize(const float *x, long rows, long k, long stride, const float *input_scale,
                      uint8_t *q, long q_stride, float *scales, int32_t *zeros) {
   for (long i = 0; i < rows; i++, x += stride, q += q_stride) {
-    // The differences v - v are 0, or NaN where v is not finite, which minimum and maximum pass over.
+    // The differences v - v are 0, or NaN where v is not finite, which the range passes over.
     vf low = SPLAT(0.0f), high = low, odd = low;
-    float least = 0, most = 0, rest = 0;
     long p = 0;
     for (; p + LANES <= k; p += LANES) {
       vf v = *(const vf_unaligned *)(x + p);
       if (input_scale) v *= *(const vf_unaligned *)(input_scale + p);
-      low = __builtin_elementwise_min(low, v);
-      high = __builtin_elementwise_max(high, v);
+      low = lesser(v, low);
+      high = greater(v, high);
       odd += v - v;
     }
-    for (long l = 0; l < LANES; l++) {
-      least = low[l] < least ? low[l] : least;
-      most = high[l] > most ? high[l] : most;
-      rest += odd[l];
-    }
+    lane_range all = range_of(low, high, odd);
     for (long r = p; r < k; r++) {
       float v = input_scale ? x[r] * input_scale[r] : x[r];
-      least = v < least ? v : least;
-      most = v > most ? v : most;
-      rest += v - v;
+      all.low = v < all.low ? v : all.low;
+      all.high = v > all.high ? v : all.high;
+      all.sum += v - v;
     }
-    float range = most - least + rest;
+    float range = all.high - all.low + all.sum;
     if (!(range < INFINITY)) {
       // Each product of the row is then NaN, as it is in floats.
       scales[i] = NAN;
@@ -86,15 +107,15 @@ static void quantize(const float *x, long rows, long k, long stride, const float
       continue;
     }
     float inverse = range > 0 ? (float)ACTIVATION_LIMIT / range : 0;
-    float zero = rintf(-least * inverse);
+    float zero = rintf(-all.low * inverse);
     scales[i] = range / (float)ACTIVATION_LIMIT;
     zeros[i] = (int32_t)zero;
     for (p = 0; p + LANES <= k; p += LANES) {
       vf v = *(const vf_unaligned *)(x + p);
       if (input_scale) v *= *(const vf_unaligned *)(input_scale + p);
       v = __builtin_elementwise_roundeven(v * inverse) + zero;
-      v = __builtin_elementwise_min(v, SPLAT((float)ACTIVATION_LIMIT));
-      v = __builtin_elementwise_max(v, SPLAT(0.0f));
+      v = lesser(v, SPLAT((float)ACTIVATION_LIMIT));
+      v = greater(v, SPLAT(0.0f));
       *(vb_unaligned *)(q + p) = __builtin_convertvector(__builtin_convertvector(v, vi), vb);
     }
     for (; p < k; p++) {
@@ -106,6 +127,13 @@ static void quantize(const float *x, long rows, long k, long stride, const float
     for (; p < q_stride; p++) q[p] = 0;
   }
 }
+
+// Bytes in a cache line.
+#define LINE 64
+// Groups of a tile between two requests for lines.
+#define PREFETCH_GROUPS 8
+// How far a single tile reads ahead of itself, in bytes.
+#define AHEAD 6144
 
 typedef struct int8_job {
   const uint8_t *a;
@@ -124,29 +152,37 @@ INLINE void int8_tile(const int rows, const int8_job *job) {
   vi sums[INT8_ROWS][2];
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] = (vi){0};
-  const uint8_t *a[INT8_ROWS];
+  const long stride = job->a_stride;
+  const uint8_t *a[(INT8_ROWS + 4) / 5];
 #pragma clang loop unroll(full)
-  for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_stride;
+  for (int i = 0; i < rows; i += 5) a[i / 5] = job->a + i * stride;
   const int8_t *panel = job->panel, *prefetch = job->prefetch;
-  long step = job->prefetch_step, g = 0;
-  for (; g + 2 <= job->groups; g += 2, panel += 8 * PANEL, prefetch += step) {
-    __builtin_prefetch(prefetch, 0, 2);
-    vi b0 = *(const vi_unaligned *)panel, b1 = *(const vi_unaligned *)(panel + 4 * LANES);
-    vi d0 = *(const vi_unaligned *)(panel + 8 * LANES);
-    vi d1 = *(const vi_unaligned *)(panel + 12 * LANES);
+  long g = 0, pairs = job->groups / 2 * 2;
+  while (g < pairs) {
+    const int8_t *prefetched = prefetch + job->prefetch_step;
+    for (; prefetch < prefetched; prefetch += LINE) __builtin_prefetch(prefetch, 0, 2);
+    long end = pairs - g < PREFETCH_GROUPS ? pairs : g + PREFETCH_GROUPS;
+    for (; g < end; g += 2, panel += 8 * PANEL) {
+      vi b0 = *(const vi_unaligned *)panel, b1 = *(const vi_unaligned *)(panel + 4 * LANES);
+      vi d0 = *(const vi_unaligned *)(panel + 8 * LANES);
+      vi d1 = *(const vi_unaligned *)(panel + 12 * LANES);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) {
-      vi x = *(const word *)(a[i] + 4 * g) - (vi){0};
-      vi y = *(const word *)(a[i] + 4 * g + 4) - (vi){0};
-      sums[i][0] = DOT2(sums[i][0], x, b0, y, d0);
-      sums[i][1] = DOT2(sums[i][1], x, b1, y, d1);
+      for (int i = 0; i < rows; i++) {
+        if (i % 5 == 0) __asm__("" : "+r"(a[i / 5]));
+        const uint8_t *row = a[i / 5] + i % 5 * stride;
+        vi x = *(const word *)row - (vi){0}, y = *(const word *)(row + 4) - (vi){0};
+        sums[i][0] = DOT2(sums[i][0], x, b0, y, d0);
+        sums[i][1] = DOT2(sums[i][1], x, b1, y, d1);
+      }
+#pragma clang loop unroll(full)
+      for (int i = 0; i < rows; i += 5) a[i / 5] += 8;
     }
   }
   if (g < job->groups) {
     vi b0 = *(const vi_unaligned *)panel, b1 = *(const vi_unaligned *)(panel + 4 * LANES);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
-      vi x = *(const word *)(a[i] + 4 * g) - (vi){0};
+      vi x = *(const word *)(a[i / 5] + i % 5 * stride) - (vi){0};
       sums[i][0] = DOT(sums[i][0], x, b0);
       sums[i][1] = DOT(sums[i][1], x, b1);
     }
@@ -219,10 +255,10 @@ static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, 
         .weight_scales = b->scales + column,
         .sums = b->sums + column,
         .accumulate = epilogue.accumulate,
-        .prefetch_step = 8 * PANEL / turns,
+        .prefetch_step = 4 * PREFETCH_GROUPS * PANEL / turns,
     };
     const int8_t *next =
-        tiles > 1 && panel + 1 < last_panel ? job.panel + depth * PANEL : job.panel;
+        panel + 1 == last_panel ? job.panel : tiles > 1 ? job.panel + depth * PANEL : job.panel + AHEAD;
     for (long t = 0; t < tiles; t++) {
       long row = first_row + rows * t / tiles;
       int now = (int)(first_row + rows * (t + 1) / tiles - row);
@@ -230,7 +266,7 @@ static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, 
       job.scales = a->scales + row;
       job.zeros = a->zeros + row;
       job.c = c + row * c_stride + column;
-      job.prefetch = next + t % turns * job.prefetch_step * (job.groups / 2);
+      job.prefetch = next + t % turns * (job.prefetch_step * job.groups / PREFETCH_GROUPS);
       if (columns == PANEL) int8_tile_of(now, &job);
       else narrow_int8_tile(now, &job, columns);
       if (epilogue.activation != MARTLET_ACTIVATION_NONE || epilogue.residual)

@@ -31,6 +31,13 @@ static void pack(float *panels, const float *b, long k, long n, long row_stride,
   }
 }
 
+// Floats in a cache line.
+#define LINE 16
+// Steps of a tile between two requests for lines.
+#define PREFETCH_STEPS 8
+// How far a single tile reads ahead of itself, in floats.
+#define AHEAD 1536
+
 typedef struct tile_job {
   const float *a;
   long a_row, a_column;
@@ -75,23 +82,31 @@ INLINE void finish_tile(const int rows, vf (*sums)[2], const tile_job *job) {
   }
 }
 
-// A by rows (column stride 1): one pointer a row, all advanced by the shared index.
+// A by rows (column stride 1). Every fifth row has a pointer, from which an address reaches the others by
+// multiples of the stride; the compiler must not know it, or it would make a chain of additions of them.
 INLINE void tile_rows(const int rows, const tile_job *job) {
   vf sums[ROWS][2];
   start_tile(rows, sums, job);
-  const float *a[ROWS];
+  const long stride = job->a_row;
+  const float *a[(ROWS + 4) / 5];
 #pragma clang loop unroll(full)
-  for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_row;
+  for (int i = 0; i < rows; i += 5) a[i / 5] = job->a + i * stride;
   const float *panel = job->panel, *prefetch = job->prefetch;
-  long step = job->prefetch_step;
-  for (long p = 0; p < job->depth; p++, panel += PANEL, prefetch += step) {
-    __builtin_prefetch(prefetch, 0, 2);
-    vf b0 = LOAD(panel), b1 = LOAD(panel + WIDTH);
+  for (long p = 0; p < job->depth;) {
+    const float *prefetched = prefetch + job->prefetch_step;
+    for (; prefetch < prefetched; prefetch += LINE) __builtin_prefetch(prefetch, 0, 2);
+    long end = job->depth - p < PREFETCH_STEPS ? job->depth : p + PREFETCH_STEPS;
+    for (; p < end; p++, panel += PANEL) {
+      vf b0 = LOAD(panel), b1 = LOAD(panel + WIDTH);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) {
-      vf x = SPLAT(a[i][p]);
-      sums[i][0] = FMA(x, b0, sums[i][0]);
-      sums[i][1] = FMA(x, b1, sums[i][1]);
+      for (int i = 0; i < rows; i++) {
+        if (i % 5 == 0) __asm__("" : "+r"(a[i / 5]));
+        vf x = SPLAT(a[i / 5][i % 5 * stride]);
+        sums[i][0] = FMA(x, b0, sums[i][0]);
+        sums[i][1] = FMA(x, b1, sums[i][1]);
+      }
+#pragma clang loop unroll(full)
+      for (int i = 0; i < rows; i += 5) a[i / 5]++;
     }
   }
   finish_tile(rows, sums, job);
@@ -242,16 +257,16 @@ static void matmul(martlet_operand a, const float *panels, long k, long n, float
           .c_stride = c_stride,
           .bias = epilogue.bias ? epilogue.bias + column : 0,
           .accumulate = epilogue.accumulate,
-          .prefetch_step = PANEL / turns,
+          .prefetch_step = PREFETCH_STEPS * PANEL / turns,
       };
       const float *next =
-          tiles > 1 && panel + 1 < last_panel ? job.panel + k * PANEL : job.panel;
+          panel + 1 == last_panel ? job.panel : tiles > 1 ? job.panel + k * PANEL : job.panel + AHEAD;
       for (long t = 0; t < tiles; t++) {
         long row = start + rows * t / tiles;
         int now = (int)(start + rows * (t + 1) / tiles - row);
         job.a = a.base + row * a.row_stride;
         job.c = c + row * c_stride + column;
-        job.prefetch = next + t % turns * job.prefetch_step * k;
+        job.prefetch = next + t % turns * (job.prefetch_step * k / PREFETCH_STEPS);
         if (columns == PANEL) tile(now, &job);
         else narrow_tile(now, &job, columns);
         finish_matrix(job.c, c_stride, now, columns,
