@@ -106,6 +106,11 @@ typedef struct bf16_product {
   martlet_epilogue epilogue;
 } bf16_product;
 
+// As in MatmulBody.h.
+#define LINE 16
+#define PREFETCH_STEPS 8
+#define AHEAD 1536
+
 typedef struct bf16_tile_job {
   const uint32_t *a;
   long a_stride;
@@ -115,7 +120,8 @@ typedef struct bf16_tile_job {
   long c_stride;
   const float *bias;
   int accumulate;
-  // This tile's share of what the next panel's tiles will read: `prefetch_step` words on with each step.
+  // This tile's share of what the next panel's tiles will read: `prefetch_step` words with each
+  // PREFETCH_STEPS.
   const uint32_t *prefetch;
   long prefetch_step;
 } bf16_tile_job;
@@ -139,19 +145,27 @@ INLINE void tile_rows(const int rows, const bf16_tile_job *job) {
       sums[i][1] += LOAD(job->c + i * job->c_stride + WIDTH);
     }
   }
-  const uint32_t *a[ROWS];
+  // Pointers to every fifth row, as in MatmulBody.h.
+  const long stride = job->a_stride;
+  const uint32_t *a[(ROWS + 4) / 5];
 #pragma clang loop unroll(full)
-  for (int i = 0; i < rows; i++) a[i] = job->a + i * job->a_stride;
+  for (int i = 0; i < rows; i += 5) a[i / 5] = job->a + i * stride;
   const uint32_t *panel = job->panel, *prefetch = job->prefetch;
-  long step = job->prefetch_step;
-  for (long p = 0; p < job->pairs; p++, panel += PANEL, prefetch += step) {
-    __builtin_prefetch(prefetch, 0, 2);
-    vu b0 = *(const vu_unaligned *)panel, b1 = *(const vu_unaligned *)(panel + WIDTH);
+  for (long p = 0; p < job->pairs;) {
+    const uint32_t *prefetched = prefetch + job->prefetch_step;
+    for (; prefetch < prefetched; prefetch += LINE) __builtin_prefetch(prefetch, 0, 2);
+    long end = job->pairs - p < PREFETCH_STEPS ? job->pairs : p + PREFETCH_STEPS;
+    for (; p < end; p++, panel += PANEL) {
+      vu b0 = *(const vu_unaligned *)panel, b1 = *(const vu_unaligned *)(panel + WIDTH);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) {
-      vu x = a[i][p] - (vu){0};
-      sums[i][0] = DOT(sums[i][0], x, b0);
-      sums[i][1] = DOT(sums[i][1], x, b1);
+      for (int i = 0; i < rows; i++) {
+        if (i % 5 == 0) __asm__("" : "+r"(a[i / 5]));
+        vu x = a[i / 5][i % 5 * stride] - (vu){0};
+        sums[i][0] = DOT(sums[i][0], x, b0);
+        sums[i][1] = DOT(sums[i][1], x, b1);
+      }
+#pragma clang loop unroll(full)
+      for (int i = 0; i < rows; i += 5) a[i / 5]++;
     }
   }
 #pragma clang loop unroll(full)
@@ -198,7 +212,7 @@ static void multiply_panel(const bf16_product *job, const martlet_kernels *float
   long tiles = (rows + ROWS - 1) / ROWS, column = panel * PANEL;
   long columns = job->n - column < PANEL ? job->n - column : PANEL;
   // The tiles of a panel ask for the next one by turns, so that its lines come in evenly; a single
-  // tile reads the panels as one stream, ahead of which the hardware runs.
+  // tile asks for what it reads itself a little later.
   long turns = 1;
   while (2 * turns <= tiles && turns < 8) turns *= 2;
   const martlet_epilogue *epilogue = &job->epilogue;
@@ -209,15 +223,15 @@ static void multiply_panel(const bf16_product *job, const martlet_kernels *float
       .c_stride = job->c_stride,
       .bias = epilogue->bias ? epilogue->bias + column : 0,
       .accumulate = epilogue->accumulate,
-      .prefetch_step = PANEL / turns,
+      .prefetch_step = PREFETCH_STEPS * PANEL / turns,
   };
-  const uint32_t *next = tiles > 1 && !is_last ? now.panel + job->panel_stride : now.panel;
+  long ahead = is_last ? 0 : tiles > 1 ? job->panel_stride : AHEAD;
   for (long t = 0; t < tiles; t++) {
     long row = start + rows * t / tiles;
     int count = (int)(start + rows * (t + 1) / tiles - row);
     now.a = job->a + row * job->a_stride;
     now.c = job->c + row * job->c_stride + column;
-    now.prefetch = next + t % turns * now.prefetch_step * job->pairs;
+    now.prefetch = now.panel + ahead + t % turns * (now.prefetch_step * job->pairs / PREFETCH_STEPS);
     if (columns == PANEL) tile(count, &now);
     else narrow_tile(count, &now, columns);
     if (epilogue->activation != MARTLET_ACTIVATION_NONE || epilogue->residual)
@@ -231,14 +245,9 @@ static void multiply_panel(const bf16_product *job, const martlet_kernels *float
 
 static void multiply(const bf16_product *job, const martlet_kernels *floats, long first_row,
                      long last_row, long first_panel, long last_panel) {
-  // A block of A's rows should stay in the second-level cache while all panels pass by.
-  long block = 131072 / (job->pairs + 1);
-  block = block < 4 * ROWS ? 4 * ROWS : block - block % ROWS;
-  for (long start = first_row; start < last_row; start += block) {
-    long rows = last_row - start < block ? last_row - start : block;
-    for (long panel = first_panel; panel < last_panel; panel++)
-      multiply_panel(job, floats, start, rows, panel, panel + 1 == last_panel);
-  }
+  if (first_row >= last_row) return;
+  for (long panel = first_panel; panel < last_panel; panel++)
+    multiply_panel(job, floats, first_row, last_row - first_row, panel, panel + 1 == last_panel);
 }
 
 static void matmul(const martlet_bf16_operand *a, const martlet_bf16_weight *b, float *c,

@@ -139,7 +139,7 @@ typedef struct int8_job {
   const uint8_t *a;
   long a_stride;
   const int8_t *panel, *prefetch;
-  // Bytes on with each pair of groups.
+  // Bytes with each PREFETCH_GROUPS.
   long prefetch_step, groups;
   float *c;
   long c_stride;
@@ -257,8 +257,7 @@ static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, 
         .accumulate = epilogue.accumulate,
         .prefetch_step = 4 * PREFETCH_GROUPS * PANEL / turns,
     };
-    const int8_t *next =
-        panel + 1 == last_panel ? job.panel : tiles > 1 ? job.panel + depth * PANEL : job.panel + AHEAD;
+    long ahead = panel + 1 == last_panel ? 0 : tiles > 1 ? depth * PANEL : AHEAD;
     for (long t = 0; t < tiles; t++) {
       long row = first_row + rows * t / tiles;
       int now = (int)(first_row + rows * (t + 1) / tiles - row);
@@ -266,7 +265,7 @@ static void matmul(const martlet_int8_operand *a, const martlet_int8_weight *b, 
       job.scales = a->scales + row;
       job.zeros = a->zeros + row;
       job.c = c + row * c_stride + column;
-      job.prefetch = next + t % turns * (job.prefetch_step * job.groups / PREFETCH_GROUPS);
+      job.prefetch = job.panel + ahead + t % turns * (job.prefetch_step * job.groups / PREFETCH_GROUPS);
       if (columns == PANEL) int8_tile_of(now, &job);
       else narrow_int8_tile(now, &job, columns);
       if (epilogue.activation != MARTLET_ACTIVATION_NONE || epilogue.residual)

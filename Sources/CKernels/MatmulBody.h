@@ -20,10 +20,14 @@ static void pack(float *panels, const float *b, long k, long n, long row_stride,
           memcpy(out + p * PANEL, source + p * row_stride, (size_t)columns * sizeof(float));
       }
     } else {
-      // Blocks of 16 rows keep both the read and the written lines in the first-level cache.
-      for (long start = 0; start < k; start += 16) {
-        long end = start + 16 < k ? start + 16 : k;
-        for (long j = 0; j < columns; j++)
+      // Blocks of WIDTH rows keep both the read and the written lines in the first-level cache.
+      for (long start = 0; start < k; start += WIDTH) {
+        long end = start + WIDTH < k ? start + WIDTH : k, j = 0;
+        if (row_stride == 1 && end - start == WIDTH)
+          for (; j + WIDTH <= columns; j += WIDTH)
+            transpose(out + start * PANEL + j, PANEL, source + start + j * column_stride,
+                      column_stride);
+        for (; j < columns; j++)
           for (long p = start; p < end; p++)
             out[p * PANEL + j] = source[p * row_stride + j * column_stride];
       }
@@ -49,7 +53,7 @@ typedef struct tile_job {
   const float *bias;
   int accumulate;
   // This tile's share of what the next panel's tiles will read, asked for while it computes:
-  // `prefetch_step` floats on with each step.
+  // `prefetch_step` floats with each PREFETCH_STEPS.
   const float *prefetch;
   long prefetch_step;
 } tile_job;
@@ -234,47 +238,41 @@ static void matmul(martlet_operand a, const float *panels, long k, long n, float
                    long c_stride, martlet_epilogue epilogue, long first_row, long last_row,
                    long first_panel, long last_panel) {
   if (first_row >= last_row) return;
-  // A block of A's rows should stay in the second-level cache while all panels pass by.
-  long block = 131072 / (k + 1);
-  block = block < 4 * ROWS ? 4 * ROWS : block - block % ROWS;
-  for (long start = first_row; start < last_row; start += block) {
-    long rows = last_row - start < block ? last_row - start : block;
-    // Rows are shared evenly over the fewest tiles that hold them: 15 rows run as 7 + 8, not
-    // 14 + 1, because a tile of one row cannot hide the latency of its multiply-adds.
-    long tiles = (rows + ROWS - 1) / ROWS;
-    // The tiles of a panel ask for the next one by turns, so that its lines come in evenly; a
-    // single tile reads the panels as one stream, ahead of which the hardware runs.
-    long turns = 1;
-    while (2 * turns <= tiles && turns < 8) turns *= 2;
-    for (long panel = first_panel; panel < last_panel; panel++) {
-      long column = panel * PANEL;
-      long columns = n - column < PANEL ? n - column : PANEL;
-      tile_job job = {
-          .a_row = a.row_stride,
-          .a_column = a.column_stride,
-          .panel = panels + panel * k * PANEL,
-          .depth = k,
-          .c_stride = c_stride,
-          .bias = epilogue.bias ? epilogue.bias + column : 0,
-          .accumulate = epilogue.accumulate,
-          .prefetch_step = PREFETCH_STEPS * PANEL / turns,
-      };
-      const float *next =
-          panel + 1 == last_panel ? job.panel : tiles > 1 ? job.panel + k * PANEL : job.panel + AHEAD;
-      for (long t = 0; t < tiles; t++) {
-        long row = start + rows * t / tiles;
-        int now = (int)(start + rows * (t + 1) / tiles - row);
-        job.a = a.base + row * a.row_stride;
-        job.c = c + row * c_stride + column;
-        job.prefetch = next + t % turns * (job.prefetch_step * k / PREFETCH_STEPS);
-        if (columns == PANEL) tile(now, &job);
-        else narrow_tile(now, &job, columns);
-        finish_matrix(job.c, c_stride, now, columns,
-                      epilogue.residual
-                          ? epilogue.residual + row * epilogue.residual_stride + column
-                          : 0,
-                      epilogue.residual_stride, epilogue.activation);
-      }
+  long rows = last_row - first_row;
+  // Rows are shared evenly over the fewest tiles that hold them: 15 rows run as 7 + 8, not
+  // 14 + 1, because a tile of one row cannot hide the latency of its multiply-adds.
+  long tiles = (rows + ROWS - 1) / ROWS;
+  // The tiles of a panel ask for the next one by turns, so that its lines come in evenly; a single
+  // tile asks for what it reads itself a little later, because the hardware alone does not keep up.
+  long turns = 1;
+  while (2 * turns <= tiles && turns < 8) turns *= 2;
+  for (long panel = first_panel; panel < last_panel; panel++) {
+    long column = panel * PANEL;
+    long columns = n - column < PANEL ? n - column : PANEL;
+    tile_job job = {
+        .a_row = a.row_stride,
+        .a_column = a.column_stride,
+        .panel = panels + panel * k * PANEL,
+        .depth = k,
+        .c_stride = c_stride,
+        .bias = epilogue.bias ? epilogue.bias + column : 0,
+        .accumulate = epilogue.accumulate,
+        .prefetch_step = PREFETCH_STEPS * PANEL / turns,
+    };
+    long ahead = panel + 1 == last_panel ? 0 : tiles > 1 ? k * PANEL : AHEAD;
+    for (long t = 0; t < tiles; t++) {
+      long row = first_row + rows * t / tiles;
+      int now = (int)(first_row + rows * (t + 1) / tiles - row);
+      job.a = a.base + row * a.row_stride;
+      job.c = c + row * c_stride + column;
+      job.prefetch = job.panel + ahead + t % turns * (job.prefetch_step * k / PREFETCH_STEPS);
+      if (columns == PANEL) tile(now, &job);
+      else narrow_tile(now, &job, columns);
+      finish_matrix(job.c, c_stride, now, columns,
+                    epilogue.residual
+                        ? epilogue.residual + row * epilogue.residual_stride + column
+                        : 0,
+                    epilogue.residual_stride, epilogue.activation);
     }
   }
 }

@@ -87,7 +87,9 @@ extension Kernels {
     }
     let panel = bfloats.pointee.panel_columns
     let panelCount = (weight.columns + panel - 1) / panel
-    threads.split(rows: output.rows, columns: weight.columns, panels: panelCount) { rows, panels in
+    let block = caches.rows(of: operand.stride * MemoryLayout<UInt32>.size)
+    threads.split(rows: output.rows, columns: weight.columns, panels: panelCount, block: block) {
+      rows, panels in
       var (a, b, end) = (operand, weight.packed, epilogue)
       bfloats.pointee.matmul(
         &a, &b, output.base, output.stride, &end, table, rows.lowerBound, rows.upperBound,

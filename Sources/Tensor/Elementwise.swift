@@ -13,6 +13,7 @@ extension Kernels {
     outputGradient: Matrix, input: Matrix, _ activation: Activation, inputGradient: Matrix
   ) {
     precondition(outputGradient.isContiguous && outputGradient.count == input.count)
+    precondition(input.isContiguous && inputGradient.isContiguous, "rows must stand side by side")
     let gradient = outputGradient.base
     let start = UnsafePointer(input.base)
     each(input, inputGradient) { from, to, count in
@@ -24,6 +25,7 @@ extension Kernels {
   /// same call on the gradient is the backward pass (Srivastava et al., 2014).
   public func apply(_ dropout: Dropout, to matrix: Matrix) {
     guard dropout.probability > 0 else { return }
+    precondition(matrix.isContiguous, "an element's fate depends on its place")
     let start = matrix.base
     each(matrix, matrix) { from, to, count in
       table.pointee.dropout(
@@ -89,7 +91,16 @@ extension Kernels {
     _ input: Matrix, _ output: Matrix,
     _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
   ) {
-    precondition(input.isContiguous && output.isContiguous, "rows must stand side by side")
+    guard input.isContiguous && output.isContiguous else {
+      precondition(input.rows == output.rows && input.columns == output.columns, "shapes")
+      return pool.split(input.rows, granularity: 16) { rows in
+        for row in rows {
+          body(
+            UnsafePointer(input.base + row * input.stride), output.base + row * output.stride,
+            input.columns)
+        }
+      }
+    }
     precondition(input.count == output.count, "shapes")
     pool.split(input.count, granularity: 4096) { range in
       body(

@@ -14,6 +14,8 @@ public struct Kernels: Sendable {
   nonisolated(unsafe) let bfloats: UnsafePointer<martlet_bf16_kernels>
   /// Who does the work.
   public let pool: ComputePool
+  /// What the blocks of products are cut for.
+  let caches: CacheSizes
 
   /// Whether inference packs the blocks' products in bfloat16, and does so much of attention in it as it can.
   public var usesBFloat16: Bool
@@ -23,9 +25,10 @@ public struct Kernels: Sendable {
   /// - Parameters:
   ///   - usesBFloat16: whether inference does.
   ///   - multipliesBFloat16: false for those of a CPU that does not.
+  ///   - caches: what products are cut for; they change no result.
   public init?(
     _ instructionSet: InstructionSet, threads: Int = 1, usesBFloat16: Bool = false,
-    multipliesBFloat16: Bool = true
+    multipliesBFloat16: Bool = true, caches: CacheSizes = .machine
   ) {
     guard let table = martlet_kernels_for(instructionSet.code),
       let integers = instructionSet.integerKernels,
@@ -36,6 +39,7 @@ public struct Kernels: Sendable {
     self.bfloats = bfloats
     self.table = table
     pool = ComputePool(threads: threads)
+    self.caches = caches
   }
 
   /// The best kernels that this CPU offers, or those that `MARTLET_ISA` in `environment` names.

@@ -75,7 +75,9 @@ extension Kernels {
     let panelCount = panels(b.columns)
     // Below some 100 µs of work, waking another thread costs more than it brings.
     let threads = operations(output, depth: b.depth) < 1e6 ? ComputePool.single : pool
-    threads.split(rows: output.rows, columns: b.columns, panels: panelCount) { rows, panels in
+    let block = caches.rows(of: b.depth * MemoryLayout<Float>.size)
+    threads.split(rows: output.rows, columns: b.columns, panels: panelCount, block: block) {
+      rows, panels in
       table.pointee.matmul(
         a, b.buffer.base, b.depth, b.columns, output.base, output.stride, epilogue,
         rows.lowerBound, rows.upperBound, panels.lowerBound, panels.upperBound)
@@ -89,12 +91,22 @@ extension Kernels {
 }
 
 extension ComputePool {
-  /// Shares a product's output over the threads: by rows when it is tall, else by panels of columns.
-  func split(rows: Int, columns: Int, panels: Int, _ body: (Range<Int>, Range<Int>) -> Void) {
+  /// Shares a product's output over the threads: by rows when it is tall, else by panels of columns. The
+  /// rows of a share come in blocks of nearly equal size, at most `block`.
+  func split(
+    rows: Int, columns: Int, panels: Int, block: Int, _ body: (Range<Int>, Range<Int>) -> Void
+  ) {
+    func inBlocks(_ rows: Range<Int>, _ panels: Range<Int>) {
+      let blocks = (rows.count + block - 1) / block
+      for index in 0..<blocks {
+        let start = rows.lowerBound + rows.count * index / blocks
+        body(start..<rows.lowerBound + rows.count * (index + 1) / blocks, panels)
+      }
+    }
     if rows >= columns || panels < threads {
-      split(rows, granularity: 14) { body($0, 0..<panels) }
+      split(rows, granularity: 14) { inBlocks($0, 0..<panels) }
     } else {
-      split(panels) { body(0..<rows, $0) }
+      split(panels) { inBlocks(0..<rows, $0) }
     }
   }
 }

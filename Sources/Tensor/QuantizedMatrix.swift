@@ -105,7 +105,8 @@ public final class QuantizedRows {
   public init() {}
 
   func reserve(rows: Int, depth: Int) -> martlet_int8_operand {
-    let stride = (depth + 63) / 64 * 64
+    // An odd number of cache lines, so that the rows of a tile do not fall on the same few of a cache's sets.
+    let stride = ((depth + 63) / 64 | 1) * 64
     if values.count < rows * stride / 4 { values = FloatBuffer(count: rows * stride / 4) }
     if scales.count < rows {
       scales = FloatBuffer(count: rows)
@@ -146,7 +147,9 @@ extension Kernels {
     let panelCount =
       (weight.columns + integers.pointee.panel_columns - 1)
       / integers.pointee.panel_columns
-    threads.split(rows: output.rows, columns: weight.columns, panels: panelCount) { rows, panels in
+    let block = caches.rows(of: operand.stride)
+    threads.split(rows: output.rows, columns: weight.columns, panels: panelCount, block: block) {
+      rows, panels in
       var (a, b) = (operand, weight.packed)
       integers.pointee.matmul(
         &a, &b, output.base, output.stride, epilogue, table, rows.lowerBound, rows.upperBound,

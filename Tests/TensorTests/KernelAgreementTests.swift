@@ -83,6 +83,42 @@ struct KernelAgreementTests {
     #expect(split.values == together.values)
   }
 
+  @Test("Blocks of rows change no bits", arguments: InstructionSet.available)
+  func blocksAreInvisible(set: InstructionSet) throws {
+    let small = try #require(Kernels(set, caches: CacheSizes(second: 4096)))
+    let large = try #require(Kernels(set, caches: CacheSizes(second: 1 << 30)))
+    var numbers = TestNumbers(seed: 22)
+    let (x, w) = (numbers.matrix(201, 65), numbers.matrix(70, 65))
+    let outputs = [small, large].map { kernels in
+      let (floats, integers, bfloats) = (
+        Matrix(rows: 201, columns: 70), Matrix(rows: 201, columns: 70),
+        Matrix(rows: 201, columns: 70)
+      )
+      kernels.linear(x, .transposing(w, kernels: kernels), output: floats)
+      kernels.linear(
+        x, QuantizedMatrix(w, kernels: kernels), output: integers, scratch: QuantizedRows())
+      kernels.linear(
+        x, BFloat16Matrix(w, kernels: kernels), output: bfloats, scratch: BFloat16Rows())
+      return [floats, integers, bfloats].map(\.values)
+    }
+    #expect(outputs[0] == outputs[1])
+  }
+
+  @Test("Sums and activations of rows apart equal those of rows side by side")
+  func stridedRows() throws {
+    let kernels = try Kernels.best(threads: 2)
+    var numbers = TestNumbers(seed: 23)
+    let (wide, other) = (numbers.matrix(40, 33), numbers.matrix(40, 20))
+    let strided = wide.columnRange(5..<25)
+    let plain = Matrix(rows: 40, columns: 20, strided.values)
+    for matrix in [plain, strided] {
+      kernels.add(other, to: matrix)
+      kernels.activate(matrix, .gelu, output: matrix)
+      kernels.scale(matrix, by: 3)
+    }
+    #expect(strided.values == plain.values)
+  }
+
   @Test(arguments: InstructionSet.available)
   func layerNormOverOddShapes(set: InstructionSet) throws {
     let kernels = try #require(Kernels(set))

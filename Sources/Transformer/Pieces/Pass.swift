@@ -39,12 +39,24 @@ final class Pass {
   /// Storage for one result, whose elements are undefined.
   func matrix(_ slot: Slot, _ rows: Int, _ columns: Int) -> Matrix {
     if let recorder { return recorder.matrix(rows, columns) }
-    if let buffer = slots[slot.rawValue], buffer.count >= rows * columns {
-      return Matrix(buffer, rows: rows, columns: columns)
+    // An odd number of cache lines: rows a power of two apart would share a few of a cache's sets, and the
+    // rows of a product's tile would turn each other out.
+    let stride = ((columns + 15) / 16 | 1) * 16
+    if let buffer = slots[slot.rawValue], buffer.count >= rows * stride {
+      return Matrix(buffer, rows: rows, columns: columns, stride: stride)
     }
-    let buffer = FloatBuffer(count: rows * columns)
+    let buffer = FloatBuffer(count: rows * stride)
     slots[slot.rawValue] = buffer
-    return Matrix(buffer, rows: rows, columns: columns)
+    return Matrix(buffer, rows: rows, columns: columns, stride: stride)
+  }
+
+  /// Ranges of nearly equal size whose rows go through a feed-forward together, so that its wide results stay
+  /// small and near; one where all of them are kept or observed.
+  func parts(_ rows: Int) -> [Range<Int>] {
+    let most = 512
+    guard recorder == nil, observer == nil, rows > most else { return [0..<rows] }
+    let count = (rows + most - 1) / most
+    return (0..<count).map { rows * $0 / count..<rows * ($0 + 1) / count }
   }
 
   /// Dropout at `place`, a number that no other place of the model has; none in inference.
