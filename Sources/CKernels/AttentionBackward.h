@@ -88,7 +88,7 @@ static void attention_backward(const martlet_attention_gradient *g) {
     matmul((martlet_operand){slopes, a->output_stride, 1}, packed.values + b.first * size, size,
            b.keys, ds, band, none, 0, b.rows, 0, panels_of(b.keys));
     if (a->dropout > 0) drop(a, b, ds);
-    if (a->soft_cap > 0) fill_scores(a, packed.turned_keys, &(relative_scores){0}, b, raw);
+    if (a->soft_cap > 0) fill_scores(a, packed.turned_keys + b.first * size, &(relative_scores){0}, b, raw);
     weights_backward(g, b, ds, raw);
     // dQ = dS K, dK += dS^T Q
     matmul_slice((martlet_operand){ds, band, 1}, packed.keys, length, b.first, b.rows, b.keys, size,

@@ -16,16 +16,17 @@ INLINE float *take(float **scratch, long n) {
 }
 
 // Rows [start, start + rows) and the keys [first, first + keys) that any of them sees. `first` is
-// where a panel of keys starts.
+// where a panel of keys starts. Rows of scores are `width` floats apart.
 typedef struct attention_block {
-  long start, rows, first, keys;
+  long start, rows, first, keys, width;
 } attention_block;
 
 static attention_block block_at(const martlet_attention *a, long start, long height) {
   long rows = a->length - start < height ? a->length - start : height;
   long first = start > a->left ? (start - a->left) / PANEL * PANEL : 0;
   long last = start + rows + a->right;
-  return (attention_block){start, rows, first, (last < a->length ? last : a->length) - first};
+  long keys = (last < a->length ? last : a->length) - first;
+  return (attention_block){start, rows, first, keys, a->band};
 }
 
 // Whether every row sees every key.

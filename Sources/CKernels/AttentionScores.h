@@ -24,20 +24,20 @@ static void cap_row(float *row, long n, float scale, float cap, float *slopes) {
   }
 }
 
-// Products of queries and keys, and what relative places add to them.
+// Products of queries and keys, of which those from `b.first` on are given, and what relative places add.
 static void fill_scores(const martlet_attention *a, const float *keys,
                         const relative_scores *relative, attention_block b, float *scores) {
-  martlet_operand queries = {a->query + b.start * a->row_stride, a->row_stride, 1};
+  martlet_operand queries = {a->query + b.start * a->query_stride, a->query_stride, 1};
   martlet_epilogue none = {0};
-  matmul(queries, keys + b.first * a->head_size, a->head_size, b.keys, scores, a->band, none, 0,
-         b.rows, 0, panels_of(b.keys));
+  matmul(queries, keys, a->head_size, b.keys, scores, b.width, none, 0, b.rows, 0,
+         panels_of(b.keys));
   add_relative(a, relative, b, scores);
 }
 
 // What depends on the scores' size or on the distance alone.
 static void place_scores(const martlet_attention *a, attention_block b, float *scores) {
   for (long i = 0; i < b.rows; i++) {
-    float *row = scores + i * a->band;
+    float *row = scores + i * b.width;
     long distance = b.first - b.start - i;
     if (a->soft_cap > 0) cap_row(row, b.keys, a->scale, a->soft_cap, 0);
     if (a->slope != 0) {

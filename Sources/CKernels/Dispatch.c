@@ -42,16 +42,19 @@ long martlet_attention_band(long length, long left, long right) {
 long martlet_attention_scratch(const martlet_attention *a, int is_backward) {
   if (a->length <= 0) return 0;
   long length = a->length, size = a->head_size;
+  // Backward passes, and forward ones that keep weights, have all keys at hand.
+  long keys = is_backward || a->weights ? length : martlet_attention_keys(length);
+  long width = a->weights ? a->band : martlet_attention_width(a->band);
   long block = MARTLET_TALLEST_BLOCK * (is_backward ? MARTLET_GRADIENT_BLOCKS : 1);
   long padded_size = size + MARTLET_WIDEST_PANEL;
-  long across = (length + MARTLET_WIDEST_PANEL) * size, down = padded_size * length;
+  long across = (keys + MARTLET_WIDEST_PANEL) * size, down = padded_size * keys;
   long floats = is_backward ? 2 * across + down + 2 * padded_size * block + 3 * block * a->band
-                            : across + down + block * a->band;
+                            : across + down + block * width + (2 + size) * length;
   if (a->relative) {
     long rows = martlet_rows_for(a->relative->rows, -martlet_attention_reach(a->left, length),
                                  martlet_attention_reach(a->right, length)).count;
     // A table is packed by rows or by columns.
-    floats += 2 * (rows + MARTLET_WIDEST_PANEL) * padded_size + (block + length) * rows;
+    floats += 2 * (rows + MARTLET_WIDEST_PANEL) * padded_size + (block + keys) * rows;
   }
   // Each part begins on a cache line.
   return floats + 16 * 16;

@@ -6,19 +6,24 @@ static void scale_row(float *row, long n, float factor) {
   for (; j < n; j++) row[j] *= factor;
 }
 
-// row[j] = exp(scale (row[j] - largest)), and their sum.
-static float exponentials(float *row, long n, float scale) {
-  vf tops = SPLAT(-INFINITY), more = tops;
+// The largest of `top` and the row.
+static float row_top(const float *row, long n, float top) {
+  vf tops = SPLAT(top), more = tops;
   long j = 0;
   for (; j + 2 * WIDTH <= n; j += 2 * WIDTH) {
     tops = greater(LOAD(row + j), tops);
     more = greater(LOAD(row + j + WIDTH), more);
   }
-  float top = largest(greater(tops, more));
+  top = largest(greater(tops, more));
   for (; j < n; j++) top = row[j] > top ? row[j] : top;
+  return top;
+}
+
+// row[j] = exp(scale (row[j] - top)), and their sum.
+static float exponentials(float *row, long n, float top, float scale) {
   float factor = scale * 1.44269504088896341f;
   vf base = SPLAT(-top * factor), sums = SPLAT(0.0f);
-  j = 0;
+  long j = 0;
   for (; j + WIDTH <= n; j += WIDTH) {
     vf e = exp2_nonpositive(FMA(LOAD(row + j), SPLAT(factor), base));
     STORE(row + j, e);
@@ -37,7 +42,7 @@ static void scale(float *x, float factor, long n) { scale_row(x, n, factor); }
 static void softmax(float *x, long rows, long n, long stride) {
   for (long i = 0; i < rows; i++) {
     float *row = x + i * stride;
-    scale_row(row, n, 1.0f / exponentials(row, n, 1.0f));
+    scale_row(row, n, 1.0f / exponentials(row, n, row_top(row, n, -INFINITY), 1.0f));
   }
 }
 

@@ -14,8 +14,22 @@ double martlet_avx512_kernels_peak(long iterations, float *sink);
 /// The largest blocks of any instruction set, for which scratch is sized.
 #define MARTLET_TALLEST_BLOCK 28
 #define MARTLET_WIDEST_PANEL 32
+/// Keys that inference has at hand at a time: with their values, and a block's scores, they stay in a
+/// second-level cache. A multiple of all panels.
+#define MARTLET_ATTENTION_KEYS 1024
 /// Blocks of the forward pass that make one of the backward pass.
 #define MARTLET_GRADIENT_BLOCKS 2
+
+/// Keys of a text of this length that inference has at hand at a time.
+static inline long martlet_attention_keys(long length) {
+  return length < MARTLET_ATTENTION_KEYS ? length : MARTLET_ATTENTION_KEYS;
+}
+
+/// Floats between rows of scores, of which `band` are needed for all keys: an odd number of cache lines, so
+/// that rows do not fall on the same few of a cache's sets.
+static inline long martlet_attention_width(long band) {
+  return ((martlet_attention_keys(band) + 15) / 16 | 1) * 16;
+}
 
 /// Consecutive rows of a table.
 typedef struct martlet_row_range {

@@ -3,9 +3,10 @@
 // at once, and each score takes its own from them.
 
 // Rows [low, low + count) of the tables, and of each table its packed rows and the products: of a
-// block's queries with `keys`, of all keys of the sequence with `queries`.
+// block's queries with `keys`, of the keys from `first` on with `queries`.
 typedef struct relative_scores {
   martlet_row_range used;
+  long first;
   float *key_panels, *query_panels;
   float *of_queries, *of_keys;
 } relative_scores;
@@ -13,24 +14,24 @@ typedef struct relative_scores {
 // Products of x[count, size] with the rows of a table that distances [from, to] use:
 // out[i, r] for row r of the table, counted from the first one used.
 static void relative_products(const martlet_attention *a, const relative_scores *relative,
-                              const float *x, long count, long from, long to, const float *panels,
-                              float *out) {
+                              const float *x, long stride, long count, long from, long to,
+                              const float *panels, float *out) {
   martlet_row_range needed = martlet_rows_for(a->relative->rows, from, to);
   long column = (needed.low - relative->used.low) / PANEL * PANEL;
   long columns = needed.low + needed.count - relative->used.low - column;
   martlet_epilogue none = {0};
-  matmul((martlet_operand){x, a->row_stride, 1}, panels + column * a->head_size, a->head_size,
+  matmul((martlet_operand){x, stride, 1}, panels + column * a->head_size, a->head_size,
          columns, out + column, relative->used.count, none, 0, count, 0, panels_of(columns));
 }
 
-static relative_scores prepare_relative(const martlet_attention *a, float **scratch) {
+// Packs the tables; of at most `keys` keys at a time there will be products.
+static relative_scores prepare_relative(const martlet_attention *a, long keys, float **scratch) {
   relative_scores r = {0};
   const martlet_relative *tables = a->relative;
   if (!tables) return r;
-  long size = a->head_size, reach = a->length - 1;
-  long back = martlet_attention_reach(a->left, a->length);
-  long ahead = martlet_attention_reach(a->right, a->length);
-  r.used = martlet_rows_for(tables->rows, -back, ahead);
+  long size = a->head_size;
+  r.used = martlet_rows_for(tables->rows, -martlet_attention_reach(a->left, a->length),
+                            martlet_attention_reach(a->right, a->length));
   long panels = panels_of(r.used.count);
   if (tables->keys) {
     r.key_panels = take(scratch, panels * PANEL * size);
@@ -40,31 +41,39 @@ static relative_scores prepare_relative(const martlet_attention *a, float **scra
   }
   if (tables->queries) {
     r.query_panels = take(scratch, panels * PANEL * size);
-    r.of_keys = take(scratch, a->length * r.used.count);
+    r.of_keys = take(scratch, keys * r.used.count);
     pack(r.query_panels, tables->queries + r.used.low * tables->query_stride, size, r.used.count, 1,
          tables->query_stride, 0, panels);
-    for (long j = 0; j < a->length; j += ATTENTION_ROWS) {
-      long count = a->length - j < ATTENTION_ROWS ? a->length - j : ATTENTION_ROWS;
-      long from = j - reach > -back ? j - reach : -back;
-      long to = j + count - 1 < ahead ? j + count - 1 : ahead;
-      relative_products(a, &r, a->key + j * a->row_stride, count, from, to, r.query_panels,
-                        r.of_keys + j * r.used.count);
-    }
   }
   return r;
+}
+
+// Products of keys [first, last) with the rows of the queries' table that they meet.
+static void multiply_keys(const martlet_attention *a, relative_scores *r, long first, long last) {
+  if (!r->of_keys) return;
+  long reach = a->length - 1, back = martlet_attention_reach(a->left, a->length);
+  long ahead = martlet_attention_reach(a->right, a->length);
+  r->first = first;
+  for (long j = first; j < last; j += ATTENTION_ROWS) {
+    long count = last - j < ATTENTION_ROWS ? last - j : ATTENTION_ROWS;
+    long from = j - reach > -back ? j - reach : -back;
+    long to = j + count - 1 < ahead ? j + count - 1 : ahead;
+    relative_products(a, r, a->key + j * a->row_stride, a->row_stride, count, from, to,
+                      r->query_panels, r->of_keys + (j - first) * r->used.count);
+  }
 }
 
 static void add_relative(const martlet_attention *a, const relative_scores *r, attention_block b,
                          float *scores) {
   long count = r->used.count, low = r->used.low;
   if (r->of_queries) {
-    relative_products(a, r, a->query + b.start * a->row_stride, b.rows,
+    relative_products(a, r, a->query + b.start * a->query_stride, a->query_stride, b.rows,
                       b.first - b.start - b.rows + 1, b.first + b.keys - 1 - b.start,
                       r->key_panels, r->of_queries);
     for (long i = 0; i < b.rows; i++) {
       const int32_t *rows = a->relative->rows + (b.first - b.start - i);
       const float *products = r->of_queries + i * count;
-      float *row = scores + i * a->band;
+      float *row = scores + i * b.width;
       for (long j = 0; j < b.keys; j++) row[j] += products[rows[j] - low];
     }
   }
@@ -72,10 +81,10 @@ static void add_relative(const martlet_attention *a, const relative_scores *r, a
     // Both sides run across lines of memory, so few columns at a time keep the lines of all at hand.
     for (long start = 0; start < b.keys; start += LINE) {
       long end = b.keys - start < LINE ? b.keys : start + LINE;
-      const float *products = r->of_keys + b.first * count;
+      const float *products = r->of_keys + (b.first - r->first) * count;
       for (long i = 0; i < b.rows; i++) {
         const int32_t *rows = a->relative->rows + (b.first - b.start - i);
-        float *row = scores + i * a->band;
+        float *row = scores + i * b.width;
         for (long j = start; j < end; j++) row[j] += products[j * count + rows[j] - low];
       }
     }

@@ -93,6 +93,7 @@ struct AttentionCall {
       arguments.key = UnsafePointer(row + form.keyOffset(head))
       arguments.value = UnsafePointer(row + form.keyOffset(head) + form.keyValueWidth)
       arguments.row_stride = fused.stride
+      arguments.query_stride = fused.stride
       arguments.output = output.base + start * output.stride + head * size
       arguments.output_stride = output.stride
       arguments.scratch = scratch.base
@@ -117,6 +118,7 @@ struct AttentionCall {
   ) -> Result {
     var arguments = martlet_attention()
     arguments.length = length
+    arguments.weights = weights?.base
     arguments.head_size = form.headSize
     arguments.scale = form.scale
     arguments.left = min(form.left ?? length, length)

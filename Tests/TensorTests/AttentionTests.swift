@@ -54,7 +54,11 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
   }
 
   /// Rows of 24 that widen with the distance, to both sides, as DeBERTa's log buckets do.
-  static let rows: [Int32] = (1 - longest..<longest).map { distance in
+  static let rows = rows(longest: longest)
+
+  static func rows(longest: Int) -> [Int32] { (1 - longest..<longest).map(row) }
+
+  private static func row(_ distance: Int) -> Int32 {
     let size = abs(distance)
     let bucket = size <= 4 ? size : min(4 + Int(log2(Double(size) / 4) * 3), 20)
     return Int32(min(max(12 + (distance > 0 ? -bucket : bucket), 0), 23))
@@ -68,13 +72,18 @@ private struct Numbers {
   let bias: Matrix?
   let keys: Matrix?
   let queries: Matrix?
+  let rows: [Int32]
 
-  init(_ example: AttentionCase, layout: RaggedRows = AttentionCase.layout) {
+  init(
+    _ example: AttentionCase, layout: RaggedRows = AttentionCase.layout,
+    longest: Int = AttentionCase.longest
+  ) {
+    rows = AttentionCase.rows(longest: longest)
     var numbers = TestNumbers(seed: 51)
     let form = example.form
     fused = numbers.matrix(layout.rows, form.fusedWidth, -2...2)
     slopes = numbers.matrix(layout.rows, form.width)
-    bias = example.hasBias ? numbers.matrix(form.heads, 2 * AttentionCase.longest - 1) : nil
+    bias = example.hasBias ? numbers.matrix(form.heads, 2 * longest - 1) : nil
     let tables = (numbers.matrix(24, form.width), numbers.matrix(24, form.width))
     let shared = numbers.matrix(24, form.headSize)
     switch example.tables {
@@ -88,20 +97,22 @@ private struct Numbers {
 
   var tables: RelativeTables? {
     keys == nil && queries == nil
-      ? nil : RelativeTables(keys: keys, queries: queries, rows: AttentionCase.rows)
+      ? nil : RelativeTables(keys: keys, queries: queries, rows: rows)
   }
 
   /// All inputs of the reading below.
   var inputs: Inputs {
     Inputs(
       fused: fused.doubles, bias: bias?.doubles ?? [], keys: keys?.doubles ?? [],
-      queries: queries?.doubles ?? [])
+      queries: queries?.doubles ?? [], rows: rows)
   }
 }
 
 private struct Inputs {
   /// Empty where there is none.
   var fused, bias, keys, queries: [[Double]]
+  /// Of the tables, by the distance.
+  var rows: [Int32]
 }
 
 /// Attention read from its definition, pair by pair, for one row of the batch.
@@ -118,7 +129,7 @@ private func plain(_ form: AttentionForm, _ layout: RaggedRows, _ x: Inputs, row
     let keyAt = form.width + head / (form.heads / form.keyValueHeads) * size
     let query = slice(x.fused[row], head * size)
     func table(_ table: [[Double]], _ j: Int) -> ArraySlice<Double> {
-      let row = table[Int(AttentionCase.rows[AttentionCase.longest - 1 + j - i])]
+      let row = table[Int(x.rows[x.rows.count / 2 + j - i])]
       return row.count == size ? row[...] : slice(row, head * size)
     }
     let scores = seen.map { j -> Double in
@@ -129,7 +140,7 @@ private func plain(_ form: AttentionForm, _ layout: RaggedRows, _ x: Inputs, row
       score *= Double(form.scale)
       if form.softCap > 0 { score = Double(form.softCap) * tanh(score / Double(form.softCap)) }
       if !form.slopes.isEmpty { score -= Double(form.slopes[head]) * Double(abs(i - j)) }
-      return x.bias.isEmpty ? score : score + x.bias[head][AttentionCase.longest - 1 + j - i]
+      return x.bias.isEmpty ? score : score + x.bias[head][x.rows.count / 2 + j - i]
     }
     let shares = Plain.softmax(scores)
     return (0..<size).map { column in
@@ -146,6 +157,19 @@ struct AttentionTests {
     AttentionCase.all.map { (set, $0) }
   }
   private let layout = AttentionCase.layout
+
+  /// The outputs where they take the queries' place.
+  private func inPlace(
+    _ set: InstructionSet, _ numbers: Numbers, _ layout: RaggedRows, _ form: AttentionForm
+  ) -> [Float]? {
+    let fused = Matrix(
+      rows: numbers.fused.rows, columns: numbers.fused.columns, numbers.fused.values)
+    let output = fused.columnRange(0..<form.width)
+    Kernels(set)?.attention(
+      fused: fused, layout: layout, form: form, distanceBias: numbers.bias,
+      relative: numbers.tables, output: output, scratch: AttentionScratch())
+    return output.values
+  }
 
   @Test("Outputs, in any batch and with any number of threads", arguments: cases)
   func forward(set: InstructionSet, example: AttentionCase) throws {
@@ -164,6 +188,7 @@ struct AttentionTests {
     let want = (0..<layout.rows).map { plain(form, layout, numbers.inputs, row: $0) }
     #expect(difference(output.doubles, want) < 3e-6)
     #expect(run(kernels, numbers.fused, layout, keeping: true).values == output.values)
+    #expect(inPlace(set, numbers, layout, form) == output.values)
     let threaded = try #require(Kernels(set, threads: 2))
     #expect(run(threaded, numbers.fused, layout, keeping: false).values == output.values)
     for sequence in 0..<layout.count {
@@ -241,6 +266,46 @@ struct AttentionTests {
         #expect(!isFinite, "\(value) at \(column)")
       }
     }
+  }
+
+  /// Texts of more keys than inference has at hand at a time.
+  static let longCases: [AttentionCase] = [
+    .init("plain", AttentionForm(heads: 2, keyValueHeads: 1, headSize: 20)),
+    .init("causal", AttentionForm(heads: 1, headSize: 20, right: 0)),
+    .init("narrow window", AttentionForm(heads: 1, headSize: 20, left: 30, right: 9)),
+    .init("window of itself", AttentionForm(heads: 1, headSize: 20, left: 0, right: 0)),
+    .init("wide window", AttentionForm(heads: 1, headSize: 20, left: 1100, right: 1010)),
+    .init("window behind", AttentionForm(heads: 1, headSize: 20, left: 0, right: 1500)),
+    .init("cap", AttentionForm(heads: 1, headSize: 20, scale: 1, softCap: 1.5)),
+    .init("bias, slopes", AttentionForm(heads: 1, headSize: 20, slopes: [0.01]), hasBias: true),
+    .init("both tables", AttentionForm(heads: 2, headSize: 20), tables: .both),
+    .init("tables, window", AttentionForm(heads: 1, headSize: 20, left: 990), tables: .both),
+  ]
+
+  @Test(
+    "A text longer than a block of keys: outputs, in any batch and with any number of threads",
+    arguments: InstructionSet.available.flatMap { set in longCases.map { (set, $0) } })
+  func long(set: InstructionSet, example: AttentionCase) throws {
+    let (length, form) = (2090, example.form)
+    let layout = try RaggedRows(lengths: [40, length])
+    let numbers = Numbers(example, layout: layout, longest: length)
+    func run(threads: Int, _ fused: Matrix, _ layout: RaggedRows) throws -> Matrix {
+      let output = Matrix(rows: layout.rows, columns: form.width)
+      try #require(Kernels(set, threads: threads)).attention(
+        fused: fused, layout: layout, form: form, distanceBias: numbers.bias,
+        relative: numbers.tables, output: output, scratch: AttentionScratch())
+      return output
+    }
+    let output = try run(threads: 2, numbers.fused, layout)
+    let (inputs, doubles) = (numbers.inputs, output.doubles)
+    for row in [0, 39, 40, 67, 1023, 1050, 1063, 1064, 1065, 1500, 2087, 2088, 2089, 2129] {
+      let want = plain(form, layout, inputs, row: row)
+      #expect(difference([doubles[row]], [want]) < 3e-6, "row \(row)")
+    }
+    let alone = try run(
+      threads: 1, numbers.fused.rowRange(40..<40 + length), RaggedRows(lengths: [length]))
+    #expect(alone.values == output.rowRange(40..<40 + length).values)
+    #expect(inPlace(set, numbers, layout, form) == output.values)
   }
 
   @Test("Gradients equal central differences, whatever the number of threads", arguments: cases)

@@ -67,6 +67,19 @@ struct EncoderTests {
   }
 
   @Test(
+    "The same bits in a batch of more rows than go through a feed-forward together",
+    arguments: ["post", "pre"])
+  func manyRows(normalization: String) throws {
+    let kernels = try Kernels.best(threads: 2)
+    let parameters = smallModel(placement: normalization == "pre" ? .pre : .post)
+    let encoder = Encoder(.init(parameters, kernels: kernels), kernels: kernels)
+    let rows: [[Int32]] = [[2, 7, 9, 3], [2, 3], [2, 11, 4, 40, 49, 8, 3]]
+    let once = encoder.hiddenStates(try TokenBatch(rows)).values
+    let many = encoder.hiddenStates(try TokenBatch((0..<60).flatMap { _ in rows })).values
+    #expect(many == (0..<60).flatMap { _ in once })
+  }
+
+  @Test(
     "The gradient is the slope of the loss along any direction",
     arguments: [
       ("post", 0, PositionalEncoding.learned), ("pre", 1, .learned), ("post", 2, .learned),

@@ -60,10 +60,13 @@ typedef struct martlet_relative {
 } martlet_relative;
 
 /// One head over one ragged sequence. Query, key and value rows are `row_stride` floats apart (they
-/// usually share one fused buffer); output rows `output_stride` apart.
+/// usually share one fused buffer); output rows `output_stride` apart. The output may take the place of the
+/// queries where no weights are kept.
 typedef struct martlet_attention {
   const float *query, *key, *value;
   long row_stride;
+  /// Of the queries alone.
+  long query_stride;
   float *output;
   long output_stride;
   long length;
@@ -203,7 +206,7 @@ const martlet_kernels *martlet_kernels_for(martlet_isa isa);
 /// Floats between the kept weights of two rows.
 long martlet_attention_band(long length, long left, long right);
 /// Scratch floats that `attention` (or `attention_backward`) may use for these shapes: the length, head
-/// size, windows, band and relative rows are read. Longer sequences need no less.
+/// size, windows, band, relative rows and whether weights are kept are read. Longer sequences need no less.
 long martlet_attention_scratch(const martlet_attention *a, int is_backward);
 
 /// Multiplies and adds in registers for about `iterations` rounds and returns how many

@@ -19,7 +19,18 @@ struct Block {
 
   private func plain(_ input: Matrix, keeping kept: RowSelection, _ pass: Pass) -> Matrix {
     let mixed = kept.of(attention.forward(attentionEnd.read(input, pass), pass), pass)
-    let middle = attentionEnd.forward(mixed, addingTo: kept.of(input, pass), pass)
+    let residual = kept.of(input, pass)
+    let parts = pass.parts(residual.rows)
+    guard parts.count > 1 else { return behindAttention(mixed, addingTo: residual, pass) }
+    for rows in parts {
+      _ = behindAttention(mixed.rowRange(rows), addingTo: residual.rowRange(rows), pass)
+    }
+    return residual
+  }
+
+  /// What the heads' outputs and the feed-forward add; in inference in place of `residual`.
+  private func behindAttention(_ mixed: Matrix, addingTo residual: Matrix, _ pass: Pass) -> Matrix {
+    let middle = attentionEnd.forward(mixed, addingTo: residual, pass)
     let wide = feedForward.forward(feedForwardEnd.read(middle, pass), pass)
     return feedForwardEnd.forward(wide, addingTo: middle, pass)
   }

@@ -23,7 +23,9 @@ struct SelfAttention {
     if let angles { kernels.rotate(fused, layout, form, angles, includingValues: turnsValues) }
     let tables = relative?.forward(input, pass)
     let weights = pass.recorder?.buffer(form.weightCount(layout))
-    let mixed = pass.matrix(.mixed, hidden.rows, form.width)
+    // In inference the heads' outputs take the queries' place.
+    let mixed =
+      pass.recorder?.matrix(hidden.rows, form.width) ?? fused.columnRange(0..<form.width)
     kernels.attention(
       fused: fused, layout: layout, form: form, distanceBias: tables?.bias,
       relative: tables?.relative,
