@@ -15,6 +15,7 @@ import tempfile
 from tokenizers import Tokenizer
 
 BATCH = 2000
+PAIRS = 200
 SHOWN = 3
 
 
@@ -52,14 +53,16 @@ def pairs(options, name, tokenizer, texts, length):
     couples = [(texts[i], texts[i + 1]) for i in range(0, len(texts) - 1, 10)]
     differing = 0
     if length:
+        # tokenizers keeps what it cuts off in every combination: of two long texts, tens of gigabytes.
+        couples = [pair for pair in couples if min(map(len, pair)) < 2000]
         tokenizer.enable_truncation(length)
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
         for a, b in couples:
             file.write(json.dumps({"text": a, "text_pair": b}, ensure_ascii=False) + "\n")
         file.flush()
         found = martlet(options, name, file.name, "--json", "--pair-column", "text_pair", *(["--max-length", str(length)] if length else []))
-        for start in range(0, len(couples), BATCH):
-            batch = couples[start:start + BATCH]
+        for start in range(0, len(couples), PAIRS):
+            batch = couples[start:start + PAIRS]
             for couple, encoding in zip(batch, tokenizer.encode_batch(batch)):
                 line = json.loads(next(found))
                 if (line["ids"], line["type_ids"]) != (encoding.ids, encoding.type_ids):
