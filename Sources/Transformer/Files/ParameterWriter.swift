@@ -7,13 +7,14 @@ private struct Copy {
   var shape: [Int]
   var bytes: Data
 
-  /// Equal part `part` of `parts` of its rows.
-  func part(_ part: Int, of parts: Int) -> Copy? {
-    guard let rows = shape.first, rows % parts == 0 else { return nil }
-    let size = bytes.count / parts
-    let start = bytes.startIndex + part * size
+  /// Some of its `count` rows.
+  func rows(_ range: Range<Int>, of count: Int) -> Copy? {
+    guard shape.first == count, range.lowerBound >= 0, range.upperBound <= count else { return nil }
+    let size = bytes.count / max(1, count)
+    let start = bytes.startIndex + range.lowerBound * size
     return Copy(
-      type: type, shape: [rows / parts] + shape.dropFirst(), bytes: bytes[start..<start + size])
+      type: type, shape: [range.count] + shape.dropFirst(),
+      bytes: bytes[start..<start + range.count * size])
   }
 }
 
@@ -55,11 +56,22 @@ struct ParameterWriter {
     var copies: [String: Copy] = [:]
     if let own = names.positions, let other = stored.positions { copies[own] = trunk.copy(other) }
     for spec in parameters.tensors where spec.key.place != .head {
-      for (own, other) in zip(names.sources(spec), stored.sources(spec)) {
-        if own.parts == other.parts, own.part == other.part {
+      let others = stored.sources(spec)
+      for own in names.sources(spec) {
+        // What is written apart may be stored as one.
+        guard
+          let other = others.first(where: {
+            $0.range.lowerBound <= own.range.lowerBound
+              && own.range.upperBound <= $0.range.upperBound
+          })
+        else { continue }
+        let (rows, all) = (own.range.count, other.range.count * other.parts)
+        if own.parts == 1 {
+          let first =
+            other.part * other.range.count + own.range.lowerBound - other.range.lowerBound
+          copies[own.name] = trunk.copy(other.name)?.rows(first..<first + rows, of: all)
+        } else if own.parts == other.parts, own.part == other.part, rows == other.range.count {
           copies[own.name] = trunk.copy(other.name)
-        } else if own.parts == 1 {
-          copies[own.name] = trunk.copy(other.name)?.part(other.part, of: other.parts)
         }
       }
     }
