@@ -78,6 +78,18 @@ public struct Kernels: Sendable {
     return peak * Double(pool.threads)
   }
 
+  /// Bytes a second that one core reads in order, the best of three times over a quarter of a gigabyte: the
+  /// ceiling of short texts, whose time goes into reading weights.
+  public func measuredMemorySpeed() -> Double {
+    let buffer = FloatBuffer(count: 64 << 20)
+    // Pages that nobody has written are one page.
+    buffer.zero()
+    let times = (0..<3).map { _ in
+      ContinuousClock().measure { _ = squaredNorm(buffer) } / .seconds(1)
+    }
+    return Double(buffer.count * MemoryLayout<Float>.size) / (times.min() ?? 1)
+  }
+
   /// The instruction set's name, as `MARTLET_ISA` takes it.
   public var name: String { String(cString: table.pointee.name) }
 

@@ -8,6 +8,8 @@ public struct PackedWeights: Sendable {
   /// All packed weights, one behind the other: they are streamed, and as one run they get large
   /// pages.
   let buffer: FloatBuffer
+  /// Bytes of all packed weights, which a forward pass reads once.
+  public var byteCount: Int { buffer.count * MemoryLayout<Float>.size }
   /// The constant table of places, where the shape has one.
   let sinusoids: Matrix?
   /// The angles of rotary places.

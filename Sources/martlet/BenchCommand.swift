@@ -17,7 +17,8 @@ struct BenchForward: ParsableCommand {
     discussion: """
       Rows are of equal length, with ids drawn from the printed seed, unless --ids names a file of rows. Beside each
       figure stands the share of what the core's multiply-add units reach in registers, measured in the same run: of
-      floats in the precision, or of 8-bit integers for an 8-bit model (whose attention has a lower ceiling).
+      floats in the precision, or of 8-bit integers for an 8-bit model (whose attention has a lower ceiling). Short
+      texts are bound by memory: the heading has its speed, each row that at which the weights were read.
       MARTLET_ISA=avx2 measures the lower instruction set. Pin the process for steady figures: taskset -c 1.
 
       Examples:
@@ -64,7 +65,8 @@ struct BenchForward: ParsableCommand {
     }
     let peak = benchmark.measuredPeak()
     var results: [JSONValue] = []
-    if !json { try Console.print(benchmark.heading(peak: peak, seed: seed)) }
+    let memory = benchmark.measuredMemorySpeed()
+    if !json { try Console.print(benchmark.heading(peak: peak, memory: memory, seed: seed)) }
     for rows in batches {
       let timing = try benchmark.measure(rows, seconds: seconds)
       if json {
@@ -75,6 +77,7 @@ struct BenchForward: ParsableCommand {
     }
     if json {
       var object = benchmark.description(peak: peak, seed: seed)
+      object["memory_gigabytes_per_second"] = JSONValue(memory / 1e9)
       object["results"] = .array(results)
       try Console.print(JSONValue.object(object).serialized())
     }

@@ -13,6 +13,7 @@ struct ForwardBenchmark {
   private let shape: ModelShape
   /// Not `auto`.
   private let precision: Precision
+  private let weightBytes: Int
 
   /// Reads and packs the model in `directory`.
   init(directory: String, precision asked: Precision, threads: Int) throws {
@@ -20,7 +21,9 @@ struct ForwardBenchmark {
     kernels = try Kernels.best(threads: threads).inferring(in: asked)
     let parameters = try ModelDirectory.read(directory)
     shape = parameters.shape
-    encoder = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
+    let weights = PackedWeights(parameters, kernels: kernels)
+    weightBytes = weights.byteCount
+    encoder = Encoder(weights, kernels: kernels)
   }
 
   /// `rows` rows of `tokens` ids drawn from `seed`; the same for the same arguments.
@@ -98,7 +101,8 @@ struct ForwardBenchmark {
     while clock.now < end || times.count < 5 { times.append(time(batch, clock)) }
     return ForwardTiming(
       rows: rows.count, tokens: batch.ids.count, milliseconds: times.sorted(),
-      operations: rows.reduce(0) { $0 + operations($1.count) }, allocations: allocations)
+      operations: rows.reduce(0) { $0 + operations($1.count) }, weightBytes: weightBytes,
+      allocations: allocations)
   }
 
   private func time(_ batch: TokenBatch, _ clock: ContinuousClock) -> Double {
@@ -141,6 +145,9 @@ struct ForwardBenchmark {
     try Console.print(value.serialized())
   }
 
+  /// Bytes a second that one core reads from memory: the ceiling of short texts.
+  func measuredMemorySpeed() -> Double { kernels.measuredMemorySpeed() }
+
   /// What was run and on what.
   func description(peak: Double, seed: UInt64?) -> JSONObject {
     var object: JSONObject = [
@@ -154,11 +161,12 @@ struct ForwardBenchmark {
   }
 
   /// The first lines of the table.
-  func heading(peak: Double, seed: UInt64) -> String {
+  func heading(peak: Double, memory: Double, seed: UInt64) -> String {
     let gigaflops = String(format: "%.1f", peak / 1e9)
+    let gigabytes = String(format: "%.1f", memory / 1e9)
     return """
-      \(precision.rawValue) (\(kernelName)), \(kernels.pool.threads) thread(s), peak \(gigaflops) GFLOP/s, seed \(seed)
-       batch  tokens    median ms       min ms     tokens/s   GFLOP/s   of peak  allocations
+      \(precision.rawValue) (\(kernelName)), \(kernels.pool.threads) thread(s), peak \(gigaflops) GFLOP/s, memory \(gigabytes) GB/s, seed \(seed)
+       batch  tokens    median ms       min ms     tokens/s   GFLOP/s   of peak  weights GB/s  allocations
       """
   }
 
@@ -175,15 +183,19 @@ struct ForwardTiming {
   /// In rising order.
   let milliseconds: [Double]
   let operations: Double
+  /// What each run reads of the weights.
+  let weightBytes: Int
   let allocations: Int?
 
   private var median: Double { milliseconds[milliseconds.count / 2] }
   private var flops: Double { operations / median * 1e3 }
+  private var weightSpeed: Double { Double(weightBytes) / median * 1e3 }
 
   func text(peak: Double) -> String {
     String(
-      format: "%6d %7d %12.3f %12.3f %12.0f %9.1f %8.1f%%  ", rows, tokens / rows, median,
-      milliseconds[0], Double(tokens) / median * 1e3, flops / 1e9, flops / peak * 100)
+      format: "%6d %7d %12.3f %12.3f %12.0f %9.1f %8.1f%% %13.1f  ", rows, tokens / rows, median,
+      milliseconds[0], Double(tokens) / median * 1e3, flops / 1e9, flops / peak * 100,
+      weightSpeed / 1e9)
       + (allocations.map(String.init) ?? "-")
   }
 
@@ -193,6 +205,7 @@ struct ForwardTiming {
       "min_ms": JSONValue(milliseconds[0]), "runs": JSONValue(milliseconds.count),
       "tokens_per_second": JSONValue(Double(tokens) / median * 1e3),
       "gflops": JSONValue(flops / 1e9), "share_of_peak": JSONValue(flops / peak),
+      "weights_gigabytes_per_second": JSONValue(weightSpeed / 1e9),
     ]
     if let allocations { object["allocations"] = JSONValue(allocations) }
     return .object(object)
