@@ -65,7 +65,7 @@ CASES = [
     ("roformer", "", "RoFormer", dict(BASE, embedding_size=16)),
     ("roformer", "values", "RoFormer", dict(BASE, embedding_size=8, rotary_value=True, hidden_act="relu")),
     ("esm", "", "Esm", ESM),
-    ("esm", "as ESM-1b", "Esm", dict(ESM, position_embedding_type="absolute", emb_layer_norm_before=True)),
+    ("esm", "as ESM-1b", "Esm", dict(ESM, position_embedding_type="absolute", emb_layer_norm_before=True, hidden_act="relu")),
     ("esm", "no dropout", "Esm", dict(ESM, token_dropout=False, num_attention_heads=4)),
     ("eurobert", "late", "EuroBert", dict(DECODER)),
     ("eurobert", "mean", "EuroBert", dict(DECODER, classifier_pooling="mean", attention_bias=True, mlp_bias=True)),

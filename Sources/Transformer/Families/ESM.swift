@@ -21,13 +21,14 @@ extension Architecture {
         shape.embeddings.maskDropout = MaskDropoutShape(
           maskID: try reader.count("mask_token_id", shape.vocabularySize - 1), share: 0.15 * 0.8)
       }
-      if reader.json["position_embedding_type"]?.stringValue == "rotary" {
-        shape.embeddings.positions = .none
-        let turning = RotaryShape(
-          base: try reader.positive("rope_theta", 10_000), pairing: .halves)
-        for index in shape.encoder.blocks.indices {
-          shape.encoder.blocks[index].attention.positions = .rotary(turning)
-        }
+      let isRotary = reader.json["position_embedding_type"]?.stringValue == "rotary"
+      if isRotary { shape.embeddings.positions = .none }
+      let turning = RotaryShape(
+        base: try reader.positive("rope_theta", 10_000), pairing: .halves)
+      for index in shape.encoder.blocks.indices {
+        // The class has GELU, whatever hidden_act says.
+        shape.encoder.blocks[index].feedForward.activation = .gelu
+        if isRotary { shape.encoder.blocks[index].attention.positions = .rotary(turning) }
       }
       return shape
     },
