@@ -39,7 +39,7 @@ https_plan() {
   ! deploy/enable-https.sh --dry-run && ! deploy/enable-https.sh -d 'a;b' --dry-run
 }
 unit_verifies() {
-  sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' systemd/martlet.service >"$folder/martlet.service"
+  sed 's|^\(Exec[A-Za-z]*\)=[^ ]*|\1=/bin/true|' systemd/martlet.service >"$folder/martlet.service"
   local said
   cp systemd/martlet.socket "$folder/martlet.socket"
   said="$(systemd-analyze verify --man=no "$folder/martlet.service" "$folder/martlet.socket" 2>&1)"
