@@ -7,24 +7,6 @@ import Testing
 struct DataFileTests {
   private let folder = NSTemporaryDirectory() + "martlet-files-\(UUID().uuidString)"
 
-  private func run(
-    _ arguments: [String], input: [UInt8]? = nil
-  ) throws -> (code: Int32, text: String) {
-    let (process, output, stdin) = (Process(), Pipe(), Pipe())
-    process.executableURL = BuiltMartlet.binary
-    process.arguments = arguments
-    process.standardInput = input == nil ? FileHandle.nullDevice as Any : stdin
-    (process.standardOutput, process.standardError) = (output, output)
-    try process.run()
-    if let input {
-      try stdin.fileHandleForWriting.write(contentsOf: Data(input))
-      try stdin.fileHandleForWriting.close()
-    }
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
-  }
-
   private func file(_ name: String, _ bytes: [UInt8]) throws -> String {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try Data(bytes).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
@@ -44,7 +26,7 @@ struct DataFileTests {
   @Test("A threshold that is no probability is refused", arguments: ["eval", "predict"])
   func threshold(command: String) throws {
     for value in ["nan", "-0.1", "1.1", "inf"] {
-      let end = try run([command, BuiltMartlet.model, "-", "--threshold=\(value)"])
+      let end = try BuiltMartlet.run([command, BuiltMartlet.model, "-", "--threshold=\(value)"])
       #expect(end.code == 64 && end.text.contains("use a number from 0 to 1"), "\(end)")
     }
   }
@@ -79,17 +61,18 @@ struct DataFileTests {
     for (name, bytes, options) in cases {
       let path = try file(name, bytes)
       let model = folder + "/model-" + name
-      let trained = try run(["train", path, "-o", model] + small + options)
+      let trained = try BuiltMartlet.run(["train", path, "-o", model] + small + options)
       #expect(trained.code == 0 && trained.text.contains("2 labels"), "\(name): \(trained.text)")
-      let measured = try run(["eval", model, path] + options)
+      let measured = try BuiltMartlet.run(["eval", model, path] + options)
       #expect(measured.code == 0 && measured.text.hasPrefix("30 rows"), "\(name): \(measured.text)")
       // Plain TSV has no names, so that the column of the text is to be said.
       let column = name == "mark.tsv" ? ["--column", "2"] : []
-      let predicted = try run(["predict", model, path] + options + column)
+      let predicted = try BuiltMartlet.run(["predict", model, path] + options + column)
       #expect(
         predicted.code == 0 && predicted.text.split(separator: "\n").count == 30,
         "\(name): \(predicted.text)")
-      let embedded = try run(["embed", model, path, "--pooling", "mean"] + options + column)
+      let embedded = try BuiltMartlet.run(
+        ["embed", model, path, "--pooling", "mean"] + options + column)
       #expect(
         embedded.code == 0 && embedded.text.split(separator: "\n").count == 30,
         "\(name): \(embedded.text.prefix(300))")
@@ -100,7 +83,7 @@ struct DataFileTests {
       ["train", path, "-o", folder + "/none"], ["eval", model, path], ["predict", model, path],
       ["embed", model, path, "--pooling", "mean"],
     ] {
-      let refused = try run(command)
+      let refused = try BuiltMartlet.run(command)
       #expect(refused.code != 0 && refused.text.contains("line 2: not UTF-8"), "\(refused.text)")
       #expect(refused.text.contains("--encoding windows-1252"), "\(refused.text)")
     }
@@ -111,10 +94,10 @@ struct DataFileTests {
   func thirtyRows() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = try file("rows.tsv", rows(29, "\t") + "selten\tnur einmal\n")
-    let result = try run(["train", path, "-o", folder + "/m", "--threads", "1"])
+    let result = try BuiltMartlet.run(["train", path, "-o", folder + "/m", "--threads", "1"])
     #expect(result.code == 0 && exists(folder + "/m/model.safetensors"), "\(result.text)")
     #expect(!result.text.contains("--batch") && result.text.contains("\"selten\" (line 30)"))
-    let given = try run(["train", path, "-o", folder + "/n", "--batch", "32"])
+    let given = try BuiltMartlet.run(["train", path, "-o", folder + "/n", "--batch", "32"])
     #expect(given.code != 0 && given.text.contains("--batch is 32"), "\(given.text)")
     for command in [
       ["lr-find", path, "--steps", "20", "--threads", "1"],
@@ -123,7 +106,7 @@ struct DataFileTests {
         "--rows", "64", "--epochs", "1", "--data", path, "--data-epochs", "1", "--threads", "1",
       ],
     ] {
-      let result = try run(command)
+      let result = try BuiltMartlet.run(command)
       #expect(result.code == 0 && !result.text.contains("--batch"), "\(result.text)")
     }
   }
@@ -139,7 +122,7 @@ struct DataFileTests {
   func fewRows(text: String, said: String?) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = try file("rows.tsv", text)
-    let result = try run(["train", path, "-o", folder + "/m"] + small)
+    let result = try BuiltMartlet.run(["train", path, "-o", folder + "/m"] + small)
     if let said {
       #expect(result.code != 0 && result.code < 128 && result.text.contains(said), "\(result.text)")
       #expect(!exists(folder + "/m"))
@@ -164,7 +147,7 @@ struct DataFileTests {
       if command[0] == "profile" && !exists(command[1]) {
         try FileManager.default.copyItem(atPath: model, toPath: command[1])
       }
-      let result = try run(command, input: Array(text.utf8))
+      let result = try BuiltMartlet.run(command, input: Array(text.utf8))
       #expect(result.code != 0 && result.code < 128, "\(command): \(result)")
       #expect(result.text.contains("no rows"), "\(command): \(result.text)")
     }
@@ -178,7 +161,7 @@ struct DataFileTests {
     let rows = (0..<40).map {
       "\($0 % 2 == 0 ? "ham\thow are you \($0)" : "spam\tWIN a free prize \($0) now")\n"
     }
-    let result = try run(
+    let result = try BuiltMartlet.run(
       [
         "quantize", BuiltMartlet.model, "-o", folder + "/q", "--validation", "-", "--max-drop",
         "100",
@@ -191,7 +174,7 @@ struct DataFileTests {
   func noFiniteLoss() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = try file("rows.tsv", rows(40, "\t"))
-    let result = try run(
+    let result = try BuiltMartlet.run(
       [
         "train", path, "-o", folder + "/m", "--optimizer", "sgd", "--learning-rate", "10", "--clip",
         "0",

@@ -10,12 +10,8 @@ struct PrecisionCommandTests {
   private static let text = "Call now to claim your prize"
 
   private func run(_ arguments: [String]) throws -> (code: Int32, output: String, error: String) {
-    let process = Process()
-    process.executableURL = BuiltMartlet.binary
-    process.arguments = arguments
     let (output, error) = (Pipe(), Pipe())
-    (process.standardOutput, process.standardError) = (output, error)
-    try process.run()
+    let process = try BuiltMartlet.start(arguments, output: output, error: error)
     let said = output.fileHandleForReading.readDataToEndOfFile()
     let told = error.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()

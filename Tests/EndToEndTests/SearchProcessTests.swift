@@ -23,25 +23,6 @@ struct SearchProcessTests {
       + ["--", "--width", "16", "--layers", "1", "--feed-forward", "32"]
   }
 
-  private func start(_ arguments: [String], _ output: Pipe? = nil) throws -> Process {
-    let process = Process()
-    process.executableURL = BuiltMartlet.binary
-    process.arguments = arguments
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output ?? FileHandle.nullDevice
-    process.standardError = output ?? FileHandle.nullDevice
-    try process.run()
-    return process
-  }
-
-  private func run(_ arguments: [String]) throws -> (code: Int32, text: String) {
-    let pipe = Pipe()
-    let process = try start(arguments, pipe)
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
-  }
-
   /// Processes that train into this test's folder.
   private var trials: [Int32] {
     let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
@@ -67,7 +48,7 @@ struct SearchProcessTests {
         toFile: folder + "/wrapper", atomically: true, encoding: .utf8)
       more = ["--executor", "/bin/sh \(folder)/wrapper"]
     }
-    let search = try start(command(rows, epochs: 1000, more))
+    let search = try BuiltMartlet.start(command(rows, epochs: 1000, more))
     #expect(BuiltMartlet.wait { !trials.isEmpty })
     kill(search.processIdentifier, signal)
     search.waitUntilExit()
@@ -81,15 +62,15 @@ struct SearchProcessTests {
   func owner() throws {
     let rows = try writeRows(4000)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let search = try start(command(rows, epochs: 1000))
+    let search = try BuiltMartlet.start(command(rows, epochs: 1000))
     defer {
       kill(search.processIdentifier, SIGKILL)
       search.waitUntilExit()
     }
     #expect(BuiltMartlet.wait { !trials.isEmpty })
-    let second = try run(command(rows, epochs: 1000))
+    let second = try BuiltMartlet.run(command(rows, epochs: 1000))
     #expect(second.code != 0 && second.text.contains("another martlet works"), "\(second.text)")
-    let trial = try run([
+    let trial = try BuiltMartlet.run([
       "train", rows, "-o", folder + "/x", "--checkpoint", folder + "/search/trials/0",
     ])
     #expect(trial.code != 0 && trial.text.contains("another martlet works"), "\(trial.text)")
@@ -99,12 +80,12 @@ struct SearchProcessTests {
   func changedData() throws {
     let rows = try writeRows(60)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let first = try run(command(rows, epochs: 1))
+    let first = try BuiltMartlet.run(command(rows, epochs: 1))
     #expect(first.code == 0, "\(first.text)")
-    let same = try run(command(rows, epochs: 1))
+    let same = try BuiltMartlet.run(command(rows, epochs: 1))
     #expect(same.code == 0 && same.text.contains("2 outcomes are in the journal"), "\(same.text)")
     _ = try writeRows(80)
-    let changed = try run(command(rows, epochs: 1))
+    let changed = try BuiltMartlet.run(command(rows, epochs: 1))
     #expect(changed.code == 0 && changed.text.contains("the data have changed"), "\(changed.text)")
     #expect(
       !changed.text.contains("in the journal already") && changed.text.contains("trial 2 of 2"))

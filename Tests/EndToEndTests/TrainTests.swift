@@ -22,25 +22,6 @@ struct TrainTests {
     return path
   }
 
-  private func start(_ arguments: [String], output: Pipe? = nil) throws -> Process {
-    let process = Process()
-    process.executableURL = BuiltMartlet.binary
-    process.arguments = arguments
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output ?? FileHandle.nullDevice
-    process.standardError = output ?? FileHandle.nullDevice
-    try process.run()
-    return process
-  }
-
-  private func run(_ arguments: [String]) throws -> (code: Int32, text: String) {
-    let pipe = Pipe()
-    let process = try start(arguments, output: pipe)
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
-  }
-
   private let small = [
     "--epochs", "6", "--patience", "0", "--width", "32", "--layers", "1", "--feed-forward", "64",
     "--threads", "1",
@@ -50,7 +31,7 @@ struct TrainTests {
   func killing() throws {
     let rows = try writeRows()
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let whole = try run(["train", rows, "-o", folder + "/whole"] + small)
+    let whole = try BuiltMartlet.run(["train", rows, "-o", folder + "/whole"] + small)
     #expect(whole.code == 0, "\(whole.text)")
     for name in ["report.html", "README.md", "martlet.json", "tokenizer.json", "reference.json"] {
       #expect(FileManager.default.fileExists(atPath: "\(folder)/whole/\(name)"), "\(name)")
@@ -67,7 +48,7 @@ struct TrainTests {
     // At once, at the first checkpoint, and at another one.
     for moment in 0..<3 {
       let before = checkpoint()
-      let process = try start(broken)
+      let process = try BuiltMartlet.start(broken)
       let hasCome = BuiltMartlet.wait {
         moment == 0 || checkpoint() != before || ServeProcess.hasEnded(process.processIdentifier)
       }
@@ -75,7 +56,7 @@ struct TrainTests {
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
-    let resumed = try run(broken)
+    let resumed = try BuiltMartlet.run(broken)
     #expect(resumed.code == 0, "\(resumed.text)")
     let weights = [folder + "/whole", folder + "/broken"].map {
       FileManager.default.contents(atPath: $0 + "/model.safetensors")
@@ -106,7 +87,7 @@ struct TrainTests {
   func badOptions(arguments: [String], said: String) throws {
     let rows = try writeRows()
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let result = try run(["train", rows, "-o", folder + "/m"] + small + arguments)
+    let result = try BuiltMartlet.run(["train", rows, "-o", folder + "/m"] + small + arguments)
     #expect(result.code != 0 && result.code < 128, "\(result)")
     #expect(result.text.contains(said), "\(result.text)")
   }
@@ -118,7 +99,7 @@ struct TrainTests {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let base = BuiltMartlet.model
     func train(_ output: String, _ more: [String]) throws -> String {
-      let result = try run(
+      let result = try BuiltMartlet.run(
         [
           "train", rows, "--from", base, "-o", "\(folder)/\(output)", "--epochs", "2", "--threads",
           "1",
@@ -134,18 +115,18 @@ struct TrainTests {
     let adapter = try train("adapter", ["--lora", "4", "--lora-save", "adapter"])
     #expect(has(adapter, "adapter_model.safetensors") && !has(adapter, "model.safetensors"))
     for directory in [head, adapter] {
-      let figures = try run(["eval", directory, rows, "--threads", "1"])
+      let figures = try BuiltMartlet.run(["eval", directory, rows, "--threads", "1"])
       #expect(figures.code == 0 && figures.text.contains("neg"), "\(figures.text)")
     }
-    let inspected = try run(["inspect", adapter])
+    let inspected = try BuiltMartlet.run(["inspect", adapter])
     #expect(inspected.text.contains("rank 4") && inspected.text.contains(base), "\(inspected.text)")
     let asked = ["predict", adapter, "--text", "red fine blue grey", "--scores"]
-    let beside = try run(asked)
+    let beside = try BuiltMartlet.run(asked)
     #expect(beside.code == 0 && beside.text.contains("pos"), "\(beside.text)")
     // The same run merged, in the adapter's place: nothing of the adapter stays.
     let merged = try train("adapter", ["--lora", "4"])
     #expect(has(merged, "model.safetensors") && !has(merged, "adapter_config.json"))
-    let whole = try run(asked)
+    let whole = try BuiltMartlet.run(asked)
     #expect(whole.code == 0 && whole.text.contains("pos"), "\(whole.text)")
   }
 
@@ -169,7 +150,7 @@ struct TrainTests {
       "unknown.tsv",
       (0..<40).map { "\($0 % 2)\tw\($0 % 2)" }.joined(separator: "\n") + "\n1\t\u{10F0}\n")
     func train(_ path: String, _ more: [String] = []) throws -> (code: Int32, text: String) {
-      try run(
+      try BuiltMartlet.run(
         ["train", path, "-o", folder + "/m", "--batch", "8"] + small + ["--epochs", "1"] + more)
     }
     let label = try train(good, ["--validation", strange])
@@ -194,12 +175,12 @@ struct TrainTests {
       "--trials", "3", "--epochs", "3", "--keep", "3", "--threads", "1", "--parallel", "2", "--",
       "--width", "16", "--layers", "1", "--feed-forward", "32",
     ]
-    let first = try run(search)
+    let first = try BuiltMartlet.run(search)
     #expect(first.code == 0, "\(first.text)")
     #expect(first.text.contains("martlet train"))
     let journal = try String(contentsOfFile: folder + "/search/journal.jsonl", encoding: .utf8)
     #expect(journal.split(separator: "\n").count == 5, "\(journal)")
-    let again = try run(search)
+    let again = try BuiltMartlet.run(search)
     #expect(again.code == 0 && again.text.contains("4 outcomes are in the journal"))
     #expect(
       try String(contentsOfFile: folder + "/search/journal.jsonl", encoding: .utf8) == journal)
