@@ -111,7 +111,7 @@ typedef struct bf16_product {
 #define PREFETCH_STEPS 8
 #define AHEAD 1536
 
-typedef struct bf16_tile_job {
+typedef struct tile_job {
   const uint32_t *a;
   long a_stride;
   const uint32_t *panel;
@@ -124,9 +124,9 @@ typedef struct bf16_tile_job {
   // PREFETCH_STEPS.
   const uint32_t *prefetch;
   long prefetch_step;
-} bf16_tile_job;
+} tile_job;
 
-INLINE void tile_rows(const int rows, const bf16_tile_job *job) {
+INLINE void tile_rows(const int rows, const tile_job *job) {
   vf sums[ROWS][2];
   vf left = SPLAT(0.0f), right = left;
   if (job->bias) {
@@ -178,7 +178,7 @@ INLINE void tile_rows(const int rows, const bf16_tile_job *job) {
 #define TILE_CASE(n) \
   case n: tile_rows(n, job); break;
 
-static void tile(int rows, const bf16_tile_job *job) {
+static void tile(int rows, const tile_job *job) {
   switch (rows) {
     TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4)
 #if ROWS > 4
@@ -192,19 +192,7 @@ static void tile(int rows, const bf16_tile_job *job) {
   }
 }
 
-// The last panel's tile may be narrower than a panel: it goes through a whole one.
-static void narrow_tile(int rows, const bf16_tile_job *job, long columns) {
-  float c[ROWS * PANEL] = {0}, bias[PANEL] = {0};
-  size_t bytes = (size_t)columns * sizeof(float);
-  bf16_tile_job whole = *job;
-  whole.c = c;
-  whole.c_stride = PANEL;
-  if (job->bias) whole.bias = memcpy(bias, job->bias, bytes);
-  if (job->accumulate)
-    for (int i = 0; i < rows; i++) memcpy(c + i * PANEL, job->c + i * job->c_stride, bytes);
-  tile(rows, &whole);
-  for (int i = 0; i < rows; i++) memcpy(job->c + i * job->c_stride, c + i * PANEL, bytes);
-}
+#include "NarrowTile.h"
 
 // Rows [start, start + rows) of a panel, shared evenly over the fewest tiles that hold them.
 static void multiply_panel(const bf16_product *job, const martlet_kernels *floats, long start,
@@ -216,7 +204,7 @@ static void multiply_panel(const bf16_product *job, const martlet_kernels *float
   long turns = 1;
   while (2 * turns <= tiles && turns < 8) turns *= 2;
   const martlet_epilogue *epilogue = &job->epilogue;
-  bf16_tile_job now = {
+  tile_job now = {
       .a_stride = job->a_stride,
       .panel = job->panels + panel * job->panel_stride,
       .pairs = job->pairs,

@@ -154,19 +154,7 @@ static void tile(int rows, const tile_job *job) {
   }
 }
 
-// The last panel's tile may be narrower than a panel: it goes through a whole one.
-static void narrow_tile(int rows, const tile_job *job, long columns) {
-  float c[ROWS * PANEL] = {0}, bias[PANEL] = {0};
-  size_t bytes = (size_t)columns * sizeof(float);
-  tile_job whole = *job;
-  whole.c = c;
-  whole.c_stride = PANEL;
-  if (job->bias) whole.bias = memcpy(bias, job->bias, bytes);
-  if (job->accumulate)
-    for (int i = 0; i < rows; i++) memcpy(c + i * PANEL, job->c + i * job->c_stride, bytes);
-  tile(rows, &whole);
-  for (int i = 0; i < rows; i++) memcpy(job->c + i * job->c_stride, c + i * PANEL, bytes);
-}
+#include "NarrowTile.h"
 
 INLINE void finish_run(float *c, const float *residual, long n, martlet_activation activation) {
   for (long j = 0; j < n; j += WIDTH) {
