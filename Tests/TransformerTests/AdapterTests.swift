@@ -62,28 +62,9 @@ struct AdapterTests {
       for (a, b) in zip(logits.values, answers) { #expect(abs(a - b) < 1e-4) }
       _ = CrossEntropy.loss(logits: logits, labels: labels, gradient: logits)
       tape.backward(logits, downTo: 1)
-      let start = learned.buffer.values(0..<learned.buffer.count)
       for tensor in learned.tensors {
-        let slope = gradients.buffer.values(tensor.range)
-          .reduce(0.0) { $0 + Double($1) * Double($1) }
+        let slope = expectSlope(tensor, of: learned, gradients: gradients, loss: loss)
         #expect(slope > 0 || !tensor.key.isLowRank, "\(tensor.key)")
-        guard slope > 1e-8 else { continue }
-        func moved(_ step: Double) -> Double {
-          for index in tensor.range {
-            learned.buffer[index] = start[index] + Float(step * Double(gradients.buffer[index]))
-          }
-          defer { for index in tensor.range { learned.buffer[index] = start[index] } }
-          return loss()
-        }
-        func difference(_ length: Double) -> Double {
-          let step = length / slope.squareRoot()
-          return (moved(step) - moved(-step)) / (2 * step)
-        }
-        // Deep in a random model the loss bends: two steps take its third derivative away (Richardson, 1911).
-        let measured = (4 * difference(0.0015) - difference(0.003)) / 3
-        #expect(
-          abs(measured - slope) < 0.03 * slope + 2e-3 * slope.squareRoot(),
-          "\(tensor.key): \(measured) \(slope)")
       }
       let merged = whole.merged(kernels)
       #expect(merged.shape.adapter == nil)

@@ -66,30 +66,8 @@ struct EncoderFamilyTests {
       let logits = tape.forward(tokens, dropoutSeed: nil)
       _ = CrossEntropy.loss(logits: logits, labels: labels, gradient: logits)
       tape.backward(logits)
-      let start = parameters.buffer.values(0..<parameters.buffer.count)
-      var total = 0.0
-      for tensor in parameters.tensors {
-        let slope = gradients.buffer.values(tensor.range)
-          .reduce(0.0) { $0 + Double($1) * Double($1) }
-        total += slope
-        guard slope > 1e-8 else { continue }
-        func moved(_ step: Double) -> Double {
-          for index in tensor.range {
-            parameters.buffer[index] =
-              start[index] + Float(step * Double(gradients.buffer[index]))
-          }
-          defer { for index in tensor.range { parameters.buffer[index] = start[index] } }
-          return loss()
-        }
-        func difference(_ length: Double) -> Double {
-          let step = length / slope.squareRoot()
-          return (moved(step) - moved(-step)) / (2 * step)
-        }
-        // Deep in a random model the loss bends: two steps take its third derivative away (Richardson, 1911).
-        let measured = (4 * difference(0.0015) - difference(0.003)) / 3
-        #expect(
-          abs(measured - slope) < 0.03 * slope + 2e-3 * slope.squareRoot(),
-          "\(tensor.key): \(measured) \(slope)")
+      let total = parameters.tensors.reduce(0.0) { total, tensor in
+        total + expectSlope(tensor, of: parameters, gradients: gradients, loss: loss)
       }
       #expect(total > 1e-4)
     }
