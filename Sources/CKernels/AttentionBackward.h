@@ -9,7 +9,7 @@ static void weights_backward(const martlet_attention_gradient *g, attention_bloc
     float *row = ds + i * a->band;
     float shift = (float)dot(p, row, b.keys);
     for (long j = 0; j < b.keys; j++) row[j] = p[j] * (row[j] - shift);
-    if (g->bias_gradient) add(g->bias_gradient + (b.first - b.start - i), row, b.keys);
+    if (g->bias_gradient) add(g->bias_gradient + (b.first - a->offset - b.start - i), row, b.keys);
     if (a->soft_cap > 0) {
       float *slopes = raw + i * a->band;
       cap_row(slopes, b.keys, a->scale, a->soft_cap, slopes);
@@ -69,7 +69,7 @@ static void attention_backward(const martlet_attention_gradient *g) {
   relative_gradient relative = prepare_relative_gradient(a, height, &scratch);
   start_backward(g, &packed);
   int first_writes = is_full(a) && !a->is_packed;
-  for (long start = 0; start < length; start += height) {
+  for (long start = 0; start < a->queries; start += height) {
     attention_block b = block_at(a, start, height);
     int adds = start > 0 || !first_writes;
     const float *weights = a->weights + start * band;
@@ -92,8 +92,8 @@ static void attention_backward(const martlet_attention_gradient *g) {
     weights_backward(g, b, ds, raw);
     // dQ = dS K, dK += dS^T Q
     matmul_slice((martlet_operand){ds, band, 1}, packed.keys, length, b.first, b.rows, b.keys, size,
-                 g->query_gradient + start * stride, stride, 0);
-    pack(packed.queries, a->query + start * stride, b.rows, size, stride, 1, 0, panels_of(size));
+                 g->query_gradient + start * a->query_stride, a->query_stride, 0);
+    pack(packed.queries, a->query + start * a->query_stride, b.rows, size, a->query_stride, 1, 0, panels_of(size));
     matmul_slice((martlet_operand){ds, 1, band}, packed.queries, b.rows, 0, b.keys, b.rows, size,
                  g->key_gradient + b.first * stride, stride, adds);
     relative_block_backward(g, &relative, b, ds, packed.queries);

@@ -15,23 +15,24 @@ INLINE float *take(float **scratch, long n) {
   return taken;
 }
 
-// Rows [start, start + rows) and the keys [first, first + keys) that any of them sees. `first` is
+// Query rows [start, start + rows) and the keys [first, first + keys) that any of them sees. `first` is
 // where a panel of keys starts. Rows of scores are `width` floats apart.
 typedef struct attention_block {
   long start, rows, first, keys, width;
 } attention_block;
 
 static attention_block block_at(const martlet_attention *a, long start, long height) {
-  long rows = a->length - start < height ? a->length - start : height;
-  long first = start > a->left ? (start - a->left) / PANEL * PANEL : 0;
-  long last = start + rows + a->right;
+  long rows = a->queries - start < height ? a->queries - start : height;
+  long place = a->offset + start;
+  long first = place > a->left ? (place - a->left) / PANEL * PANEL : 0;
+  long last = place + rows + a->right;
   long keys = (last < a->length ? last : a->length) - first;
   return (attention_block){start, rows, first, keys, a->band};
 }
 
 // Whether every row sees every key.
 INLINE int is_full(const martlet_attention *a) {
-  return a->left >= a->length && a->right >= a->length;
+  return a->left >= a->offset + a->queries && a->right >= a->length;
 }
 
 // C (+)= A B of rows [first, first + k) of a B that is packed whole, `depth` rows deep.

@@ -1,7 +1,7 @@
 // Scaled dot-product attention of one head over one sequence (Vaswani et al., 2017, section 3.2.1).
 // Inference has MARTLET_ATTENTION_KEYS keys at hand, with a running maximum and sum of each row (Milakov
 // and Gimelshein, 2018, algorithm 3), and of scores a block of ATTENTION_ROWS rows, so that memory grows
-// with the length and not with its square. Training keeps all weights, and so has all keys at hand.
+// with the length and not with its square. Keys may be of other rows than queries. Training keeps all weights, and so has all keys at hand.
 
 // A row's largest score and its sum of exponentials, as far as its keys have been seen.
 typedef struct row_state {
@@ -14,7 +14,7 @@ static void weigh(const martlet_attention *a, attention_block b, float *scores, 
                   int is_first) {
   for (long i = 0; i < b.rows; i++) {
     float *row = scores + i * b.width;
-    long place = b.start + i;
+    long place = a->offset + b.start + i;
     long first = place - a->left > b.first ? place - a->left - b.first : 0;
     long last = place + a->right + 1 - b.first;
     if (last > b.keys) last = b.keys;
@@ -31,7 +31,7 @@ static void weigh(const martlet_attention *a, attention_block b, float *scores, 
     if (before.sum == 0) continue;
     vf change = exp2_nonpositive(SPLAT((before.top - top) * (a->scale * 1.44269504088896341f)));
     states[i].sum += before.sum * change[0];
-    if (change[0] != 1) scale_row(a->output + place * a->output_stride, a->head_size, change[0]);
+    if (change[0] != 1) scale_row(a->output + (b.start + i) * a->output_stride, a->head_size, change[0]);
   }
 }
 
@@ -88,8 +88,8 @@ static void attend(const martlet_attention *a, const attention_keys *k,
 
 // The queries in scratch, where they outlive the outputs that may take their place.
 static float *kept_queries(const martlet_attention *a, float **scratch) {
-  float *queries = take(scratch, a->length * a->head_size);
-  for (long i = 0; i < a->length; i++)
+  float *queries = take(scratch, a->queries * a->head_size);
+  for (long i = 0; i < a->queries; i++)
     memcpy(queries + i * a->head_size, a->query + i * a->query_stride,
            (size_t)a->head_size * sizeof(float));
   return queries;
@@ -104,7 +104,7 @@ static void attention(const martlet_attention *given) {
   attention_keys k = {.keys = take(&scratch, panels_of(most) * PANEL * a->head_size),
                       .values = take(&scratch, panels_of(a->head_size) * PANEL * most)};
   float *block = take(&scratch, ATTENTION_ROWS * width);
-  row_state *states = (row_state *)take(&scratch, 2 * length);
+  row_state *states = (row_state *)take(&scratch, 2 * a->queries);
   relative_scores relative = prepare_relative(a, most, &scratch);
   if (most < length) {
     own.query = kept_queries(a, &scratch);
@@ -114,8 +114,9 @@ static void attention(const martlet_attention *given) {
     k.last = length - k.first < most ? length : k.first + most;
     if (!a->is_packed || most < length) pack_keys(a, &k);
     multiply_keys(a, &relative, k.first, k.last);
-    long start = k.first > a->right ? (k.first - a->right) / ATTENTION_ROWS * ATTENTION_ROWS : 0;
-    for (; start < length; start += ATTENTION_ROWS) {
+    long unseen = k.first - a->right - a->offset;
+    long start = unseen > 0 ? unseen / ATTENTION_ROWS * ATTENTION_ROWS : 0;
+    for (; start < a->queries; start += ATTENTION_ROWS) {
       attention_block b = block_at(a, start, ATTENTION_ROWS);
       if (b.first >= k.last) break;
       if (b.first + b.keys <= k.first) continue;

@@ -38,7 +38,7 @@ static void fill_scores(const martlet_attention *a, const float *keys,
 static void place_scores(const martlet_attention *a, attention_block b, float *scores) {
   for (long i = 0; i < b.rows; i++) {
     float *row = scores + i * b.width;
-    long distance = b.first - b.start - i;
+    long distance = b.first - a->offset - b.start - i;
     if (a->soft_cap > 0) cap_row(row, b.keys, a->scale, a->soft_cap, 0);
     if (a->slope != 0) {
       float slope = a->slope / a->scale;

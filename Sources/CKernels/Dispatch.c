@@ -49,7 +49,7 @@ long martlet_attention_scratch(const martlet_attention *a, int is_backward) {
   long padded_size = size + MARTLET_WIDEST_PANEL;
   long across = (keys + MARTLET_WIDEST_PANEL) * size, down = padded_size * keys;
   long floats = is_backward ? 2 * across + down + 2 * padded_size * block + 3 * block * a->band
-                            : across + down + block * width + (2 + size) * length;
+                            : across + down + block * width + (2 + size) * a->queries;
   if (a->relative) {
     long rows = martlet_rows_for(a->relative->rows, -martlet_attention_reach(a->left, length),
                                  martlet_attention_reach(a->right, length)).count;

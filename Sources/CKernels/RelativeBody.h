@@ -135,7 +135,7 @@ static void relative_block_backward(const martlet_attention_gradient *g, const r
       for (long j = 0; j < b.keys; j++) slopes[rows[j] - low] += ds[i * a->band + j];
     }
     matmul_slice((martlet_operand){r->of_queries, count, 1}, r->key_panels, count, 0, b.rows, count,
-                 size, g->query_gradient + b.start * a->row_stride, a->row_stride, 1);
+                 size, g->query_gradient + b.start * a->query_stride, a->query_stride, 1);
     if (g->relative_key_gradient)
       matmul_slice((martlet_operand){r->of_queries, 1, count}, query_panels, b.rows, 0, count,
                    b.rows, size,

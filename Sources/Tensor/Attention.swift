@@ -15,10 +15,33 @@ extension Kernels {
     relative: RelativeTables? = nil, output: Matrix, weights: FloatBuffer? = nil,
     dropout: Dropout = .none, scratch: AttentionScratch
   ) {
+    attend(
+      AttentionCall(
+        fused: fused, layout: layout, form: form, bias: distanceBias, relative: relative,
+        weights: weights, dropout: dropout), output: output, scratch: scratch)
+  }
+
+  /// The same where keys and values are of other rows than the queries: those of another text (cross-attention,
+  /// Vaswani et al., 2017, section 3.2.3), or all that a text had so far.
+  ///
+  /// `queries` is [rows, `form.width`]; each sequence has [its keys, 2 · `form.keyValueWidth`] in `keys`, keys and values side by
+  /// side. Its first query stands at the place among its keys that `offsets` gives, 0 without: windows and `distanceBias` count
+  /// from there. `output` may be `queries`.
+  public func attention(
+    queries: Matrix, layout: RaggedRows, keys: [Matrix], offsets: [Int] = [],
+    form: AttentionForm, distanceBias: Matrix? = nil, output: Matrix,
+    weights: FloatBuffer? = nil, dropout: Dropout = .none, scratch: AttentionScratch
+  ) {
+    attend(
+      AttentionCall(
+        fused: queries, layout: layout, keys: keys, offsets: offsets, form: form,
+        bias: distanceBias, relative: nil, weights: weights, dropout: dropout), output: output,
+      scratch: scratch)
+  }
+
+  private func attend(_ call: AttentionCall, output: Matrix, scratch: AttentionScratch) {
+    let (layout, form) = (call.layout, call.form)
     precondition(output.rows == layout.rows && output.columns == form.width, "output")
-    let call = AttentionCall(
-      fused: fused, layout: layout, form: form, bias: distanceBias, relative: relative,
-      weights: weights, dropout: dropout)
     // Heads with the same keys are one job, which packs these once, but where threads would idle.
     let run = layout.count * form.keyValueHeads >= pool.threads ? form.group : 1
     let runs = form.heads / run
@@ -73,13 +96,45 @@ extension Kernels {
     let call = AttentionCall(
       fused: fused, layout: layout, form: form, bias: biasGradient, relative: relative,
       weights: weights, dropout: dropout)
+    attendBackward(
+      call, outputGradient: outputGradient, queryGradient: fusedGradient, keyGradients: [],
+      relativeGradients: relativeGradients, scratch: scratch)
+  }
+
+  /// Gradient of `attention` whose keys are of other rows, with the `weights` it kept: sets queryGradient [rows, `form.width`]
+  /// and each of keyGradients, which have the shapes and strides of `queries` and `keys`.
+  public func attentionBackward(
+    outputGradient: Matrix, queries: Matrix, layout: RaggedRows, keys: [Matrix],
+    form: AttentionForm, weights: FloatBuffer, dropout: Dropout = .none, queryGradient: Matrix,
+    keyGradients: [Matrix], scratch: AttentionScratch
+  ) {
+    precondition(outputGradient.rows == layout.rows && outputGradient.columns == form.width)
+    precondition(queryGradient.rows == queries.rows && queryGradient.stride == queries.stride)
+    precondition(
+      keyGradients.count == keys.count
+        && zip(keyGradients, keys).allSatisfy {
+          $0.rows == $1.rows && $0.columns == $1.columns && $0.stride == $1.stride
+        }, "a gradient for each key")
+    let call = AttentionCall(
+      fused: queries, layout: layout, keys: keys, form: form, bias: nil, relative: nil,
+      weights: weights, dropout: dropout)
+    attendBackward(
+      call, outputGradient: outputGradient, queryGradient: queryGradient,
+      keyGradients: keyGradients, relativeGradients: (nil, nil), scratch: scratch)
+  }
+
+  private func attendBackward(
+    _ call: AttentionCall, outputGradient: Matrix, queryGradient: Matrix, keyGradients: [Matrix],
+    relativeGradients: (keys: Matrix?, queries: Matrix?), scratch: AttentionScratch
+  ) {
+    let (layout, form, relative) = (call.layout, call.form, call.relative)
     // Who adds to the same numbers is one job: heads with one key, sequences where a head's bias
     // or table is learned, all heads where they share a table.
     let hasTables = relativeGradients.keys != nil || relativeGradients.queries != nil
     let count = layout.count * form.keyValueHeads
     let together =
       hasTables && relative?.isShared(form) == true
-      ? count : hasTables || biasGradient != nil ? layout.count : 1
+      ? count : hasTables || call.bias != nil ? layout.count : 1
     call.withRows { rows in
       let blocks = scratch.reserve(
         threads: pool.threads, floats: call.scratchFloats(rows, backward: true))
@@ -90,8 +145,10 @@ extension Kernels {
             sequence: sequence, head: head, output: outputGradient, rows: rows, scratch: block,
             isPacked: head > first
           ) { arguments in
-            let gradient = fusedGradient.base + layout.starts[sequence] * fusedGradient.stride
-            let key = gradient + form.keyOffset(head)
+            let gradient = queryGradient.base + layout.starts[sequence] * queryGradient.stride
+            let key =
+              (keyGradients.isEmpty ? gradient + form.width : keyGradients[sequence].base)
+              + form.keyOffset(head)
             var slopes = martlet_attention_gradient(
               forward: arguments, output_gradient: arguments.output,
               query_gradient: gradient + head * form.headSize, key_gradient: key,

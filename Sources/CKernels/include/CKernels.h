@@ -59,7 +59,7 @@ typedef struct martlet_relative {
   const int32_t *rows;
 } martlet_relative;
 
-/// One head over one ragged sequence. Query, key and value rows are `row_stride` floats apart (they
+/// One head over one ragged sequence. Key and value rows are `row_stride` floats apart (all three
 /// usually share one fused buffer); output rows `output_stride` apart. The output may take the place of the
 /// queries where no weights are kept.
 typedef struct martlet_attention {
@@ -69,11 +69,15 @@ typedef struct martlet_attention {
   long query_stride;
   float *output;
   long output_stride;
+  /// Keys and values.
   long length;
+  /// Rows of queries and outputs; the first stands at place `offset` among the keys. With relative tables, and in
+  /// bfloat16, they are the keys' own: as many, from place 0 on.
+  long queries, offset;
   long head_size;
   /// Multiplies the products of queries and keys; above 0.
   float scale;
-  /// A row sees so many keys before and behind its own place; at most `length`.
+  /// A row sees so many keys before and behind its own place; at most `length`, or `offset` + `queries` where that is more.
   long left, right;
   /// Scaled scores s become soft_cap tanh(s / soft_cap); 0 for none.
   float soft_cap;
@@ -87,7 +91,7 @@ typedef struct martlet_attention {
   float dropout;
   uint32_t seed;
   uint32_t index;
-  /// Softmax weights before dropout, kept for the backward pass; null in inference. `length` rows of
+  /// Softmax weights before dropout, kept for the backward pass; null in inference. `queries` rows of
   /// `band`: those of a block begin with the first key that the block sees.
   float *weights;
   /// martlet_attention_band(length, left, right).
@@ -101,7 +105,7 @@ typedef struct martlet_attention {
 typedef struct martlet_attention_gradient {
   martlet_attention forward;
   const float *output_gradient;
-  /// Rows `forward.row_stride` apart. The query's is overwritten; so are the key's and the value's,
+  /// Rows as far apart as those of `forward`. The query's is overwritten; so are the key's and the value's,
   /// unless `forward.is_packed`, which adds to them.
   float *query_gradient, *key_gradient, *value_gradient;
   /// Added to, by the distance, as `forward.bias` is read; null for none.
