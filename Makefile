@@ -16,7 +16,7 @@ FUZZ_TARGETS := $(patsubst Fuzz/Sources/fuzz-%,%,$(wildcard Fuzz/Sources/fuzz-*)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test test-deploy deb lint format bench bench-peers check-benchmarks check-clients fuzz check-fuzz differential tls-check slow-clients man docs clean
+.PHONY: help deps deps-test run build test test-arm test-deploy deb lint format bench bench-peers check-benchmarks check-clients fuzz check-fuzz differential tls-check slow-clients man docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ build: deps ## build the release binary
 test: deps-test ## build and run every test
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
+
+test-arm: ## compile the C targets for aarch64 and run every kernel under qemu
+	@deploy/deps.sh arm
+	@Tests/KernelTable/arm
 
 # A build of its own, because the whole program is compiled anew for the static library.
 deb: ## build martlet_VERSION_ARCHITECTURE.deb, which runs on a machine without Swift

@@ -82,7 +82,11 @@ let package = Package(
         argumentParser,
       ]),
 
-    .testTarget(name: "TensorTests", dependencies: ["Tensor"]),
+    // Its main is for CPUs that the tests do not run on: `make test-arm`.
+    .target(
+      name: "KernelTable", dependencies: ["CKernels"], path: "Tests/KernelTable",
+      exclude: ["main.c", "arm"]),
+    .testTarget(name: "TensorTests", dependencies: ["Tensor", "KernelTable"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
     .testTarget(

@@ -6,19 +6,21 @@
 #   deploy/deps.sh deb     what making the Debian package needs as well
 #   deploy/deps.sh deploy-test   what the long tests of deploying need as well
 #   deploy/deps.sh bench   what the benchmarks need as well
+#   deploy/deps.sh arm     what trying the kernels on an emulated aarch64 needs as well
 #   deploy/deps.sh --list GROUP   print the packages, install nothing
 set -eu
 
 run_packages="ca-certificates curl git libc6-dev libssl-dev libstdc++-12-dev zlib1g-dev libsqlite3-dev"
 test_packages="nginx postgresql shellcheck systemd certbot python3-certbot-nginx prometheus prometheus-alertmanager procps openssl python3 python3-venv python3-h11 sslscan slowhttptest mandoc iproute2"
 bench_packages="wrk"
+arm_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 ruff_version=0.17.6
 # The static Foundation leaves its HTTP client to the system's libcurl.
 deb_packages="libcurl4-openssl-dev fakeroot binutils dpkg-dev"
 deploy_test_packages="$deb_packages chromium chromium-driver mmdebstrap systemd-container pebble lintian logrotate slurm-wlm munge umoci runc docker-compose golang-go golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev"
 
 usage() {
-  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
   exit 64
 }
 
@@ -34,6 +36,7 @@ case "${1:-run}" in
   deb) wanted="$run_packages $deb_packages" ;;
   deploy-test) wanted="$run_packages $test_packages $deploy_test_packages" ;;
   bench) wanted="$run_packages $bench_packages" ;;
+  arm) wanted="$run_packages $arm_packages" ;;
   *) usage ;;
 esac
 

@@ -1,6 +1,12 @@
 // Chooses bfloat16 kernels by what the CPU offers.
 #include "BF16.h"
 #include "Kernels.h"
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+
+// Linux, Documentation/arch/arm64/elf_hwcaps.rst: HWCAP2_BF16.
+static int multiplies_bfloat16(void) { return (getauxval(AT_HWCAP2) >> 14) & 1; }
+#endif
 
 const martlet_bf16_kernels *martlet_bf16_kernels_for(martlet_bf16_isa isa) {
   switch (isa) {
@@ -14,6 +20,9 @@ const martlet_bf16_kernels *martlet_bf16_kernels_for(martlet_bf16_isa isa) {
       return martlet_kernels_for(MARTLET_ISA_AVX512) && __builtin_cpu_supports("avx512bf16")
                  ? &martlet_bf16_avx512bf16_kernels
                  : 0;
+#elif defined(__aarch64__)
+    case MARTLET_BF16_NEON: return &martlet_bf16_neon_kernels;
+    case MARTLET_BF16_NEONDOT: return multiplies_bfloat16() ? &martlet_bf16_neondot_kernels : 0;
 #endif
     default: return 0;
   }
@@ -26,6 +35,9 @@ double martlet_bf16_peak_operations(martlet_bf16_isa isa, long iterations, float
     case MARTLET_BF16_AVX2: return martlet_bf16_avx2_peak(iterations, sink);
     case MARTLET_BF16_AVX512: return martlet_bf16_avx512_peak(iterations, sink);
     case MARTLET_BF16_AVX512BF16: return martlet_bf16_avx512bf16_peak(iterations, sink);
+#elif defined(__aarch64__)
+    case MARTLET_BF16_NEON: return martlet_bf16_neon_peak(iterations, sink);
+    case MARTLET_BF16_NEONDOT: return martlet_bf16_neondot_peak(iterations, sink);
 #endif
     default: return martlet_bf16_portable_peak(iterations, sink);
   }

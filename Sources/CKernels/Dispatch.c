@@ -3,6 +3,8 @@
 #include "Kernels.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 const martlet_kernels *martlet_kernels_for(martlet_isa isa) {
@@ -17,6 +19,8 @@ const martlet_kernels *martlet_kernels_for(martlet_isa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma")
                  ? &martlet_avx512_kernels
                  : 0;
+#elif defined(__aarch64__)
+    case MARTLET_ISA_NEON: return &martlet_neon_kernels;
 #endif
     default: return 0;
   }
@@ -28,6 +32,8 @@ double martlet_peak_operations(martlet_isa isa, long iterations, float *sink) {
 #if defined(__x86_64__)
     case MARTLET_ISA_AVX2: return martlet_avx2_kernels_peak(iterations, sink);
     case MARTLET_ISA_AVX512: return martlet_avx512_kernels_peak(iterations, sink);
+#elif defined(__aarch64__)
+    case MARTLET_ISA_NEON: return martlet_neon_kernels_peak(iterations, sink);
 #endif
     default: return martlet_portable_kernels_peak(iterations, sink);
   }
@@ -68,6 +74,9 @@ static int has_avx_vnni(void) {
   if (!__builtin_cpu_supports("avx2") || !__get_cpuid_count(7, 1, &a, &b, &c, &d)) return 0;
   return (a >> 4) & 1;
 }
+#elif defined(__aarch64__)
+// Linux, Documentation/arch/arm64/elf_hwcaps.rst: HWCAP_ASIMDDP.
+static int has_dot_products(void) { return (getauxval(AT_HWCAP) >> 20) & 1; }
 #endif
 
 const martlet_int8_kernels *martlet_int8_kernels_for(martlet_int8_isa isa) {
@@ -81,6 +90,9 @@ const martlet_int8_kernels *martlet_int8_kernels_for(martlet_int8_isa isa) {
       return martlet_kernels_for(MARTLET_ISA_AVX512) && __builtin_cpu_supports("avx512vnni")
                  ? &martlet_int8_avx512vnni_kernels
                  : 0;
+#elif defined(__aarch64__)
+    case MARTLET_INT8_NEON: return &martlet_int8_neon_kernels;
+    case MARTLET_INT8_NEONDOT: return has_dot_products() ? &martlet_int8_neondot_kernels : 0;
 #endif
     default: return 0;
   }
@@ -103,6 +115,9 @@ double martlet_int8_peak_operations(martlet_int8_isa isa, long iterations, float
     case MARTLET_INT8_AVX2: return martlet_int8_avx2_peak(iterations, sink);
     case MARTLET_INT8_AVXVNNI: return martlet_int8_avxvnni_peak(iterations, sink);
     case MARTLET_INT8_AVX512VNNI: return martlet_int8_avx512vnni_peak(iterations, sink);
+#elif defined(__aarch64__)
+    case MARTLET_INT8_NEON: return martlet_int8_neon_peak(iterations, sink);
+    case MARTLET_INT8_NEONDOT: return martlet_int8_neondot_peak(iterations, sink);
 #endif
     default: return martlet_int8_portable_peak(iterations, sink);
   }

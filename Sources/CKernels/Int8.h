@@ -49,4 +49,9 @@ extern const martlet_int8_kernels martlet_int8_avx512vnni_kernels;
 double martlet_int8_avx2_peak(long iterations, float *sink);
 double martlet_int8_avxvnni_peak(long iterations, float *sink);
 double martlet_int8_avx512vnni_peak(long iterations, float *sink);
+#elif defined(__aarch64__)
+extern const martlet_int8_kernels martlet_int8_neon_kernels;
+extern const martlet_int8_kernels martlet_int8_neondot_kernels;
+double martlet_int8_neon_peak(long iterations, float *sink);
+double martlet_int8_neondot_peak(long iterations, float *sink);
 #endif

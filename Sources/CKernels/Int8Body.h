@@ -1,7 +1,8 @@
 // C = A B in 8-bit integers with exact 32-bit sums. Each instruction set's file defines LANES (32-bit
 // lanes of a vector), INT8_ROWS (rows of a register tile), ACTIVATION_LIMIT (the largest quantised
-// activation), DOT(sums, a, b), which adds to sums[l] the four products of lane l's bytes of a,
-// unsigned, and b, signed, DOT2(sums, a, b, c, d), which adds those of a and b and of c and d,
+// activation), ACTIVATION_OFFSET (taken off what is stored of an activation, and off its zero: 128 where
+// bytes of activations are signed), DOT(sums, a, b), which adds to sums[l] the four products of lane l's
+// bytes of a, an activation's, and b, signed, DOT2(sums, a, b, c, d), which adds those of a and b and of c and d,
 // ADDS_IN_LANES (1 where DOT2 adds in 16 bits, which bounds weights and activations), INT8_KERNELS,
 // INT8_PEAK and INT8_NAME, and includes this file.
 //
@@ -109,20 +110,20 @@ static void quantize(const float *x, long rows, long k, long stride, const float
     float inverse = range > 0 ? (float)ACTIVATION_LIMIT / range : 0;
     float zero = rintf(-all.low * inverse);
     scales[i] = range / (float)ACTIVATION_LIMIT;
-    zeros[i] = (int32_t)zero;
+    zeros[i] = (int32_t)zero - ACTIVATION_OFFSET;
     for (p = 0; p + LANES <= k; p += LANES) {
       vf v = *(const vf_unaligned *)(x + p);
       if (input_scale) v *= *(const vf_unaligned *)(input_scale + p);
       v = __builtin_elementwise_roundeven(v * inverse) + zero;
       v = lesser(v, SPLAT((float)ACTIVATION_LIMIT));
-      v = greater(v, SPLAT(0.0f));
+      v = greater(v, SPLAT(0.0f)) - SPLAT((float)ACTIVATION_OFFSET);
       *(vb_unaligned *)(q + p) = __builtin_convertvector(__builtin_convertvector(v, vi), vb);
     }
     for (; p < k; p++) {
       float v = input_scale ? x[p] * input_scale[p] : x[p];
       v = rintf(v * inverse) + zero;
       v = v > ACTIVATION_LIMIT ? ACTIVATION_LIMIT : v < 0 ? 0 : v;
-      q[p] = (uint8_t)v;
+      q[p] = (uint8_t)((int)v - ACTIVATION_OFFSET);
     }
     for (; p < q_stride; p++) q[p] = 0;
   }
@@ -214,7 +215,10 @@ static void int8_tile_of(int rows, const int8_job *job) {
 #endif
 #if INT8_ROWS > 6
     INT8_CASE(7) INT8_CASE(8) INT8_CASE(9) INT8_CASE(10)
-    INT8_CASE(11) INT8_CASE(12) INT8_CASE(13) INT8_CASE(14)
+    INT8_CASE(11) INT8_CASE(12)
+#endif
+#if INT8_ROWS > 12
+    INT8_CASE(13) INT8_CASE(14)
 #endif
     default: break;
   }

@@ -3,6 +3,7 @@
 #define LANES 4
 #define INT8_ROWS 4
 #define ACTIVATION_LIMIT 255
+#define ACTIVATION_OFFSET 0
 #define WEIGHT_LIMIT 127
 #define ADDS_IN_LANES 0
 #define INT8_KERNELS martlet_int8_portable_kernels

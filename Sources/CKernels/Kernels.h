@@ -5,11 +5,14 @@ extern const martlet_kernels martlet_portable_kernels;
 #if defined(__x86_64__)
 extern const martlet_kernels martlet_avx2_kernels;
 extern const martlet_kernels martlet_avx512_kernels;
+double martlet_avx2_kernels_peak(long iterations, float *sink);
+double martlet_avx512_kernels_peak(long iterations, float *sink);
+#elif defined(__aarch64__)
+extern const martlet_kernels martlet_neon_kernels;
+double martlet_neon_kernels_peak(long iterations, float *sink);
 #endif
 
 double martlet_portable_kernels_peak(long iterations, float *sink);
-double martlet_avx2_kernels_peak(long iterations, float *sink);
-double martlet_avx512_kernels_peak(long iterations, float *sink);
 
 /// The largest blocks of any instruction set, for which scratch is sized.
 #define MARTLET_TALLEST_BLOCK 28

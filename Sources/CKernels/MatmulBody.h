@@ -148,7 +148,10 @@ static void tile(int rows, const tile_job *job) {
 #endif
 #if ROWS > 6
     TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10)
-    TILE_CASE(11) TILE_CASE(12) TILE_CASE(13) TILE_CASE(14)
+    TILE_CASE(11) TILE_CASE(12)
+#endif
+#if ROWS > 12
+    TILE_CASE(13) TILE_CASE(14)
 #endif
     default: break;
   }

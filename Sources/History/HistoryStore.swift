@@ -32,7 +32,8 @@ public final class HistoryStore: HistoryWriter, @unchecked Sendable {
     private static var ownHost: String {
       var name = [CChar](repeating: 0, count: 256)
       guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
-      return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      return String(
+        decoding: name.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
     }
   }
 

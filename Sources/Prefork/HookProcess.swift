@@ -32,7 +32,10 @@ public struct HookProcess: Sendable, Equatable {
     defer { close(output) }
     var block: [CChar] = []
     for (name, value) in variables.sorted(by: { $0.key < $1.key }) {
-      block += Array("\(name)=\(value)".utf8.filter { $0 != 0 }).map { CChar(bitPattern: $0) } + [0]
+      block +=
+        Array("\(name)=\(value)".utf8.filter { $0 != 0 }).map { CChar(truncatingIfNeeded: $0) } + [
+          0
+        ]
     }
     let process = martlet_spawn_shell(command, block, block.count, output)
     guard process > 0 else {

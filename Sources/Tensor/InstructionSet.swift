@@ -8,12 +8,15 @@ public enum InstructionSet: String, CaseIterable, Sendable {
   case avx2
   /// x86-64 with AVX-512F.
   case avx512
+  /// aarch64, all of whose CPUs have it.
+  case neon
 
   var code: martlet_isa {
     switch self {
     case .portable: MARTLET_ISA_PORTABLE
     case .avx2: MARTLET_ISA_AVX2
     case .avx512: MARTLET_ISA_AVX512
+    case .neon: MARTLET_ISA_NEON
     }
   }
 
@@ -28,6 +31,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
       case .portable: [MARTLET_INT8_PORTABLE]
       case .avx2: [MARTLET_INT8_AVXVNNI, MARTLET_INT8_AVX2]
       case .avx512: [MARTLET_INT8_AVX512VNNI, MARTLET_INT8_AVXVNNI, MARTLET_INT8_AVX2]
+      case .neon: [MARTLET_INT8_NEONDOT, MARTLET_INT8_NEON]
       }
     return wanted.first { martlet_int8_kernels_for($0) != nil }
   }
@@ -45,6 +49,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
       case .avx2: [MARTLET_BF16_AVX2]
       case .avx512:
         isNative ? [MARTLET_BF16_AVX512BF16, MARTLET_BF16_AVX512] : [MARTLET_BF16_AVX512]
+      case .neon: isNative ? [MARTLET_BF16_NEONDOT, MARTLET_BF16_NEON] : [MARTLET_BF16_NEON]
       }
     return wanted.first { martlet_bf16_kernels_for($0) != nil }
   }

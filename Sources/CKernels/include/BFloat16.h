@@ -6,8 +6,11 @@ typedef enum martlet_bf16_isa {
   MARTLET_BF16_PORTABLE = 0,
   MARTLET_BF16_AVX2 = 1,
   MARTLET_BF16_AVX512 = 2,
-  /// The one whose CPUs multiply bfloat16 numbers (vdpbf16ps).
+  /// CPUs that multiply bfloat16 numbers (vdpbf16ps).
   MARTLET_BF16_AVX512BF16 = 3,
+  MARTLET_BF16_NEON = 4,
+  /// CPUs that multiply bfloat16 numbers (bfdot).
+  MARTLET_BF16_NEONDOT = 5,
 } martlet_bf16_isa;
 
 /// Rounded rows: a word holds elements 2p (low half) and 2p + 1 of a row, the last one a zero where
@@ -34,7 +37,8 @@ struct martlet_epilogue;
 /// Numbers are rounded to the nearest bfloat16, halves to even; subnormal ones become zero, NaN stays
 /// NaN. For each word the sum takes the product of the high halves, then that of the low halves, each
 /// with one rounding to single precision: what vdpbf16ps is defined to do (Intel's manual, volume 2).
-/// It also takes subnormal sums as zero, which the other sets do not.
+/// It also takes subnormal sums as zero, which the other sets do not. bfdot rounds otherwise, so that its
+/// sums differ in their last bits.
 typedef struct martlet_bf16_kernels {
   const char *name;
   /// Nonzero where the CPU multiplies bfloat16 numbers itself.

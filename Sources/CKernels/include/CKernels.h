@@ -9,6 +9,7 @@ typedef enum martlet_isa {
   MARTLET_ISA_PORTABLE = 0,
   MARTLET_ISA_AVX2 = 1,
   MARTLET_ISA_AVX512 = 2,
+  MARTLET_ISA_NEON = 3,
 } martlet_isa;
 
 typedef enum martlet_activation {
@@ -223,6 +224,8 @@ typedef enum martlet_int8_isa {
   MARTLET_INT8_AVX2 = 1,
   MARTLET_INT8_AVXVNNI = 2,
   MARTLET_INT8_AVX512VNNI = 3,
+  MARTLET_INT8_NEON = 4,
+  MARTLET_INT8_NEONDOT = 5,
 } martlet_int8_isa;
 
 /// What keeps sums exact where four products are added in 16 bits before they are widened (AVX2):
@@ -236,7 +239,8 @@ enum {
   MARTLET_INT8_LANE_WEIGHT = 64,
 };
 
-/// Quantised activations: element (i, p) is (values[i * stride + p] - zeros[i]) * scales[i].
+/// Quantised activations: element (i, p) is (values[i * stride + p] - zeros[i]) * scales[i]. Some sets of
+/// kernels store signed bytes, with zeros that fit.
 typedef struct martlet_int8_operand {
   const uint8_t *values;
   /// A multiple of 4, at least k; the bytes behind k are zero.

@@ -64,7 +64,8 @@ public struct Peer: Sendable, Hashable, CustomStringConvertible {
       }
       var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
       _ = inet_ntop(AF_INET6, &address, &text, socklen_t(text.count))
-      return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      return String(
+        decoding: text.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
     default:
       return "unix"
     }

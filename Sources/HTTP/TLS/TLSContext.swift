@@ -55,6 +55,7 @@ public final class TLSContext: @unchecked Sendable {
   private static func lastError() -> String {
     var text = [CChar](repeating: 0, count: 256)
     copenssl_take_error(&text, text.count)
-    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return String(
+      decoding: text.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
   }
 }
