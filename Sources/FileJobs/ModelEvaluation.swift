@@ -20,26 +20,38 @@ public enum ModelEvaluation: Sendable {
     _ job: FileJob, _ model: TextModel, _ reader: inout RecordReader,
     progress: (FileJob.Progress) -> Void
   ) throws -> ModelEvaluation {
-    let figures: ModelEvaluation
-    switch model.task {
-    case .classification, .tokenClassification:
-      figures = try classes(job, model, &reader, progress)
-    case .multiLabelClassification:
-      var report = MultiLabelReport(labels: model.labels)
-      let truths = Truths(labels: model.labels, path: reader.path)
-      try job.run(&reader, progress: progress) { record, prediction in
-        guard case .labels(let chosen, _) = prediction.value else { return }
-        let truth = try (record.label ?? "").split(byte: "|").map {
-          try truths.index(of: $0, record)
-        }
-        report.add(truth: Set(truth), prediction: Set(chosen))
-      }
-      figures = .multiLabel(report)
-    case .regression: figures = try numbers(job, &reader, progress)
-    case .embedding: figures = try cosines(job, model, &reader)
+    guard let measure = measures[model.task] else {
+      throw ModelError.notMeasured(path: model.configuration.directory, task: model.task)
     }
+    let figures = try measure(job, model, &reader, progress)
     guard figures.count > 0 else { throw TrainingError.nothingMeasured(path: reader.path) }
     return figures
+  }
+
+  private typealias Measure =
+    @Sendable (FileJob, TextModel, inout RecordReader, (FileJob.Progress) -> Void) throws ->
+    ModelEvaluation
+
+  /// How each task is measured.
+  private static let measures: [ModelTask: Measure] = [
+    .classification: classes, .tokenClassification: classes,
+    .multiLabelClassification: labelSets, .regression: numbers, .embedding: cosines,
+  ]
+
+  private static func labelSets(
+    _ job: FileJob, _ model: TextModel, _ reader: inout RecordReader,
+    _ progress: (FileJob.Progress) -> Void
+  ) throws -> ModelEvaluation {
+    var report = MultiLabelReport(labels: model.labels)
+    let truths = Truths(labels: model.labels, path: reader.path)
+    try job.run(&reader, progress: progress) { record, prediction in
+      guard case .labels(let chosen, _) = prediction.value else { return }
+      let truth = try (record.label ?? "").split(byte: "|").map {
+        try truths.index(of: $0, record)
+      }
+      report.add(truth: Set(truth), prediction: Set(chosen))
+    }
+    return .multiLabel(report)
   }
 
   private static func classes(
@@ -81,7 +93,8 @@ public enum ModelEvaluation: Sendable {
   }
 
   private static func numbers(
-    _ job: FileJob, _ reader: inout RecordReader, _ progress: (FileJob.Progress) -> Void
+    _ job: FileJob, _ model: TextModel, _ reader: inout RecordReader,
+    _ progress: (FileJob.Progress) -> Void
   ) throws -> ModelEvaluation {
     var (truths, predictions) = ([Double](), [Double]())
     let path = reader.path
@@ -94,7 +107,8 @@ public enum ModelEvaluation: Sendable {
   }
 
   private static func cosines(
-    _ job: FileJob, _ model: TextModel, _ reader: inout RecordReader
+    _ job: FileJob, _ model: TextModel, _ reader: inout RecordReader,
+    _ progress: (FileJob.Progress) -> Void
   ) throws -> ModelEvaluation {
     var (truths, predictions) = ([Double](), [Double]())
     while let record = try reader.next() {

@@ -306,19 +306,26 @@ extension JSONParser {
   }
 }
 
-extension JSONError {
-  /// The same error seen from one level up: `token` goes in front of its pointer, escaped by RFC 6901.
-  fileprivate func within(_ token: String) -> JSONError {
-    var error = self
-    var escaped = "/"
-    for scalar in token.unicodeScalars.prefix(128) {
+extension JSONValue {
+  /// The beginning of a name as it stands in a JSON pointer (RFC 6901 section 3).
+  package static func pointerToken(_ name: String) -> String {
+    var escaped = ""
+    for scalar in name.unicodeScalars.prefix(128) {
       switch scalar {
       case "~": escaped += "~0"
       case "/": escaped += "~1"
       default: escaped.unicodeScalars.append(scalar)
       }
     }
-    error.path = escaped + path
+    return escaped
+  }
+}
+
+extension JSONError {
+  /// The same error seen from one level up: `token` goes in front of its pointer, escaped by RFC 6901.
+  fileprivate func within(_ token: String) -> JSONError {
+    var error = self
+    error.path = "/" + JSONValue.pointerToken(token) + path
     return error
   }
 }

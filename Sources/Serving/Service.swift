@@ -61,8 +61,7 @@ struct Service {
       settings.models, defaultName: settings.defaultModel, precision: settings.precision,
       registry: &registry)
     guard let model = defaultModel else { return }
-    let task = model.model.task
-    let hasClasses = task == .classification || task == .multiLabelClassification
+    let hasClasses = model.model.task.definition.hasProbabilities
     model.model.makesSketches = settings.monitoring.isOn && hasClasses
     reference =
       hasClasses
@@ -77,8 +76,7 @@ struct Service {
   /// Names and classes of the models besides the default one whose labels are taken.
   var otherClassifiers: [(name: String, labels: [String])] {
     loaded.filter { !$0.isDefault && $0.specification.role == .primary }.compactMap {
-      let task = $0.model.task
-      guard task == .classification || task == .multiLabelClassification else { return nil }
+      guard $0.model.task.definition.hasProbabilities else { return nil }
       return ($0.specification.name, $0.model.labels)
     }
   }

@@ -1,3 +1,4 @@
+import Tensor
 import Tokenization
 
 /// Everything that a model directory's configuration files say: shape, task and labels.
@@ -34,6 +35,21 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Numbers in one embedding; 0 for other tasks.
   public var embeddingDimension: Int {
     embedding?.dimension(hiddenSize: shape.hiddenSize) ?? 0
+  }
+
+  /// The layer of the head on each token, where that stands beside the encoder; nil for other heads.
+  var tokenLayer: String? {
+    guard shape.head == nil, let architecture = shape.architecture else { return nil }
+    return task.definition.tokenLayer(architecture)
+  }
+
+  /// Its tensors as the checkpoint has them.
+  var tokenLayerTensors: [(name: String, matrix: Matrix)] {
+    guard let tokenLayer, let outputs = task.definition.tokenOutputs(labels) else { return [] }
+    return [
+      (tokenLayer + ".weight", Matrix(rows: outputs, columns: shape.hiddenSize)),
+      (tokenLayer + ".bias", Matrix(rows: 1, columns: outputs)),
+    ]
   }
 
   /// The same encoder as an embedding model with this pooling, whatever its head.

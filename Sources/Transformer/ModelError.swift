@@ -40,6 +40,8 @@ public enum ModelError: Error, Equatable, LocalizedError {
   case adapter(path: String, mend: String)
   /// The model says something else than what is asked of it.
   case wrongTask(path: String, found: ModelTask, wanted: ModelTask)
+  /// There are no figures for the model's task.
+  case notMeasured(path: String, task: ModelTask)
 
   /// What, where and how to mend it.
   public var errorDescription: String? {
@@ -88,6 +90,9 @@ public enum ModelError: Error, Equatable, LocalizedError {
     case .wrongTask(let path, let found, let wanted):
       return "\(path): a \(found.rawValue) model, where a \(wanted.rawValue) model is needed. "
         + "`martlet inspect` says what a model is for."
+    case .notMeasured(let path, let task):
+      return
+        "\(path): there are no figures for \(task). Write answers with `martlet predict`, and compare them by their rows."
     case .alreadyQuantized(let path):
       return "\(path): its layers are in 8 bits already. Quantise the model that it was made from."
     case .wrongPrecision(let path, let asked, true):

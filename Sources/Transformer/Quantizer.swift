@@ -130,16 +130,8 @@ public enum Quantizer {
     try copyFiles(source, to: staged.path)
     let inside = configuration.encoderDirectory.dropFirst(configuration.directory.count)
     try Folder.make(staged.path + inside)
-    var extra: [(name: String, matrix: Matrix)] = []
-    if configuration.task == .tokenClassification, configuration.shape.head == nil {
-      let (labels, width) = (configuration.labels.count, configuration.shape.hiddenSize)
-      let layer = configuration.shape.tokenHead
-      extra = [
-        (layer + ".weight", Matrix(rows: labels, columns: width)),
-        (layer + ".bias", Matrix(rows: 1, columns: labels)),
-      ]
-      for (name, matrix) in extra { try checkpoint.read(name, into: matrix) }
-    }
+    let extra = configuration.tokenLayerTensors
+    for (name, matrix) in extra { try checkpoint.read(name, into: matrix) }
     try OutputFile.write(
       ParameterWriter(parameters, path: staged.path + inside).bytes(extra: extra),
       to: staged.path + inside + "/model.safetensors")

@@ -7,18 +7,6 @@ import Tokenization
 /// Loading and packing use one thread and no Dispatch, so the arbiter can do it before it forks; the
 /// workers then share the weights. Not thread-safe: one for each compute queue, by `sibling()`.
 public final class TextModel {
-  /// What reads the encoder's states.
-  private enum Head {
-    case sequence(SequenceHead)
-    case tokens(weight: PackedMatrix, bias: Matrix)
-    case embedding(EmbeddingHead)
-
-    /// Which of the states it reads.
-    var kept: RowSelection {
-      if case .sequence(let head) = self { head.kept } else { .all }
-    }
-  }
-
   /// What the model's files say.
   public let configuration: ModelConfiguration
   /// Splits texts.
@@ -41,7 +29,7 @@ public final class TextModel {
   /// Tokens of the prompt that have no part in pooling.
   private let excludedTokens: Int
   private let weights: PackedWeights
-  private let head: Head
+  private let head: any TaskHead
   let encoder: Encoder
   var kernels: Kernels { encoder.kernels }
 
@@ -55,6 +43,10 @@ public final class TextModel {
   public var labels: [String] { configuration.labels }
   /// Longest input in tokens.
   public var maximumTokens: Int { configuration.maximumTokens }
+  /// What describes its inputs and answers.
+  public var signature: ModelSignature {
+    ModelSignature(labels: labels, dimension: configuration.embeddingDimension)
+  }
   /// What the layers are computed in; not `auto`.
   public var precision: Precision {
     if weights.parameters.quantization != nil { return .int8 }
@@ -119,31 +111,10 @@ public final class TextModel {
     }
     try self.init(
       configuration, weights: weights, encoder: encoder,
-      head: Self.head(configuration, own, kernels: kernels) {
-        try adapter?.read($0, into: $1, base: checkpoint) ?? checkpoint.read($0, into: $1)
-      }, tokenizer: tokenizer)
-  }
-
-  /// The head of a model; `own` has that on the whole text, `read` gets the tensors of one beside it.
-  private static func head(
-    _ configuration: ModelConfiguration, _ own: PackedWeights?, kernels: Kernels,
-    read: (String, Matrix) throws -> Void
-  ) throws -> Head {
-    let shape = configuration.shape
-    if configuration.task == .embedding {
-      return .embedding(
-        try EmbeddingHead(
-          configuration.embedding ?? EmbeddingConfiguration(poolings: [.mean]),
-          hiddenSize: shape.hiddenSize, kernels: kernels))
+      sequenceHead: own.flatMap { SequenceHead(PieceTensors($0)) }, tokenizer: tokenizer
+    ) {
+      try adapter?.read($0, into: $1, base: checkpoint) ?? checkpoint.read($0, into: $1)
     }
-    if let own, let head = SequenceHead(PieceTensors(own)) { return .sequence(head) }
-    let labels = configuration.labels.count
-    let weight = Matrix(rows: labels, columns: shape.hiddenSize)
-    let bias = Matrix(rows: 1, columns: labels)
-    let layer = shape.tokenHead
-    try read(layer + ".weight", weight)
-    try read(layer + ".bias", bias)
-    return .tokens(weight: .transposing(weight, kernels: kernels), bias: bias)
   }
 
   /// A classifier of parts already in memory.
@@ -157,12 +128,14 @@ public final class TextModel {
     }
     try self.init(
       configuration, weights: weights, encoder: Encoder(weights, kernels: kernels),
-      head: .sequence(head), tokenizer: tokenizer)
+      sequenceHead: head, tokenizer: tokenizer
+    ) { name, _ in throw ModelError.missingTensor(path: configuration.directory, name: name) }
   }
 
+  /// `read` gets the tensors of a head that stands beside the encoder.
   private init(
-    _ configuration: ModelConfiguration, weights: PackedWeights, encoder: Encoder, head: Head,
-    tokenizer: Tokenizer
+    _ configuration: ModelConfiguration, weights: PackedWeights, encoder: Encoder,
+    sequenceHead: SequenceHead?, tokenizer: Tokenizer, read: (String, Matrix) throws -> Void
   ) throws {
     try configuration.check(tokenizer)
     let tokenizer = configuration.lowercases ? tokenizer.lowercasing() : tokenizer
@@ -171,7 +144,14 @@ public final class TextModel {
     excludedTokens =
       configuration.embedding?.excludesPrompt ?? false
       ? tokenizer.openingCount(configuration.prompt, maximum: configuration.maximumTokens) : 0
-    (self.weights, self.encoder, self.head) = (weights, encoder, head)
+    (self.weights, self.encoder) = (weights, encoder)
+    let excludedTokens = excludedTokens
+    head = try withoutActuallyEscaping(read) {
+      try configuration.task.definition.head(
+        HeadSource(
+          configuration: configuration, sequenceHead: sequenceHead, kernels: encoder.kernels,
+          excludedTokens: excludedTokens, read: $0))
+    }
   }
 
   private init(sharing other: TextModel) {
@@ -185,10 +165,15 @@ public final class TextModel {
   /// Another model with the same weights and a workspace of its own, for another thread.
   public func sibling() -> TextModel { TextModel(sharing: self) }
 
-  /// The tokens of one input.
+  /// The tokens of one input, in one sequence or several.
   ///
   /// - Throws: `PredictionError.noTokens`, or `.noRoom` for a pair that only longer inputs have room for.
   public func encode(_ input: TextInput) throws(PredictionError) -> EncodedInput {
+    try task.definition.encode(input, by: self)
+  }
+
+  /// The tokens of one input in one sequence, whose end is left off where it is too long.
+  func encodeWhole(_ input: TextInput) throws(PredictionError) -> EncodedInput {
     let text = configuration.prompt + input.text
     if input.pair != nil && tokenizer.frameCount(isPair: true) > maximumTokens {
       throw .noRoom(tokens: maximumTokens)
@@ -224,22 +209,55 @@ public final class TextModel {
   public static func predict(
     _ questions: [(model: TextModel, input: EncodedInput)]
   ) -> [Result<Prediction, PredictionError>] {
-    guard let first = questions.first?.model else { return [] }
-    precondition(questions.allSatisfy { $0.model.encoder === first.encoder }, "one trunk")
+    var outputs = outputs(
+      questions.flatMap { question in question.input.encodings.map { (question.model, $0) } })[...]
+    return questions.map { model, input in
+      let own = outputs.prefix(input.encodings.count)
+      outputs = outputs.dropFirst(own.count)
+      return model.answer(input, Array(own))
+    }
+  }
+
+  /// What each model's head says of each sequence: the part of a prediction that takes time, in one batch over one `trunk`.
+  package static func outputs(
+    _ sequences: [(model: TextModel, encoding: Encoding)]
+  ) -> [SequenceOutput] {
+    guard let first = sequences.first?.model else { return [] }
+    precondition(sequences.allSatisfy { $0.model.encoder === first.encoder }, "one trunk")
     let shared = SharedSequences(
-      questions.map { (reader: ObjectIdentifier($0.model), encoding: $0.input.encoding) })
+      sequences.map { (reader: ObjectIdentifier($0.model), encoding: $0.encoding) })
     guard let batch = first.batch(shared.encodings) else { return [] }
-    let models = shared.readers.map { questions[$0.questions[0]].model }
+    let models = shared.readers.map { sequences[$0.questions[0]].model }
     first.encoder.run(
       batch, keeping: models.reduce(first.head.kept) { $0.union($1.head.kept) })
-    var results = [Result<Prediction, PredictionError>](
-      repeating: .failure(.notFinite), count: questions.count)
+    var results = [SequenceOutput?](repeating: nil, count: sequences.count)
     for (model, reader) in zip(models, shared.readers) {
-      let answers = model.answers(
-        reader.sequences, reader.questions.map { questions[$0].input.encoding })
-      for (question, answer) in zip(reader.questions, answers) { results[question] = answer }
+      let own = model.head.outputs(
+        model.encoder, reader.sequences, reader.questions.map { sequences[$0].encoding })
+      for (place, output) in zip(reader.questions, own) { results[place] = output }
     }
-    return results
+    return results.compactMap(\.self)
+  }
+
+  /// The answer for an input, of what the head said of its sequences. The kernels let nothing that is not finite become a number
+  /// again, so what leaves the model tells.
+  package func answer(
+    _ input: EncodedInput, _ outputs: [SequenceOutput]
+  ) -> Result<Prediction, PredictionError> {
+    guard outputs.count == input.encodings.count,
+      outputs.allSatisfy({ $0.values.allSatisfy(\.isFinite) })
+    else { return .failure(.notFinite) }
+    let definition = task.definition
+    var prediction = Prediction(
+      value: definition.value(outputs, of: input, by: self), tokenCount: input.tokenCount,
+      unknownTokenCount: input.encodings.reduce(0) { $0 + $1.unknownCount },
+      isTruncated: input.encodings.contains(where: \.isTruncated))
+    if let sketch, definition.hasProbabilities, let pooled = outputs.first?.pooled,
+      !pooled.isEmpty
+    {
+      prediction.sketch = sketch(pooled)
+    }
+    return .success(prediction)
   }
 
   private func batch(_ encodings: [Encoding]) -> TokenBatch? {
@@ -247,22 +265,6 @@ public final class TextModel {
     let hasSegments = configuration.shape.embeddings.tokenTypeCount > 1
     return try? TokenBatch(
       encodings.map(\.ids), tokenTypes: hasSegments ? encodings.map(\.typeIDs) : nil)
-  }
-
-  /// What this model's head says of some sequences of the batch that was run last.
-  private func answers(
-    _ sequences: [Int], _ encodings: [Encoding]
-  ) -> [Result<Prediction, PredictionError>] {
-    let (values, pooled) = values(sequences, encodings)
-    return zip(encodings, values).enumerated().map { index, pair in
-      let (encoding, value) = pair
-      guard let value else { return .failure(.notFinite) }
-      var prediction = Prediction(
-        value: value, tokenCount: encoding.ids.count, unknownTokenCount: encoding.unknownCount,
-        isTruncated: encoding.isTruncated)
-      if let sketch, let pooled { prediction.sketch = sketch(pooled.row(index)) }
-      return .success(prediction)
-    }
   }
 
   /// Predicts for `inputs` in one batch.
@@ -302,72 +304,5 @@ public final class TextModel {
       }
     }
     return predictions
-  }
-
-  /// The answer for each sequence; nil where what it is made of is not finite. The kernels let nothing that is not finite become a
-  /// number again, so what leaves the model tells. Beside them, what the last layer of a classifier of texts read.
-  private func values(
-    _ sequences: [Int], _ encodings: [Encoding]
-  ) -> (values: [Prediction.Value?], pooled: Matrix?) {
-    switch head {
-    case .sequence(let head):
-      let (pooled, logits, layout) = encoder.read(head, sequences)
-      if task == .tokenClassification { return (tokenValues(encodings, logits, layout), nil) }
-      let values = encodings.indices.map { index in
-        let row = logits.row(index)
-        return row.allSatisfy(\.isFinite) ? sequenceValue(row) : nil
-      }
-      return (values, task == .regression ? nil : pooled)
-    case .tokens(let weight, let bias):
-      let (states, layout) = encoder.read(sequences, keeping: .all)
-      let logits = Matrix(rows: states.rows, columns: labels.count)
-      kernels.linear(states, weight, bias: bias, output: logits)
-      return (tokenValues(encodings, logits, layout), nil)
-    case .embedding(let head):
-      let (states, layout) = encoder.read(sequences, keeping: .all)
-      let vectors = head.vectors(states, layout, skipping: excludedTokens, kernels: kernels)
-      return (vectors.map { $0.allSatisfy(\.isFinite) ? .vector($0) : nil }, nil)
-    }
-  }
-
-  private func tokenValues(
-    _ encodings: [Encoding], _ logits: Matrix, _ layout: RaggedRows
-  ) -> [Prediction.Value?] {
-    encodings.enumerated().map { index, encoding in
-      tokenLabels(encoding, logits, layout[index]).map { .tokens($0) }
-    }
-  }
-
-  private func sequenceValue(_ logits: [Float]) -> Prediction.Value {
-    switch task {
-    case .multiLabelClassification:
-      let probabilities = logits.map(HeadFunction.sigmoid)
-      return .labels(
-        probabilities.indices.filter { probabilities[$0] >= threshold },
-        probabilities: probabilities)
-    case .regression:
-      return .scores(
-        configuration.scoreActivation == .sigmoid ? logits.map(HeadFunction.sigmoid) : logits)
-    case .classification, .tokenClassification, .embedding:
-      return .label(
-        HeadFunction.top(logits),
-        probabilities: HeadFunction.softmax(logits, temperature: configuration.temperature))
-    }
-  }
-
-  private func tokenLabels(
-    _ encoding: Encoding, _ logits: Matrix, _ rows: Range<Int>
-  ) -> [TokenLabel]? {
-    var labels: [TokenLabel] = []
-    for (id, row) in zip(encoding.ids, rows) where !tokenizer.isFrame(id) {
-      let values = logits.row(row)
-      guard values.allSatisfy(\.isFinite) else { return nil }
-      let top = HeadFunction.top(values)
-      labels.append(
-        TokenLabel(
-          token: tokenizer.token(for: id) ?? "", labelIndex: top,
-          probability: HeadFunction.softmax(values)[top]))
-    }
-    return labels
   }
 }

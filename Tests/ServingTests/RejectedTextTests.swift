@@ -45,7 +45,7 @@ private final class OddPredictor: Predictor {
         case .regression: .scores([0.5])
         case .multiLabelClassification: .labels([0], probabilities: [0.75, 0.25])
         case .tokenClassification: .tokens([])
-        case .classification: .label(0, probabilities: [0.75, 0.25])
+        default: .label(0, probabilities: [0.75, 0.25])
         }
       return .success(
         Prediction(

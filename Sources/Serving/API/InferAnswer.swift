@@ -9,8 +9,8 @@ struct InferAnswer {
   let predictions: [Prediction]
 
   func response() throws(Problem) -> Response {
-    let all = ModelOutput.outputs(of: model)
-    var wanted: [(output: ModelOutput, isBinary: Bool)] = []
+    let all = model.outputs
+    var wanted: [(output: TensorOutput, isBinary: Bool)] = []
     if let names = request.outputs {
       for (name, isBinary) in names {
         guard let output = all.first(where: { $0.name == name }) else {
@@ -45,7 +45,7 @@ struct InferAnswer {
   }
 
   private func write(
-    _ output: ModelOutput, _ isBinary: Bool, _ json: inout JSONWriter, _ tail: inout [UInt8]
+    _ output: TensorOutput, _ isBinary: Bool, _ json: inout JSONWriter, _ tail: inout [UInt8]
   ) {
     json.raw(#"{"name":"#)
     json.string(output.name)
@@ -74,7 +74,7 @@ struct InferAnswer {
     }
   }
 
-  private static func append(_ values: ModelOutput.Values, to bytes: inout [UInt8]) {
+  private static func append(_ values: TensorOutput.Values, to bytes: inout [UInt8]) {
     func append(_ word: UInt32) {
       withUnsafeBytes(of: word.littleEndian) { bytes.append(contentsOf: $0) }
     }

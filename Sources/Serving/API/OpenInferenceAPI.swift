@@ -88,7 +88,7 @@ struct OpenInferenceAPI: Sendable {
     try api.refuseIfFull()
     let request = try InferRequest(
       call.request, maximumTexts: api.options.maximumTextsPerRequest)
-    let known = ModelOutput.outputs(of: version.description).map(\.name)
+    let known = version.description.outputs.map(\.name)
     for (name, _) in request.outputs ?? [] where !known.contains(name) {
       throw Problem(
         status: .badRequest, detail: "The model has no output of the name '\(name.prefix(64))'.",
@@ -112,7 +112,7 @@ struct OpenInferenceAPI: Sendable {
       "platform": "martlet",
       "inputs": [["name": "text", "datatype": "BYTES", "shape": [-1]]],
       "outputs": .array(
-        ModelOutput.outputs(of: model).map {
+        model.outputs.map {
           [
             "name": JSONValue($0.name), "datatype": JSONValue($0.datatype),
             "shape": .array([-1] + ($0.width.map { [JSONValue($0)] } ?? [])),

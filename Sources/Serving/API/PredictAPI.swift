@@ -28,16 +28,14 @@ struct PredictAPI: Sendable {
     let (version, deployment) = try api.version(call)
     try api.refuseIfFull()
     let hasScores = try wantsScores(call.request)
-    let body = try RequestBody(
-      call.request, example: Self.example,
-      members: call.model == nil ? ["input", "models"] : ["input"])
-    let several = try deployments(body)
+    let body = try RequestBody(call.request, example: Self.example)
+    let several = call.model == nil ? try deployments(body) : nil
     let asked = (several ?? [deployment]).map { deployment in
       ComputeJob.Asked(
         several == nil ? version : deployment.version(for: call.request), shadow: deployment.shadow)
     }
-    let (inputs, isList) = try body.texts(
-      "input", maximum: api.options.maximumTextsPerRequest, pairs: true)
+    let (inputs, isList) = try inputs(
+      body, asked.map(\.version.description), hasModels: call.model == nil)
     let models = asked.map(\.version.description)
     return try api.predict(
       call, asked, inputs: inputs, isList: isList,
@@ -53,6 +51,62 @@ struct PredictAPI: Sendable {
       if several == nil, let (_, answer) = answers.first { return try answer.response() }
       return try PredictAnswer.response(answers)
     }
+  }
+
+  /// What is asked of all of `models`: inputs, each with the parameters that stand in `parameters` or beside the inputs.
+  private func inputs(
+    _ body: RequestBody, _ models: [ModelDescription], hasModels: Bool
+  ) throws(Problem) -> (inputs: [TextInput], isList: Bool) {
+    let own = Set(["input", "parameters"] + (hasModels ? ["models"] : []))
+    var names = Set<String>()
+    for model in models {
+      names.formUnion(model.task.definition.parameters(model.signature).map(\.name))
+    }
+    try body.refuseOthers(than: own.union(names))
+    guard let form = models.first?.task.definition.input,
+      models.allSatisfy({ $0.task.definition.input == form })
+    else {
+      throw Problem(
+        status: .unprocessableContent, detail: "These models do not take the same inputs.",
+        mend: "Ask them one by one.", pointer: "/models")
+    }
+    var (inputs, isList) = try body.texts(
+      "input", maximum: api.options.maximumTextsPerRequest, form: form)
+    if let parameters = try parameters(body, models, beside: own) {
+      for index in inputs.indices { inputs[index].parameters = parameters }
+    }
+    return (inputs, isList)
+  }
+
+  /// What the request says beside its inputs, as all of `models` take it; nil where it says nothing.
+  private func parameters(
+    _ body: RequestBody, _ models: [ModelDescription], beside own: Set<String>
+  ) throws(Problem) -> TaskParameters? {
+    let inner = body["parameters"] ?? .null
+    guard inner.isNull || inner.objectValue != nil else {
+      throw body.wrong("parameters", "\(inner.kind), not an object")
+    }
+    var beside = JSONObject()
+    for (name, value) in zip(body.object.keys, body.object.values) where !own.contains(name) {
+      guard inner[name] == nil else {
+        throw Problem(
+          status: .unprocessableContent, detail: "'\(name)' stands there twice.",
+          mend: "Give it once, in 'parameters' or beside 'input'.",
+          pointer: "/parameters/\(JSONValue.pointerToken(name))")
+      }
+      beside[name] = value
+    }
+    if beside.isEmpty && inner.objectValue?.isEmpty ?? true { return nil }
+    var all: TaskParameters?
+    for model in models {
+      do throws(InputProblem) {
+        all = try TaskParameters(
+          beside, and: inner.objectValue ?? [:], task: model.task, model: model.signature)
+      } catch {
+        throw Problem(error, at: "", example: Self.example)
+      }
+    }
+    return all
   }
 
   /// The models that the member `models` names; nil where it is not there.
@@ -105,7 +159,12 @@ extension PredictAPI {
     let models = api.catalog.deployments.map(\.primary.description)
     let described = named ? models : Array(models.prefix(1))
     let maximum = api.options.maximumTextsPerRequest
-    let list = Schema.list(Schema.input, minimum: 1, maximum: maximum)
+    let forms = models.reduce(into: [InputForm]()) { forms, model in
+      let form = model.task.definition.input
+      if !forms.contains(form) { forms.append(form) }
+    }
+    let input = Self.any(forms.map(\.schema))
+    let list = Schema.list(input, minimum: 1, maximum: maximum)
     var parameters: [JSONValue] = [
       [
         "name": "scores", "in": "query", "schema": Schema.boolean,
@@ -113,7 +172,10 @@ extension PredictAPI {
       ],
       Schema.timeout,
     ]
-    var properties: JSONObject = ["input": Schema.any(Schema.input, list)]
+    var properties: JSONObject = ["input": Schema.any(input, list)]
+    let taken = Self.parameters(models)
+    for (name, schema) in zip(taken.keys, taken.values) { properties[name] = schema }
+    properties["parameters"] = Schema.object(taken, isClosed: true)
     if named {
       parameters.insert(Schema.model(api.modelNames), at: 0)
     } else {
@@ -165,9 +227,24 @@ extension PredictAPI {
       isClosed: true)
   }
 
+  /// The parameters of all of `models`, by name.
+  private static func parameters(_ models: [ModelDescription]) -> JSONObject {
+    var object = JSONObject()
+    for model in models {
+      for parameter in model.task.definition.parameters(model.signature)
+      where object[parameter.name] == nil {
+        object[parameter.name] = parameter.schema
+      }
+    }
+    return object
+  }
+
+  private static func any(_ schemas: [JSONValue]) -> JSONValue {
+    schemas.count == 1 ? schemas[0] : ["anyOf": .array(schemas)]
+  }
+
   private func answer(_ models: [ModelDescription]) -> JSONValue {
-    let predictions = models.map(Self.prediction)
-    let one: JSONValue = predictions.count == 1 ? predictions[0] : ["anyOf": .array(predictions)]
+    let one = Self.any(models.map { $0.task.definition.schema($0.signature) })
     let scores: JSONValue = ["type": "object", "additionalProperties": Schema.number]
     return Schema.object(
       [
@@ -175,22 +252,5 @@ extension PredictAPI {
         "scores": Schema.any(scores, Schema.list(scores)),
         "truncated": Schema.any(Schema.boolean, Schema.list(Schema.boolean)),
       ], required: ["prediction"], isClosed: true)
-  }
-
-  /// The prediction for one input, by task.
-  private static func prediction(_ model: ModelDescription) -> JSONValue {
-    let label = Schema.values(model.labels)
-    switch model.task {
-    case .classification: return label
-    case .multiLabelClassification: return Schema.list(label)
-    case .regression:
-      return model.labels.count <= 1 ? Schema.number : Schema.list(Schema.number)
-    case .embedding: return Schema.list(Schema.number)
-    case .tokenClassification:
-      return Schema.list(
-        Schema.object(
-          ["token": Schema.string, "label": label, "score": Schema.number],
-          required: ["token", "label", "score"], isClosed: true))
-    }
   }
 }

@@ -51,7 +51,7 @@ struct PredictAnswer {
 
   private func write(to json: inout JSONWriter) {
     json.raw(#"{"prediction":"#)
-    append(to: &json) { $1.value($0.value, labels: labels) }
+    append(to: &json) { $0.value.write(to: &$1, labels: labels) }
     if hasScores && predictions.contains(where: { $0.classification != nil }) {
       json.raw(#","scores":"#)
       append(to: &json) { appendScores($0.classification?.probabilities ?? [], to: &$1) }

@@ -51,7 +51,7 @@ struct RequestBody: Sendable {
       throw Problem(
         status: .unprocessableContent, detail: "The member '\(key.prefix(64))' is not known.",
         mend: "Use: \(members.sorted().joined(separator: ", ")). For example: \(example).",
-        pointer: "\(pointer)/\(Self.escaped(key))")
+        pointer: "\(pointer)/\(JSONValue.pointerToken(key))")
     }
   }
 
@@ -89,15 +89,15 @@ struct RequestBody: Sendable {
     return number
   }
 
-  /// One text, or a list of 1 to `maximum` texts.
+  /// One input, or a list of 1 to `maximum` inputs, which look like `form`; without a form they are texts.
   func texts(
-    _ name: String, maximum: Int, pairs: Bool = false, acceptsOne: Bool = true
+    _ name: String, maximum: Int, form: InputForm? = nil, acceptsOne: Bool = true
   ) throws(Problem) -> (inputs: [TextInput], isList: Bool) {
     guard let value = object[name] else { throw wrong(name, "missing") }
     let place = "\(pointer)/\(name)"
     guard let values = value.arrayValue else {
       if !acceptsOne { throw wrong(name, "\(value.kind), not a list") }
-      return ([try input(value, pointer: place, pairs: pairs)], false)
+      return ([try input(value, pointer: place, form)], false)
     }
     if values.isEmpty || values.count > maximum {
       throw Problem(
@@ -108,27 +108,23 @@ struct RequestBody: Sendable {
     var inputs: [TextInput] = []
     inputs.reserveCapacity(values.count)
     for (index, value) in values.enumerated() {
-      if case .string(let text) = value, !text.isEmpty {
-        inputs.append(TextInput(text))
-      } else {
-        inputs.append(try input(value, pointer: "\(place)/\(index)", pairs: pairs))
-      }
+      inputs.append(try input(value, pointer: "\(place)/\(index)", form))
     }
     return (inputs, true)
   }
 
   private func input(
-    _ value: JSONValue, pointer: String, pairs: Bool
+    _ value: JSONValue, pointer: String, _ form: InputForm?
   ) throws(Problem) -> TextInput {
-    guard pairs, let object = value.objectValue else {
+    if case .string(let text) = value, !text.isEmpty, form?.isPair != true {
+      return TextInput(text)
+    }
+    guard let form else {
       return TextInput(try Self.text(value, pointer: pointer, example: example))
     }
-    let body = RequestBody(object: object, pointer: pointer, example: example)
-    try body.refuseOthers(than: ["text", "text_pair"])
-    let first = try Self.text(object["text"] ?? .null, pointer: pointer + "/text", example: example)
-    guard let pair = object["text_pair"] else { return TextInput(first) }
-    return TextInput(
-      first, pair: try Self.text(pair, pointer: pointer + "/text_pair", example: example))
+    do throws(InputProblem) { return try form.read(value) } catch {
+      throw Problem(error, at: pointer, example: example)
+    }
   }
 
   /// A string that is not empty.
@@ -153,13 +149,6 @@ struct RequestBody: Sendable {
       mend: "Send \(example).", pointer: "\(pointer)/\(name)")
   }
 
-  /// A name in a JSON pointer (RFC 6901 section 3).
-  private static func escaped(_ name: String) -> String {
-    name.unicodeScalars.prefix(64).map(String.init).joined().escaped {
-      $0 == UInt8(ascii: "~") ? "~0" : $0 == UInt8(ascii: "/") ? "~1" : nil
-    }
-  }
-
   /// JSON in UTF-8; a missing Content-Type is taken for that.
   static func checkContentType(_ request: Request) throws(Problem) {
     guard let bytes = request.fieldBytes("content-type") else { return }
@@ -177,5 +166,14 @@ struct RequestBody: Sendable {
         status: .unsupportedMediaType, detail: "The body is not said to be JSON in UTF-8.",
         mend: "Send 'Content-Type: application/json' (curl: -H 'Content-Type: application/json').")
     }
+  }
+}
+
+extension Problem {
+  /// What is wrong with an input, which stands at `pointer`.
+  init(_ problem: InputProblem, at pointer: String, example: String) {
+    self.init(
+      status: .unprocessableContent, detail: problem.detail,
+      mend: problem.mend ?? "Send \(example).", pointer: pointer + problem.pointer)
   }
 }

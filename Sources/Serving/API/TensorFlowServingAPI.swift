@@ -50,7 +50,7 @@ struct TensorFlowServingAPI: Sendable {
     } else {
       inputs = try self.columns(columns ?? .null)
     }
-    let outputs = ModelOutput.outputs(of: version.description)
+    let outputs = version.description.outputs
     let isRowForm = rows != nil
     let place = isRowForm ? "/instances" : columns?.objectValue == nil ? "/inputs" : "/inputs/text"
     return try api.predict(
@@ -141,7 +141,7 @@ struct TensorFlowServingAPI: Sendable {
 
   /// `{"predictions": […]}`: a value for each instance, or an object where there are several outputs.
   private static func rowAnswer(
-    _ outputs: [ModelOutput], _ predictions: [Prediction]
+    _ outputs: [TensorOutput], _ predictions: [Prediction]
   ) throws(Problem) -> [UInt8] {
     var json = JSONWriter(capacity: 64 * predictions.count + 32)
     json.raw(#"{"predictions":"#)
@@ -162,7 +162,7 @@ struct TensorFlowServingAPI: Sendable {
 
   /// `{"outputs": …}`: a list for each output, without its name where there is one alone.
   private static func columnAnswer(
-    _ outputs: [ModelOutput], _ predictions: [Prediction]
+    _ outputs: [TensorOutput], _ predictions: [Prediction]
   ) throws(Problem) -> [UInt8] {
     var json = JSONWriter(capacity: 64 * predictions.count + 32)
     json.raw(#"{"outputs":"#)
@@ -196,7 +196,7 @@ struct TensorFlowServingAPI: Sendable {
     }
     var outputs = JSONObject()
     let types = ["BYTES": "DT_STRING", "FP32": "DT_FLOAT", "BOOL": "DT_BOOL"]
-    for output in ModelOutput.outputs(of: model) {
+    for output in model.outputs {
       outputs[output.name] = tensor(
         output.name, types[output.datatype] ?? "DT_STRING", output.width)
     }

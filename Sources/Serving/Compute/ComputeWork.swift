@@ -35,9 +35,10 @@ struct ComputePart {
 
   /// Tokens that a text costs: equal ones are computed once for all versions.
   static func tokens(_ inputs: [EncodedInput]) -> Int {
-    let first = inputs.first?.encoding.ids ?? []
-    return inputs.dropFirst().reduce(first.count) {
-      $0 + ($1.encoding.ids == first ? 0 : $1.encoding.ids.count)
+    guard let first = inputs.first else { return 0 }
+    return inputs.dropFirst().reduce(first.tokenCount) { sum, other in
+      let isSame = other.encodings.elementsEqual(first.encodings) { $0.ids == $1.ids }
+      return sum + (isSame ? 0 : other.tokenCount)
     }
   }
 }

@@ -68,26 +68,8 @@ final class ShadowRunner: @unchecked Sendable {
       }
       recorder?.record(
         version: next.shadow,
-        outcome: .compared(agrees: own.agrees(with: answer), nanoseconds: Clock.now - start))
-    }
-  }
-}
-
-extension Prediction {
-  /// Whether two versions' answers mean the same: equal labels, scores within 0.05, vectors with a cosine of 0.99 and more.
-  func agrees(with other: Prediction) -> Bool {
-    switch (value, other.value) {
-    case (.label(let a, _), .label(let b, _)): return a == b
-    case (.labels(let a, _), .labels(let b, _)): return Set(a) == Set(b)
-    case (.tokens(let a), .tokens(let b)): return a.map(\.labelIndex) == b.map(\.labelIndex)
-    case (.scores(let a), .scores(let b)):
-      return a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= 0.05 }
-    case (.vector(let a), .vector(let b)):
-      func dot(_ x: [Float], _ y: [Float]) -> Double {
-        zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-      }
-      return a.count == b.count && dot(a, b) >= 0.99 * (dot(a, a) * dot(b, b)).squareRoot()
-    default: return false
+        outcome: .compared(
+          agrees: own.value.agrees(with: answer.value), nanoseconds: Clock.now - start))
     }
   }
 }

@@ -63,7 +63,7 @@ extension Predictor {
   }
   /// A token for four bytes, for what needs no tokens.
   public func encode(_ input: TextInput) throws(PredictionError) -> EncodedInput {
-    let count = ModelDescription.tokenEstimate(input, maximum: maximumTokens)
+    let count = task.definition.tokenEstimate(input, maximum: maximumTokens)
     return try EncodedInput(
       input,
       Encoding(

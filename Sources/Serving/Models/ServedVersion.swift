@@ -32,16 +32,15 @@ public struct ModelDescription: Sendable, Equatable {
   }
 
   /// Whether the outputs are probabilities of labels for the whole text.
-  var hasProbabilities: Bool { task == .classification || task == .multiLabelClassification }
+  var hasProbabilities: Bool { task.definition.hasProbabilities }
+  /// What describes its inputs and answers.
+  var signature: ModelSignature { ModelSignature(labels: labels, dimension: embeddingDimension) }
+  /// What protocols of tensors get.
+  var outputs: [TensorOutput] { task.definition.outputs(signature) }
 
   /// Tokens that inputs will have at most, as their bytes suggest; for batching, not for truth.
   func tokenEstimate(_ inputs: [TextInput]) -> Int {
-    inputs.reduce(0) { $0 + Self.tokenEstimate($1, maximum: maximumTokens) }
-  }
-
-  static func tokenEstimate(_ input: TextInput, maximum: Int) -> Int {
-    let bytes = input.text.utf8.count + (input.pair?.utf8.count ?? 0)
-    return min(maximum, bytes / 4 + 2)
+    inputs.reduce(0) { $0 + task.definition.tokenEstimate($1, maximum: maximumTokens) }
   }
 }
 

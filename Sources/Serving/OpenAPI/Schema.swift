@@ -1,45 +1,10 @@
 import JSON
-import Transformer
 
-/// JSON Schemas (draft 2020-12) that more than one endpoint uses.
-enum Schema {
-  static let number: JSONValue = ["type": "number"]
-  static let boolean: JSONValue = ["type": "boolean"]
-  static let string: JSONValue = ["type": "string"]
-  static let text: JSONValue = ["type": "string", "minLength": 1]
-
+/// JSON Schemas that more than one endpoint uses.
+extension Schema {
   static func reference(_ name: String) -> JSONValue {
     ["$ref": JSONValue("#/components/schemas/\(name)")]
   }
-
-  static func list(_ items: JSONValue, minimum: Int = 0, maximum: Int? = nil) -> JSONValue {
-    var object: JSONObject = ["type": "array", "items": items]
-    if minimum > 0 { object["minItems"] = JSONValue(minimum) }
-    if let maximum { object["maxItems"] = JSONValue(maximum) }
-    return .object(object)
-  }
-
-  static func object(
-    _ properties: JSONObject, required: [String] = [], isClosed: Bool = false
-  ) -> JSONValue {
-    var object: JSONObject = ["type": "object"]
-    if !required.isEmpty { object["required"] = .array(required.map { JSONValue($0) }) }
-    object["properties"] = .object(properties)
-    if isClosed { object["additionalProperties"] = false }
-    return .object(object)
-  }
-
-  static func any(_ schemas: JSONValue...) -> JSONValue { ["anyOf": .array(schemas)] }
-
-  static func values(_ names: [String]) -> JSONValue {
-    ["type": "string", "enum": .array(names.map { JSONValue($0) })]
-  }
-
-  static func constant(_ value: JSONValue) -> JSONValue { ["const": value] }
-
-  /// A text, or a pair of texts.
-  static let input = any(
-    text, object(["text": text, "text_pair": text], required: ["text"], isClosed: true))
 
   // MARK: - Parameters
 

@@ -165,10 +165,7 @@ struct AdapterReader {
         throw ModelError.missingTensor(path: file.path, name: own)
       }
     }
-    if model.task == .tokenClassification, model.shape.head == nil {
-      let layer = Self.prefix + model.shape.tokenHead
-      known.formUnion([layer + ".weight", layer + ".bias"])
-    }
+    known.formUnion(model.tokenLayerTensors.map { Self.prefix + $0.name })
     for name in file.entries.keys.sorted() where !known.contains(name) {
       if name.hasSuffix(Self.end("A")) { continue }
       if name.hasSuffix(Self.end("B")) {

@@ -8,45 +8,44 @@ struct HeadDescription {
 
   private static let largestHead = 1 << 20
 
-  private static let sequenceHead = "ForSequenceClassification"
-  private static let tokenHead = "ForTokenClassification"
-  /// Of a model for pre-training, the encoder is taken and its head is left.
-  private static let bare = ["Model", "ForMaskedLM", "ForPreTraining", "ForCausalLM"]
-
   /// - Throws: `ModelError.unsupported` naming an architecture whose head is not known, or
   ///   `.badConfiguration`.
   init(_ json: JSONValue, _ architecture: Architecture, path: String) throws {
     let prefix = architecture.classPrefix
-    let supported =
-      Self.bare.prefix(1) + [Self.sequenceHead, Self.tokenHead] + Self.bare.dropFirst()
     let named = json["architectures"]?.arrayValue?.compactMap(\.stringValue) ?? []
-    let known = named.first { name in supported.contains { name == prefix + $0 } }
-    guard let architecture = known ?? (named.isEmpty ? prefix + "Model" : nil) else {
+    let name = named.first { !Self.tasks($0, prefix).isEmpty }
+    guard let name = name ?? (named.isEmpty ? prefix + "Model" : nil) else {
       throw ModelError.unsupported(
         path: path, what: "architecture \"\(named[0].prefix(100))\"",
-        supported: supported.map { prefix + $0 }.joined(separator: ", "))
+        supported: ExactString.unique(ModelTask.all.flatMap(\.definition.classSuffixes))
+          .map { prefix + $0 }.joined(separator: ", "))
     }
-    self.architecture = architecture
-    let hasTokenHead = architecture == prefix + Self.tokenHead
-    guard architecture == prefix + Self.sequenceHead || hasTokenHead else {
-      (task, labels) = (.embedding, [])
-      return
+    self.architecture = name
+    let tasks = Self.tasks(name, prefix)
+    labels = tasks.contains(where: \.definition.hasLabels) ? try Self.labels(json, path: path) : []
+    task = try Self.task(tasks, json, labels, path: path)
+  }
+
+  /// The tasks whose models have the class `name`.
+  private static func tasks(_ name: String, _ prefix: String) -> [ModelTask] {
+    ModelTask.all.filter { $0.definition.classSuffixes.contains { name == prefix + $0 } }
+  }
+
+  /// The one of `tasks` that `problem_type` names.
+  private static func task(
+    _ tasks: [ModelTask], _ json: JSONValue, _ labels: [String], path: String
+  ) throws -> ModelTask {
+    if tasks.count == 1 { return tasks[0] }
+    guard let type = json["problem_type"]?.stringValue else {
+      return labels.count == 1 ? .regression : tasks.first ?? .embedding
     }
-    labels = try Self.labels(json, path: path)
-    if hasTokenHead {
-      task = .tokenClassification
-      return
+    if let task = tasks.first(where: { $0.definition.problemType == type }) {
+      // One class leaves nothing to choose.
+      return task == .classification && labels.count == 1 ? .regression : task
     }
-    switch json["problem_type"]?.stringValue {
-    case "multi_label_classification": task = .multiLabelClassification
-    case "regression": task = .regression
-    case nil, "single_label_classification":
-      task = labels.count == 1 ? .regression : .classification
-    case let other?:
-      throw ModelError.unsupported(
-        path: path, what: "problem_type \"\(other.prefix(100))\"",
-        supported: "single_label_classification, multi_label_classification, regression")
-    }
+    throw ModelError.unsupported(
+      path: path, what: "problem_type \"\(type.prefix(100))\"",
+      supported: tasks.compactMap(\.definition.problemType).joined(separator: ", "))
   }
 
   private static func labels(_ json: JSONValue, path: String) throws -> [String] {

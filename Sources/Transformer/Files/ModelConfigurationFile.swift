@@ -4,11 +4,14 @@ import JSON
 extension ModelShape {
   /// Gives the shape the head on the whole text that `head` describes, or the family's one on each token.
   mutating func setHead(_ head: HeadDescription, _ architecture: Architecture) {
-    let isOnTokens = head.task == .tokenClassification
+    let definition = head.task.definition
+    let outputs = definition.tokenOutputs(head.labels)
     self.head = nil
-    guard head.task != .embedding, !isOnTokens || architecture.tokenHead == nil else { return }
+    guard head.task != .embedding,
+      outputs == nil || definition.tokenLayer(architecture) == nil
+    else { return }
     self.head = self.head(for: head.labels)
-    if isOnTokens { self.head?.reading = .each }
+    if outputs != nil { self.head?.reading = .each }
   }
 }
 

@@ -1,7 +1,8 @@
 import Tensor
+import Tokenization
 
 /// Makes one vector of a text's hidden states: pooling, then dense layers and normalisation.
-struct EmbeddingHead: Sendable {
+struct EmbeddingHead: TaskHead {
   private struct DenseLayer: Sendable {
     let weight: PackedMatrix
     let bias: Matrix?
@@ -13,12 +14,18 @@ struct EmbeddingHead: Sendable {
 
   private let configuration: EmbeddingConfiguration
   private let layers: [DenseLayer]
+  /// Tokens of the prompt, which have no part in pooling.
+  private let excludedTokens: Int
+  let kept = RowSelection.all
 
   /// Reads the weights of the dense layers, if there are any.
   ///
   /// - Throws: `ModelError` naming file or tensor.
-  init(_ configuration: EmbeddingConfiguration, hiddenSize: Int, kernels: Kernels) throws {
-    self.configuration = configuration
+  init(_ source: HeadSource) throws {
+    let kernels = source.kernels
+    let hiddenSize = source.configuration.shape.hiddenSize
+    configuration = source.configuration.embedding ?? EmbeddingConfiguration(poolings: [.mean])
+    excludedTokens = source.excludedTokens
     var width = hiddenSize * configuration.poolings.count
     var layers: [DenseLayer] = []
     for case .dense(let dense) in configuration.steps {
@@ -57,12 +64,19 @@ struct EmbeddingHead: Sendable {
     return .transposing(weight, kernels: kernels)
   }
 
-  /// The embedding of each sequence of `states`, [tokens, d]; the first tokens of each, `skipping` of them, have no part in pooling.
-  func vectors(
-    _ states: Matrix, _ layout: RaggedRows, skipping: Int = 0, kernels: Kernels
+  func outputs(
+    _ encoder: Encoder, _ sequences: [Int], _ encodings: [Encoding]
+  ) -> [SequenceOutput] {
+    let (states, layout) = encoder.read(sequences, keeping: .all)
+    return vectors(states, layout, kernels: encoder.kernels).map { SequenceOutput($0) }
+  }
+
+  /// The embedding of each sequence of `states`, [tokens, d].
+  private func vectors(
+    _ states: Matrix, _ layout: RaggedRows, kernels: Kernels
   ) -> [[Float]] {
     var vectors = (0..<layout.count).map { sequence in
-      configuration.poolings.flatMap { Self.pool(states, layout[sequence], skipping, $0) }
+      configuration.poolings.flatMap { Self.pool(states, layout[sequence], excludedTokens, $0) }
     }
     var next = 0
     for step in configuration.steps {

@@ -1,7 +1,7 @@
 import Tensor
 
 /// Which rows are needed behind the last attention: rows do not mix there, so the rest is not computed.
-enum RowSelection: Equatable {
+package enum RowSelection: Equatable {
   /// All.
   case all
   /// Each sequence's first.

@@ -1,19 +1,5 @@
 import Foundation
 
-/// What a model is asked of: a text, or a pair of them.
-public struct TextInput: Sendable, Equatable {
-  /// The text, or the first of a pair.
-  public var text: String
-  /// The second of a pair.
-  public var pair: String?
-
-  /// A text or a pair.
-  public init(_ text: String, pair: String? = nil) {
-    self.text = text
-    self.pair = pair
-  }
-}
-
 /// What a token classifier says of one token.
 public struct TokenLabel: Sendable, Equatable {
   /// The token as the vocabulary has it, such as `##ing`.
@@ -64,16 +50,6 @@ public struct Prediction: Sendable, Equatable {
     self.tokenCount = tokenCount
     self.unknownTokenCount = unknownTokenCount
     self.isTruncated = isTruncated
-  }
-
-  /// Whether every number of the answer is finite.
-  public var isFinite: Bool {
-    switch value {
-    case .label(_, let numbers), .labels(_, let numbers), .scores(let numbers),
-      .vector(let numbers):
-      numbers.allSatisfy(\.isFinite)
-    case .tokens(let tokens): tokens.allSatisfy(\.probability.isFinite)
-    }
   }
 
   /// The answer as one label with probabilities, of models that give such: for a multi-label one,

@@ -1,17 +1,3 @@
-/// What a model says of a text, as its files tell.
-public enum ModelTask: String, Sendable, CaseIterable {
-  /// One label of several: softmax.
-  case classification = "text-classification"
-  /// Any number of labels: a sigmoid for each.
-  case multiLabelClassification = "multi-label-classification"
-  /// A number for a text or a pair of texts: regression and cross-encoders.
-  case regression = "regression"
-  /// A label for each token.
-  case tokenClassification = "token-classification"
-  /// A vector for the whole text.
-  case embedding = "sentence-embedding"
-}
-
 /// What is applied to a regression head's output.
 public enum ScoreActivation: String, Sendable {
   /// The number itself.

@@ -46,19 +46,3 @@ public struct RejectedInput: Error, Equatable, LocalizedError {
     "text \(index + 1): \(reason.errorDescription ?? "") \(reason.recoverySuggestion ?? "")"
   }
 }
-
-/// An input as tokens, at least one: what a model computes on.
-public struct EncodedInput: Sendable, Equatable {
-  /// The input.
-  public let input: TextInput
-  /// Its tokens.
-  public let encoding: Encoding
-
-  /// An input with its tokens.
-  ///
-  /// - Throws: `PredictionError.noTokens` where there are none.
-  public init(_ input: TextInput, _ encoding: Encoding) throws(PredictionError) {
-    if encoding.ids.isEmpty { throw .noTokens }
-    (self.input, self.encoding) = (input, encoding)
-  }
-}
