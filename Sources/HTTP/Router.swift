@@ -19,8 +19,9 @@ public struct Router: Sendable {
 
   /// Adds a route.
   /// - Parameters:
-  ///   - template: a path. `{name}` in a segment matches one or more bytes up to what follows it in
-  ///     the template, and no `/`; the decoded match is put into `Request.parameters`.
+  ///   - template: a path. `{name}` matches one or more bytes of a segment; `{+name}` matches `/` too (RFC 6570 section
+  ///     3.2.3). What matches is percent-decoded and put into `Request.parameters`. Where several templates match a path,
+  ///     the one with most bytes outside its holes is taken, and of equals the first.
   /// - Throws: `HTTPError.badTemplate`.
   public mutating func add(
     _ method: Method, _ template: String, handler: @escaping RequestHandler
@@ -47,12 +48,17 @@ public struct Router: Sendable {
     if let index = exact[path] {
       return handle(request, responder, route: routes[index])
     }
-    for route in routes where !route.template.isExact {
+    var best: (route: Route, parameters: [String])?
+    for route in routes
+    where route.template.literalLength > best?.route.template.literalLength ?? -1 {
       if let parameters = route.template.match(request.head[request.pathRange]) {
-        var request = request
-        request.parameters = parameters
-        return handle(request, responder, route: route)
+        best = (route, parameters)
       }
+    }
+    if let (route, parameters) = best {
+      var request = request
+      request.parameters = parameters
+      return handle(request, responder, route: route)
     }
     if path == "*" && request.method == .options {
       return Response(.noContent, fields: [("Allow", "GET, HEAD, OPTIONS, POST")])
@@ -109,49 +115,70 @@ public struct Router: Sendable {
 
 /// A path with holes.
 private struct Template: Sendable {
-  let text: String
-  /// The text around the holes: one more than there are holes.
-  let pieces: [[UInt8]]
+  /// What a template is made of, in order.
+  private enum Piece: Sendable {
+    case bytes([UInt8])
+    /// One or more bytes, none of them `/` unless it spans segments.
+    case hole(spansSegments: Bool)
+  }
 
-  var isExact: Bool { pieces.count == 1 }
+  let text: String
+  private let pieces: [Piece]
+  /// Bytes outside the holes.
+  let literalLength: Int
+
+  var isExact: Bool {
+    pieces.allSatisfy { if case .hole = $0 { false } else { true } }
+  }
 
   init(_ text: String) throws(HTTPError) {
     self.text = text
-    var pieces: [[UInt8]] = [[]]
-    var isInside = false
+    var pieces: [Piece] = []
+    var literal: [UInt8] = []
+    var hole: [UInt8]?
     for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "{") where !isInside: isInside = true
-      case UInt8(ascii: "}") where isInside:
-        isInside = false
-        pieces.append([])
-      case UInt8(ascii: "{"), UInt8(ascii: "}"): throw .badTemplate(text)
-      default: if !isInside { pieces[pieces.count - 1].append(byte) }
+      switch (byte, hole) {
+      case (UInt8(ascii: "{"), nil):
+        if !literal.isEmpty { pieces.append(.bytes(literal)) }
+        (literal, hole) = ([], [])
+      case (UInt8(ascii: "}"), let name?):
+        pieces.append(.hole(spansSegments: name.first == UInt8(ascii: "+")))
+        hole = nil
+      case (UInt8(ascii: "{"), _), (UInt8(ascii: "}"), _): throw .badTemplate(text)
+      case (_, nil): literal.append(byte)
+      case (_, _): hole?.append(byte)
       }
     }
-    if isInside || !text.hasPrefix("/") { throw .badTemplate(text) }
+    if hole != nil || !text.hasPrefix("/") { throw .badTemplate(text) }
+    if !literal.isEmpty { pieces.append(.bytes(literal)) }
     self.pieces = pieces
+    literalLength = pieces.reduce(0) {
+      if case .bytes(let bytes) = $1 { $0 + bytes.count } else { $0 }
+    }
   }
 
   /// What the holes match; nil if the path is another.
-  func match(_ path: ArraySlice<UInt8>) -> [String]? {
-    guard path.starts(with: pieces[0]) else { return nil }
-    var rest = path.dropFirst(pieces[0].count)
-    var matches: [String] = []
-    for (index, piece) in pieces.enumerated().dropFirst() {
-      let segment = rest.prefix { $0 != UInt8(ascii: "/") }
-      var length = segment.count
-      if piece.isEmpty {
-        if index < pieces.count - 1 { return nil }
-      } else {
-        // The first place, after at least one byte, where the next piece stands.
-        length = 1
-        while length <= segment.count, !rest.dropFirst(length).starts(with: piece) { length += 1 }
+  func match(_ path: ArraySlice<UInt8>) -> [String]? { Self.match(pieces[...], path) }
+
+  private static func match(_ pieces: ArraySlice<Piece>, _ path: ArraySlice<UInt8>) -> [String]? {
+    guard let piece = pieces.first else { return path.isEmpty ? [] : nil }
+    let rest = pieces.dropFirst()
+    switch piece {
+    case .bytes(let bytes):
+      return path.starts(with: bytes) ? match(rest, path.dropFirst(bytes.count)) : nil
+    case .hole(let spansSegments):
+      let longest = spansSegments ? path : path.prefix { $0 != UInt8(ascii: "/") }
+      // A hole at the end takes what is left.
+      if rest.isEmpty {
+        return longest.isEmpty || longest.count < path.count ? nil : [percentDecoded(path)]
       }
-      if length == 0 || length > segment.count { return nil }
-      matches.append(percentDecoded(rest.prefix(length)))
-      rest = rest.dropFirst(length + piece.count)
+      guard case .bytes(let next)? = rest.first else { return nil }
+      for length in 1..<max(1, longest.count + 1) where path.dropFirst(length).starts(with: next) {
+        if let others = match(rest, path.dropFirst(length)) {
+          return [percentDecoded(path.prefix(length))] + others
+        }
+      }
+      return nil
     }
-    return rest.isEmpty ? matches : nil
   }
 }

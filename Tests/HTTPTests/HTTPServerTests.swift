@@ -298,6 +298,11 @@ import Testing
     try router.add(.get, "/v2/{m}/x/{n}") { request, _ in
       .text(.ok, request.parameters.joined(separator: "|"))
     }
+    for template in ["/v3/{+m}", "/v3/{+m}/x/{n}", "/v3/{+m}:run"] {
+      try router.add(.get, template) { request, _ in
+        .text(.ok, template.suffix(4) + " " + request.parameters.joined(separator: "|"))
+      }
+    }
     router.explain("/metrics", detail: "elsewhere", mend: "there")
     let listener = LoopbackListener()
     let server = try HTTPServer(listeners: [listener.descriptor]) { [router] in
@@ -328,6 +333,18 @@ import Testing
     #expect(try answer("GET", "/v2/a/x/b").2 == "a|b")
     #expect(try answer("GET", "/v2/a/x/b/c").0 == 404)
     #expect(try answer("GET", "/metrics").2.contains("elsewhere"))
+    #expect(try answer("GET", "/v3/").0 == 404)
+  }
+
+  @Test func aHoleThatSpansSegmentsLeavesPathsToMoreExactTemplates() throws {
+    #expect(try answer("GET", "/v3/a").2 == "{+m} a")
+    #expect(try answer("GET", "/v3/a/b.c:d").2 == "{+m} a/b.c:d")
+    #expect(try answer("GET", "/v3/a%2Fb%3Ac").2 == "{+m} a/b:c")
+    #expect(try answer("GET", "/v3/a:b/c:run").2 == ":run a:b/c")
+    #expect(try answer("GET", "/v3/a:run/b:run").2 == ":run a:run/b")
+    #expect(try answer("GET", "/v3/a/b/x/c").2 == "/{n} a/b|c")
+    #expect(try answer("GET", "/v3/a/x/b/x/c").2 == "/{n} a/x/b|c")
+    #expect(try answer("GET", "/v3/a/x/b/c").2 == "{+m} a/x/b/c")
   }
 
   @Test(arguments: ["x", "/{a", "/a}", "/{a{b}}"])

@@ -25,7 +25,10 @@ import Transformer
     for bad in ["a=dir", "a=dir:0%", "a=dir:101%", "a=dir:x%", "dir:5%"] {
       #expect(throws: ServingError.self, "\(bad)") { try ModelSpecification.canary(bad) }
     }
-    for bad in ["a/b=dir", "=dir", "a=", "..=dir"] {
+    #expect(
+      try ModelSpecification.primary("BAAI/bge-small-en-v1.5:f32=dir").name
+        == "BAAI/bge-small-en-v1.5:f32")
+    for bad in ["a//b=dir", "/a=dir", "a/=dir", "a/../b=dir", "a b=dir", "=dir", "a=", "..=dir"] {
       #expect(throws: ServingError.self, "\(bad)") { try ModelSpecification.primary(bad) }
     }
     #expect(throws: ServingError.self) { try ModelSpecification.shadow("dir") }

@@ -92,7 +92,9 @@ public struct ModelSpecification: Sendable, Equatable {
     guard isSane(name) else {
       throw .badModel(
         text: text, reason: "the name '\(name)' cannot stand in a path",
-        mend: "Use 1 to \(maximumNameLength) of A-Z a-z 0-9 - _ . in NAME=DIR.")
+        mend:
+          "Use 1 to \(maximumNameLength) of A-Z a-z 0-9 - _ . : in NAME=DIR, with / between parts of it."
+      )
     }
     if directory.isEmpty {
       throw .badModel(
@@ -102,8 +104,12 @@ public struct ModelSpecification: Sendable, Equatable {
   }
 
   private static func isSane(_ name: String) -> Bool {
-    (1...maximumNameLength).contains(name.utf8.count) && name != "." && name != ".."
-      && name.utf8.allSatisfy(isNameByte)
+    (1...maximumNameLength).contains(name.utf8.count)
+      && name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy
+      {
+        !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8)
+          && $0.allSatisfy(isNameByte)
+      }
   }
 
   /// A path's last part as a name: other characters become `-`.
@@ -117,7 +123,7 @@ public struct ModelSpecification: Sendable, Equatable {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
-      UInt8(ascii: "."):
+      UInt8(ascii: "."), UInt8(ascii: ":"):
       true
     default: false
     }
