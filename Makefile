@@ -74,7 +74,7 @@ bench-peers: ## time Martlet against OpenVINO, onnxruntime, CTranslate2, PyTorch
 	@deploy/deps.sh bench
 	@for name in peers server-peers tokenizers training; do INSTALL_PEERS=1 QUICK=$(QUICK) Benchmarks/$$name/run || exit 1; done
 
-check-clients: ## drive the API with tritonclient, openai and schemathesis (installs them in .build-clients)
+check-clients: ## drive the API with the client libraries of its protocols and schemathesis (installs them in .build-clients)
 	@Tests/Clients/run
 
 # The sanitizer's flags stand here and not in a manifest, so that no package of ours has unsafe flags.

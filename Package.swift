@@ -40,7 +40,9 @@ let package = Package(
     .target(
       name: "Pages",
       resources: [
+        .embedInCode("index.html"),
         .embedInCode("docs.html"), .embedInCode("docs.css"), .embedInCode("docs.js"),
+        .embedInCode("try.js"),
         .embedInCode("monitor.html"), .embedInCode("monitor.css"), .embedInCode("monitor.js"),
         .embedInCode("report.html"), .embedInCode("report.css"),
       ]),

@@ -3,9 +3,13 @@
 /// A page is sent as one document: its style and its script stand where the markup names their files, so that it needs nothing
 /// from elsewhere. `{{name}}` in the markup is filled in by the caller.
 package struct Page: Sendable {
-  /// `/docs`: drawn from `/openapi.json`.
+  /// `/`: the `models`, a `command` to ask one, and the `dialects` that are spoken.
+  package static let index = Page(
+    PackageResources.index_html, style: PackageResources.docs_css, script: [])
+  /// `/docs`: a form for each task, drawn from `/`, and one for each path, drawn from `/openapi.json`.
   package static let documentation = Page(
-    PackageResources.docs_html, style: PackageResources.docs_css, script: PackageResources.docs_js)
+    PackageResources.docs_html, style: PackageResources.docs_css,
+    script: PackageResources.try_js + PackageResources.docs_js)
   /// `/monitor`: draws the JSON `given`, or where that is `null` asks for `/monitor.json` again and again.
   package static let monitor = Page(
     PackageResources.monitor_html, style: PackageResources.monitor_css,

@@ -1,14 +1,5 @@
-"use strict";
 // Draws a form for each operation of /openapi.json, sends what is filled in, and shows the answer as it came. What comes from the
 // server is put in as text, never as markup.
-const make = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "class") node.className = value; else node[name] = value;
-  }
-  node.append(...children);
-  return node;
-};
 const main = document.getElementById("main");
 const token = document.querySelector("#token input");
 

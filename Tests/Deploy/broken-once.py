@@ -45,7 +45,7 @@ with Server(("127.0.0.1", int(port)), Stub) as server:
     threading.Thread(target=server.serve_forever).start()
     parts = urllib.parse.urlsplit(url)
     for path in sorted(paths):
-        path = path.replace("{model}", "m").replace("{version}", "1")
+        path = path.replace("{model}", "m").replace("{version}", "1").replace("{task}", "t")
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
         connection.request("POST", path, "{}", {"Content-Type": "application/json"})
         status = connection.getresponse().status

@@ -3,7 +3,7 @@ import Pages
 import Testing
 
 private let pages: [(name: String, page: Page)] = [
-  ("docs", .documentation), ("monitor", .monitor), ("report", .report),
+  ("index", .index), ("docs", .documentation), ("monitor", .monitor), ("report", .report),
 ]
 
 @Suite("Pages")
@@ -45,7 +45,7 @@ struct PageTests {
     let code = elements.filter {
       $0.name == "style" || $0.name == "script" && $0.attributes["type"] == nil
     }
-    #expect(code.count == (name == "report" ? 1 : 2))
+    #expect(code.count == (["report", "index"].contains(name) ? 1 : 2))
     #expect(code.allSatisfy { $0.attributes["nonce"] == "abc" && !$0.text.contains("</") })
     #expect(try Markup(document(name)).elements.allSatisfy { $0.attributes["nonce"] == nil })
   }

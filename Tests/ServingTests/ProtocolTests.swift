@@ -243,31 +243,13 @@ import Transformer
     #expect(answer["model_type"] == ["embedding": [:]])
     #expect(answer["max_input_length"] == 8)
     #expect(answer["max_client_batch_size"] == 256)
-    #expect(try RunningServer(WordPredictor()).get("/info").status == 404)
-  }
-
-  @Test func embedRefusesWhatItWouldHaveToCutUnlessAskedToCut() throws {
-    let running = try RunningServer(
-      ConstantPredictor(.embedding, .vector([1]), labels: [], isTruncated: true))
-    #expect(try running.post("/embed", #"{"inputs":"a"}"#).status == 413)
-    #expect(try running.post("/embed", #"{"inputs":"a","truncate":true}"#).status == 200)
+    let classifier = try json(RunningServer(WordPredictor()).get("/info"))
+    #expect(classifier["model_type"]?["classifier"]?["id2label"] == ["0": "ham", "1": "spam"])
+    let ranks = try RunningServer(ConstantPredictor(.regression, .scores([0, 1]))).get("/info")
+    #expect(ranks.status == 404)
   }
 
   @Test func rerankOrdersByScore() throws {
-    final class LengthPredictor: Predictor {
-      let name = "lengths"
-      let labels = ["score"]
-      let maximumTokens = 8
-      let task = ModelTask.regression
-      func predict(_ inputs: [EncodedInput]) -> [Result<Prediction, PredictionError>] {
-        inputs.map {
-          .success(
-            Prediction(
-              value: .scores([Float(($0.input.pair ?? "").count) - 2]), tokenCount: 1,
-              unknownTokenCount: 0, isTruncated: false))
-        }
-      }
-    }
     let running = try RunningServer(LengthPredictor())
     let body = #"{"query":"q","texts":["a","bbb","cc"],"raw_scores":true,"return_text":true}"#
     #expect(

@@ -4,12 +4,24 @@ import HTTP
 struct Call: Sendable {
   let request: Request
   let responder: Responder
-  let shape: ErrorShape
-  /// What the path's `{model}` and `{version}` matched.
+  var shape: ErrorShape
+  /// What the path's `{model}`, `{version}` and `{task}` matched.
   var model: String?
   var version: String?
+  var task: String?
   /// Fields that are added to every answer: CORS, rate limits.
   var fields: [(name: String, value: String)] = []
+
+  /// Tells the client which of its members have no part in the answer.
+  mutating func ignore(_ members: [String]) {
+    if members.isEmpty { return }
+    let names = members.prefix(16).map { name in
+      String(
+        decoding: name.utf8.prefix(64).map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "?") },
+        as: UTF8.self)
+    }
+    fields.append(("X-Ignored-Members", names.joined(separator: ", ")))
+  }
 
   /// The answer with the fields that every answer to this call has.
   func finished(_ response: Response) -> Response {

@@ -49,10 +49,16 @@ extension Router {
         }
       }
     }
-    try add(endpoint.method, endpoint.template) { request, responder in
+    // A name may have `/` in it, as Hugging Face's have.
+    let template = endpoint.template.replacing("{model}", with: "{+model}")
+    try add(endpoint.method, template) { request, responder in
       var call = Call(request: request, responder: responder, shape: shape)
       for (hole, value) in zip(holes, request.parameters) {
-        if hole == "model" { call.model = value } else { call.version = value }
+        switch hole {
+        case "model": call.model = value
+        case "task": call.task = value
+        default: call.version = value
+        }
       }
       return answer(call)
     }

@@ -12,6 +12,9 @@ enum ErrorShape: Sendable {
   case openAI
   /// text-embeddings-inference: `{"error": "…", "error_type": "…"}`.
   case textEmbeddings
+  /// Cohere's `{"message": "…"}`, with what clients of Jina and of text-embeddings-inference read beside it, because they share
+  /// its paths: `detail`, `error` and `error_type`.
+  case cohere
 
   func response(_ problem: Problem, requestID: String) -> Response {
     var response = problem.response(requestID: requestID)
@@ -26,7 +29,7 @@ enum ErrorShape: Sendable {
   private func status(_ status: Status) -> Status? {
     switch self {
     case .message, .openAI: status == .unprocessableContent ? .badRequest : nil
-    case .problem, .textEmbeddings: nil
+    case .problem, .textEmbeddings, .cohere: nil
     }
   }
 
@@ -37,6 +40,12 @@ enum ErrorShape: Sendable {
     case .problem, .message: return ["error": JSONValue(message)]
     case .textEmbeddings:
       return ["error": JSONValue(message), "error_type": JSONValue(errorType(problem.status))]
+    case .cohere:
+      let text = JSONValue(message)
+      return [
+        "message": text, "detail": text, "error": text,
+        "error_type": JSONValue(errorType(problem.status)),
+      ]
     case .openAI:
       let parameter = problem.pointer?.split(byte: "/").first.map { JSONValue($0) }
       return [

@@ -1,7 +1,7 @@
 import HTTP
 import JSON
 
-/// What probes ask: `/healthz` and `/readyz`.
+/// What probes ask: `/healthz`, `/readyz` and `/health`.
 struct HealthAPI: Sendable {
   let hooks: ServingHooks
 
@@ -12,20 +12,22 @@ struct HealthAPI: Sendable {
   var endpoints: [Endpoint] {
     let alive = Response.text(.ok, "ok\n")
     let ready = Response.text(.ok, "ready\n")
-    return [
+    let live = Endpoint(
+      method: .get, template: "/healthz",
+      operation: Self.operation("live", "Whether the process lives.", "ok\n"), isOpen: true
+    ) { _ in alive }
+    // `/health` is what text-embeddings-inference and vLLM call it.
+    let readiness = [("/readyz", "ready"), ("/health", "health")].map { path, id in
       Endpoint(
-        method: .get, template: "/healthz",
-        operation: Self.operation("live", "Whether the process lives.", "ok\n"), isOpen: true
-      ) { _ in alive },
-      Endpoint(
-        method: .get, template: "/readyz",
-        operation: Self.operation("ready", "Whether requests are welcome.", "ready\n", [503]),
+        method: .get, template: path,
+        operation: Self.operation(id, "Whether requests are welcome.", "ready\n", [503]),
         isOpen: true
       ) { call throws(Problem) in
         if hooks.isReady() && !call.responder.isDraining { return ready }
         throw Self.unready
-      },
-    ]
+      }
+    }
+    return [live] + readiness
   }
 
   private static func operation(

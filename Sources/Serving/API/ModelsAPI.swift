@@ -87,6 +87,6 @@ struct ModelsAPI: Sendable {
     Operation(
       id: "getModel", tag: "models", summary: "One model: task, labels, versions and their state.",
       parameters: [Schema.model(names)], answers: [Operation.Answer(schema: modelSchema)],
-      errors: [404], shape: .message)
+      errors: [404], shape: .openAI)
   }
 }

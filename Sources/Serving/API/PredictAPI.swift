@@ -29,6 +29,9 @@ struct PredictAPI: Sendable {
     try api.refuseIfFull()
     let hasScores = try wantsScores(call.request)
     let body = try RequestBody(call.request, example: Self.example)
+    if body["inputs"] != nil, body["input"] == nil {
+      return try TextEmbeddingsAPI(api: api).predict(call, deployment)
+    }
     let several = call.model == nil ? try deployments(body) : nil
     let asked = (several ?? [deployment]).map { deployment in
       ComputeJob.Asked(

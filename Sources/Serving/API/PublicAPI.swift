@@ -17,7 +17,9 @@ struct PublicAPI: Sendable {
       + TensorFlowServingAPI(api: self).endpoints
       + ModelsAPI(catalog: catalog).endpoints + OpenInferenceAPI(api: self).endpoints
       + OpenAIAPI(api: self).endpoints + TextEmbeddingsAPI(api: self).endpoints
-      + HealthAPI(hooks: hooks).endpoints
+      + RerankAPI(api: self).endpoints + CohereAPI(api: self).endpoints
+      + VLLMAPI(api: self).endpoints + InferenceAPI(api: self).endpoints
+      + HealthAPI(hooks: hooks).endpoints + IndexAPI(api: self).endpoints
     return served + DescriptionAPI(described: served, options: options).endpoints
   }
 
@@ -33,23 +35,20 @@ struct PublicAPI: Sendable {
         path, detail: "This path is served by the admin listener alone, not by the public one.",
         mend: "Ask the admin address (--admin-bind), on the machine itself.")
     }
-    explainMissing(endpoints, &router)
+    explainMissing(&router)
     return (router, Set(endpoints.filter(\.holes.isEmpty).map(\.template)))
   }
 
   /// Protocols that no model here can speak say so, instead of a bare 404.
-  private func explainMissing(_ endpoints: [Endpoint], _ router: inout Router) {
-    let wanted = [
-      ("/v1/embeddings", "embedding model", "sentence-transformers model"),
-      ("/embed", "embedding model", "sentence-transformers model"),
-      ("/rerank", "cross-encoder", "cross-encoder with one output"),
+  private func explainMissing(_ router: inout Router) {
+    let wanted: [(paths: [String], kind: ModelKind)] = [
+      (["/v1/embeddings", "/embed", "/similarity", "/v1/embed", "/v2/embed"], .embedder),
+      (["/rerank", "/v1/rerank", "/v2/rerank", "/score", "/v1/score"], .scorer),
+      (["/classify"], .classifier),
     ]
-    for (path, kind, example) in wanted where !endpoints.contains(where: { $0.template == path }) {
-      router.explain(
-        path,
-        detail: "This path needs an \(kind), and none is served.".replacing(
-          "an cross", with: "a cross"),
-        mend: "Ask the operator to serve a \(example) as well: martlet serve … NAME=DIR.")
+    for (paths, kind) in wanted where names(kind).isEmpty {
+      let problem = missing(kind)
+      for path in paths { router.explain(path, detail: problem.detail, mend: problem.mend) }
     }
   }
 

@@ -5,7 +5,7 @@ import Transformer
 
 /// The members of a JSON object in a request, read strictly: each error says what is wrong, where, and how to mend it.
 struct RequestBody: Sendable {
-  let object: JSONObject
+  private(set) var object: JSONObject
   /// Where the object stands.
   let pointer: String
   /// A request that would be right.
@@ -22,6 +22,20 @@ struct RequestBody: Sendable {
   init(_ request: Request, example: String, members: Set<String>? = nil) throws(Problem) {
     try Self.checkContentType(request)
     self = try Self(bytes: request.body[...], example: example, members: members)
+  }
+
+  /// The object in the body of a request in another server's dialect. Null is as good as missing there, as its clients send it for
+  /// what they do not set.
+  /// - Parameters:
+  ///   - call: gets the names of members that are not `known` into `X-Ignored-Members`, since those clients send what only
+  ///     their own server understands.
+  ///   - known: members that are read, or may be left unread without changing the answer.
+  init(_ call: inout Call, example: String, known: Set<String>) throws(Problem) {
+    let body = try Self(call.request, example: example)
+    var object = JSONObject()
+    for (key, value) in body.object where value != .null { object[key] = value }
+    self.init(object: object, example: example)
+    call.ignore(object.keys.filter { !known.contains($0) })
   }
 
   /// The object in `bytes`.
@@ -71,6 +85,34 @@ struct RequestBody: Sendable {
       throw wrong(name, "not a string of 1 to \(maximum) bytes")
     }
     return text
+  }
+
+  /// One of some words, or nil where the member is missing.
+  func word<Word: RawRepresentable & CaseIterable>(
+    _ name: String, as type: Word.Type
+  ) throws(Problem) -> Word? where Word.RawValue == String {
+    guard let value = object[name] else { return nil }
+    if let word = value.stringValue.flatMap(Word.init(rawValue:)) { return word }
+    let words = Word.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+    throw wrong(name, "not one of \(words)")
+  }
+
+  /// The side on which texts that are too long are cut, in the words of text-embeddings-inference.
+  func refuseCutsOnTheLeft() throws(Problem) {
+    guard let value = object["truncation_direction"], value.stringValue?.lowercased() != "right"
+    else {
+      return
+    }
+    throw wrong("truncation_direction", "not 'right'; texts are cut at their end here")
+  }
+
+  /// The object in a member; nil where it is missing.
+  func nested(_ name: String) throws(Problem) -> RequestBody? {
+    guard let value = object[name] else { return nil }
+    guard let nested = value.objectValue else { throw wrong(name, "\(value.kind), not an object") }
+    var body = RequestBody(object: JSONObject(), pointer: "\(pointer)/\(name)", example: example)
+    for (key, value) in nested where value != .null { body.object[key] = value }
+    return body
   }
 
   /// A truth value, or `standard` where the member is missing.

@@ -1,40 +1,30 @@
-import Foundation
 import HTTP
 import JSON
 import Transformer
 
-/// Hugging Face's text-embeddings-inference: `/embed` by the first embedding model, `/rerank` by the first cross-encoder.
+/// Hugging Face's text-embeddings-inference, by the first model that suits; its `/rerank` and `/predict` stand with ours.
 struct TextEmbeddingsAPI: Sendable {
   let api: PublicAPI
 
   private static let embedExample = #"{"inputs": "text"}"#
-  private static let rerankExample = #"{"query": "text", "texts": ["a", "b"]}"#
-
-  private var embedder: ModelCatalog.Deployment? { api.catalog.first(.embedding) }
-
-  private var reranker: ModelCatalog.Deployment? {
-    api.catalog.deployments.first {
-      $0.primary.description.task == .regression && $0.primary.description.labels.count <= 1
-    }
-  }
+  private static let similarityExample =
+    #"{"inputs": {"source_sentence": "text", "sentences": ["a", "b"]}}"#
 
   var endpoints: [Endpoint] {
     var endpoints: [Endpoint] = []
-    if let embedder {
-      endpoints.append(
+    if !api.names(.embedder).isEmpty {
+      endpoints = [
         Endpoint(method: .post, template: "/embed", operation: embedOperation) {
-          call throws(Problem) in
-          try embed(call, embedder)
-        })
+          call throws(Problem) in try embed(call)
+        },
+        Endpoint(method: .post, template: "/similarity", operation: similarityOperation) {
+          call throws(Problem) in try similarity(call)
+        },
+      ]
     }
-    if let reranker {
-      endpoints.append(
-        Endpoint(method: .post, template: "/rerank", operation: rerankOperation) {
-          call throws(Problem) in
-          try rerank(call, reranker)
-        })
-    }
-    if let served = embedder ?? reranker {
+    if let served = api.deployments(.embedder).first ?? api.deployments(.crossEncoder).first
+      ?? api.deployments(.classifier).first
+    {
       let answer = Response.json(.ok, information(served.primary.description).serializedBytes())
       endpoints.append(
         Endpoint(method: .get, template: "/info", operation: informationOperation) { _ in answer })
@@ -46,17 +36,29 @@ struct TextEmbeddingsAPI: Sendable {
 
   /// What the protocol's clients ask before they send texts: which model, and how much at once.
   private func information(_ model: ModelDescription) -> JSONValue {
-    let kind = model.task == .embedding ? "embedding" : "reranker"
+    let kind =
+      ModelKind.embedder.suits(model)
+      ? "embedding" : ModelKind.crossEncoder.suits(model) ? "reranker" : "classifier"
+    var details: JSONObject = [:]
+    if kind != "embedding" {
+      let numbered = model.labels.enumerated().map { ("\($0)", $1) }
+      var (names, numbers) = (JSONObject(), JSONObject())
+      for (number, label) in numbered {
+        names[number] = JSONValue(label)
+        numbers[label] = JSONValue(Int(number) ?? 0)
+      }
+      details = ["id2label": .object(names), "label2id": .object(numbers)]
+    }
     var object: JSONObject = [
       "model_id": JSONValue(model.name), "model_sha": .null,
       "served_model_name": JSONValue(model.name),
-      "model_type": .object([kind: [:]]),
+      "model_type": .object([kind: .object(details)]),
       "max_concurrent_requests": JSONValue(api.options.maximumQueuedTexts),
       "max_input_length": JSONValue(model.maximumTokens),
       "max_batch_tokens": JSONValue(api.options.maximumBatchTokens),
       "max_batch_requests": JSONValue(api.options.maximumBatchTexts),
       "max_client_batch_size": JSONValue(api.options.maximumTextsPerRequest),
-      "auto_truncate": false, "tokenization_workers": 1, "version": JSONValue(model.version),
+      "auto_truncate": true, "tokenization_workers": 1, "version": JSONValue(model.version),
       "sha": .null, "docker_label": .null,
     ]
     if let precision = model.precision {
@@ -65,111 +67,146 @@ struct TextEmbeddingsAPI: Sendable {
     return .object(object)
   }
 
-  // MARK: - /embed
+  // MARK: - /embed and /similarity
 
-  private func embed(
-    _ call: Call, _ deployment: ModelCatalog.Deployment
-  ) throws(Problem) -> Response? {
+  static let embedMembers: Set = [
+    "inputs", "truncate", "truncation_direction", "prompt_name", "normalize", "dimensions", "model",
+  ]
+
+  private func embed(_ call: Call) throws(Problem) -> Response? {
     try api.refuseIfFull()
-    let body = try RequestBody(call.request, example: Self.embedExample)
-    let truncates = try body.bool("truncate", default: false)
-    let normalizes = try body.bool("normalize", default: true)
+    var call = call
+    let body = try RequestBody(&call, example: Self.embedExample, known: Self.embedMembers)
+    return try embed(call, body, api.deployment(body, .embedder))
+  }
+
+  /// The vectors of the texts in `inputs`, for the inference API too.
+  func embed(
+    _ call: Call, _ body: RequestBody, _ deployment: ModelCatalog.Deployment
+  ) throws(Problem) -> Response? {
     let (inputs, isList) = try body.texts("inputs", maximum: api.options.maximumTextsPerRequest)
-    let version = deployment.version(for: call.request)
-    let limit = version.description.maximumTokens
-    let pointer = { @Sendable (index: Int) in isList ? "/inputs/\(index)" : "/inputs" }
-    return try api.predict(
-      call, version, shadow: deployment.shadow, inputs: inputs, isList: true, pointer: pointer
-    ) { predictions throws(Problem) in
-      try Self.refuseTruncated(predictions, truncates, limit, pointer)
-      var json = JSONWriter(capacity: 4096 * predictions.count)
-      json.list(predictions) { prediction, json in
-        guard case .vector(let vector) = prediction.value else { return json.raw("null") }
-        json.numbers(normalizes ? Self.normalized(vector) : vector)
-      }
-      return .json(.ok, try json.finished())
+    var request = EmbeddingRequest(
+      deployment: deployment, inputs: inputs,
+      pointer: { isList ? "/inputs/\($0)" : "/inputs" })
+    try body.refuseCutsOnTheLeft()
+    try request.readParameters(body, ["prompt_name"])
+    try request.readDimensions(body, "dimensions")
+    request.length = try body.bool("normalize", default: true) ? .one : .any
+    request.refusesLongTexts = try !body.bool("truncate", default: true)
+    return try api.embed(call, request) { vectors, _ throws(Problem) in
+      var json = JSONWriter(capacity: 4096 * vectors.count)
+      json.list(vectors) { $1.numbers($0) }
+      return try json.finished()
     }
   }
 
-  /// At length 1; a vector that has it already stays as it is.
-  private static func normalized(_ vector: [Float]) -> [Float] {
-    let squares = vector.reduce(0.0) { $0 + Double($1) * Double($1) }
-    if abs(squares - 1) < 1e-5 { return vector }
-    let scale = 1 / max(squares.squareRoot(), 1e-12)
-    return vector.map { Float(Double($0) * scale) }
-  }
-
-  /// This protocol refuses long texts unless it is asked to cut them.
-  private static func refuseTruncated(
-    _ predictions: [Prediction], _ truncates: Bool, _ limit: Int,
-    _ pointer: (Int) -> String
-  ) throws(Problem) {
-    guard !truncates, let index = predictions.firstIndex(where: \.isTruncated) else { return }
-    throw Problem(
-      status: .contentTooLarge,
-      detail: "Text \(index) has more than the \(limit) tokens that the model reads.",
-      mend: "Send it in parts, or \"truncate\": true.", pointer: pointer(index))
-  }
-
-  // MARK: - /rerank
-
-  private func rerank(
-    _ call: Call, _ deployment: ModelCatalog.Deployment
-  ) throws(Problem) -> Response? {
+  /// The cosine of one sentence with each of others; as a task of the inference API it has the same shape.
+  func similarity(_ call: Call, model: String? = nil) throws(Problem) -> Response? {
     try api.refuseIfFull()
-    let body = try RequestBody(call.request, example: Self.rerankExample)
-    let query = try RequestBody.text(
-      body["query"] ?? .null, pointer: "/query", example: Self.rerankExample)
-    let truncates = try body.bool("truncate", default: false)
-    let isRaw = try body.bool("raw_scores", default: false)
-    let returnsText = try body.bool("return_text", default: false)
-    let (texts, _) = try body.texts(
-      "texts", maximum: api.options.maximumTextsPerRequest, acceptsOne: false)
-    let version = deployment.version(for: call.request)
-    let model = version.description
-    let inputs = texts.map { TextInput(query, pair: $0.text) }
-    let pointer = { @Sendable (index: Int) in "/texts/\(index)" }
-    return try api.predict(
-      call, version, shadow: deployment.shadow, inputs: inputs, isList: true, pointer: pointer
-    ) { predictions throws(Problem) in
-      try Self.refuseTruncated(predictions, truncates, model.maximumTokens, pointer)
-      let scores = predictions.map { Self.score($0, isRaw: isRaw, model.scoreActivation) }
-      return .json(.ok, try Self.ranking(scores, texts: returnsText ? texts.map(\.text) : nil))
+    var call = call
+    let body = try RequestBody(
+      &call, example: Self.similarityExample, known: ["inputs", "parameters", "model"])
+    guard let inputs = try body.nested("inputs") else { throw body.wrong("inputs", "missing") }
+    let parameters = try body.nested("parameters")
+    call.ignore(
+      inputs.object.keys.filter { !["source_sentence", "sentences"].contains($0) }
+        + (parameters?.object.keys ?? []).filter {
+          !["truncate", "truncation_direction", "prompt_name"].contains($0)
+        })
+    let source = try RequestBody.text(
+      inputs["source_sentence"] ?? .null, pointer: "/inputs/source_sentence",
+      example: Self.similarityExample)
+    let (texts, _) = try inputs.texts(
+      "sentences", maximum: api.options.maximumTextsPerRequest, acceptsOne: false)
+    var request = RelevanceRequest(
+      deployment: try api.deployment(body, .embedder, named: model), queries: [source],
+      texts: texts.map(\.text),
+      pointer: { "/inputs/sentences/\($0)" })
+    if let parameters {
+      try parameters.refuseCutsOnTheLeft()
+      request.refusesLongTexts = try !parameters.bool("truncate", default: true)
+      request.readParameters(parameters, ["prompt_name"])
+    }
+    return try api.score(call, request) { scores, _ throws(Problem) in
+      var json = JSONWriter(capacity: 16 * scores.count)
+      json.numbers(scores)
+      return try json.finished()
     }
   }
+}
 
-  /// The head's output, or its sigmoid, whichever of them the model gives.
-  private static func score(
-    _ prediction: Prediction, isRaw: Bool, _ activation: ScoreActivation
-  ) -> Float {
-    guard case .scores(let scores) = prediction.value, let score = scores.first else { return 0 }
-    let value = Double(score)
-    switch (activation, isRaw) {
-    case (.identity, true), (.sigmoid, false): return score
-    case (.identity, false): return Float(1 / (1 + exp(-value)))
-    case (.sigmoid, true):
-      // What single precision rounds to 0 or 1 is brought back to its nearest neighbour.
-      let bounded = min(max(value, 1e-38), 1 - 0x1p-25)
-      return Float(log(bounded / (1 - bounded)))
-    }
-  }
+// MARK: - /predict
 
-  /// The best first, equals in the order in which they came.
-  private static func ranking(_ scores: [Float], texts: [String]?) throws(Problem) -> [UInt8] {
-    let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
-    var json = JSONWriter(capacity: 48 * scores.count)
-    json.list(order) { index, json in
-      json.raw(#"{"index":"#)
-      json.integer(index)
-      json.raw(#","score":"#)
-      json.number(scores[index])
-      if let texts {
-        json.raw(#","text":"#)
-        json.string(texts[index])
+extension TextEmbeddingsAPI {
+  private static let predictExample =
+    #"{"inputs": "text"}, or {"inputs": [["a"], ["b", "b's pair"]]}"#
+
+  /// Their `/predict`, which is ours where the body has `input`: one text or a pair gives a list of labels, several give a list of
+  /// such lists.
+  func predict(_ call: Call, _ deployment: ModelCatalog.Deployment) throws(Problem) -> Response? {
+    var call = call
+    call.shape = .textEmbeddings
+    do throws(Problem) {
+      let body = try RequestBody(
+        &call, example: Self.predictExample,
+        known: ["inputs", "truncate", "truncation_direction", "raw_scores"])
+      let model = deployment.primary.description
+      guard ModelKind.classifier.suits(model) else {
+        throw Problem(
+          status: .badRequest,
+          detail: "The model '\(model.name)' is not \(ModelKind.classifier.noun).",
+          mend: "Use one of: \(api.names(.classifier).joined(separator: ", ")).")
       }
-      json.raw("}")
+      try body.refuseCutsOnTheLeft()
+      if try body.bool("raw_scores", default: false) {
+        throw body.wrong("raw_scores", "true, which is not offered: probabilities are given")
+      }
+      let (inputs, isList) = try sequences(body)
+      return try api.predict(
+        call, deployment, inputs, refusesLongTexts: !body.bool("truncate", default: true),
+        pointer: { isList ? "/inputs/\($0)" : "/inputs" }
+      ) { predictions, _ throws(Problem) in
+        var json = JSONWriter(capacity: 64 * predictions.count)
+        if isList {
+          json.list(predictions) { $1.rankedLabels($0, model.labels) }
+        } else if let first = predictions.first {
+          json.rankedLabels(first, model.labels)
+        }
+        return try json.finished()
+      }
+    } catch {
+      return call.refusal(error)
     }
-    return try json.finished()
+  }
+
+  /// `"text"`, `["text"]`, `["text", "pair"]`, or a list of such lists.
+  private func sequences(_ body: RequestBody) throws(Problem) -> (inputs: [TextInput], isList: Bool)
+  {
+    func sequence(_ value: JSONValue, _ pointer: String) throws(Problem) -> TextInput {
+      let parts = value.arrayValue ?? [value]
+      guard (1...2).contains(parts.count) else {
+        throw Problem(
+          status: .unprocessableContent,
+          detail: "There are \(parts.count) strings, not a text or a pair.",
+          mend: "Send \(Self.predictExample).", pointer: pointer)
+      }
+      let texts = try parts.map { part throws(Problem) in
+        try RequestBody.text(part, pointer: pointer, example: Self.predictExample)
+      }
+      return TextInput(texts[0], pair: texts.count > 1 ? texts[1] : nil)
+    }
+    let value = body["inputs"] ?? .null
+    guard let values = value.arrayValue, values.first?.arrayValue != nil else {
+      return ([try sequence(value, "/inputs")], false)
+    }
+    if values.count > api.options.maximumTextsPerRequest {
+      throw body.wrong("inputs", "more than \(api.options.maximumTextsPerRequest) texts")
+    }
+    var inputs: [TextInput] = []
+    for (index, value) in values.enumerated() {
+      inputs.append(try sequence(value, "/inputs/\(index)"))
+    }
+    return (inputs, true)
   }
 }
 
@@ -181,27 +218,31 @@ extension TextEmbeddingsAPI {
   private var embedOperation: Operation {
     Operation(
       id: "embed", tag: "text-embeddings-inference", summary: "Embeds one text or several.",
-      description: "Texts that are longer than the model reads are 413, unless 'truncate' is true.",
+      description:
+        "Texts that are longer than the model reads are cut, or 413 where 'truncate' is false.",
       parameters: [Schema.timeout],
       body: (
         Schema.object(
           [
-            "inputs": Schema.any(
-              Schema.text, Schema.list(Schema.text, minimum: 1, maximum: maximum)),
-            "truncate": Schema.boolean, "normalize": Schema.boolean,
+            "inputs": Schema.texts(maximum), "truncate": Schema.nullable(Schema.boolean),
+            "normalize": Schema.nullable(Schema.boolean),
+            "dimensions": Schema.nullable(Schema.integer(from: 1, to: api.smallestDimension)),
           ], required: ["inputs"]),
         [("two texts", ["inputs": ["How old are you?", "Hello"]])]
       ),
       answers: [
         Operation.Answer(
-          schema: Schema.list(Schema.list(Schema.number)), headers: ["X-Model-Version"])
+          schema: Schema.list(Schema.list(Schema.number)), headers: Self.headers)
       ],
-      errors: [422, 500, 503, 504], shape: .textEmbeddings)
+      errors: [404, 422, 500, 503, 504], shape: .textEmbeddings)
   }
 
   private var informationOperation: Operation {
     let (count, text) = (["type": "integer", "minimum": 1] as JSONValue, Schema.string)
-    let kinds = Schema.object(["embedding": Schema.object([:]), "reranker": Schema.object([:])])
+    let kinds = Schema.object([
+      "embedding": Schema.object([:]), "reranker": Schema.object([:]),
+      "classifier": Schema.object([:]),
+    ])
     return Operation(
       id: "textEmbeddingsInformation", tag: "text-embeddings-inference",
       summary: "Which model /embed serves, or /rerank where there is no other, and its limits.",
@@ -219,34 +260,38 @@ extension TextEmbeddingsAPI {
       ], shape: .textEmbeddings)
   }
 
-  private var rerankOperation: Operation {
+  private var similarityOperation: Operation {
     Operation(
-      id: "rerank", tag: "text-embeddings-inference",
-      summary: "Orders texts by how well they answer a query.", parameters: [Schema.timeout],
+      id: "similarity", tag: "text-embeddings-inference",
+      summary: "The cosine of one sentence's vector with those of others.",
+      parameters: [Schema.timeout],
       body: (
         Schema.object(
           [
-            "query": Schema.text, "texts": Schema.list(Schema.text, minimum: 1, maximum: maximum),
-            "truncate": Schema.boolean, "raw_scores": Schema.boolean, "return_text": Schema.boolean,
-          ], required: ["query", "texts"]),
+            "inputs": Schema.object(
+              [
+                "source_sentence": Schema.text,
+                "sentences": Schema.list(Schema.text, minimum: 1, maximum: maximum),
+              ], required: ["source_sentence", "sentences"]),
+            "parameters": Schema.nullable(
+              Schema.object(["truncate": Schema.nullable(Schema.boolean)])),
+          ], required: ["inputs"]),
         [
           (
-            "two texts",
+            "two sentences",
             [
-              "query": "How many people live in Berlin?",
-              "texts": ["Berlin has 3.7 million inhabitants.", "Bread is baked."],
-              "return_text": true,
+              "inputs": [
+                "source_sentence": "How old are you?", "sentences": ["What is your age?", "Hello"],
+              ]
             ]
           )
         ]
       ),
       answers: [
-        Operation.Answer(
-          schema: Schema.list(
-            Schema.object(
-              ["index": ["type": "integer"], "score": Schema.number, "text": Schema.string],
-              required: ["index", "score"], isClosed: true)), headers: ["X-Model-Version"])
+        Operation.Answer(schema: Schema.list(Schema.number), headers: Self.headers)
       ],
-      errors: [422, 500, 503, 504], shape: .textEmbeddings)
+      errors: [404, 422, 500, 503, 504], shape: .textEmbeddings)
   }
+
+  private static let headers = ["X-Model-Version", "X-Input-Truncated", "X-Ignored-Members"]
 }

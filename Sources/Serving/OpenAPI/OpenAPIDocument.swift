@@ -36,6 +36,10 @@ struct OpenAPIDocument {
       ("tensorflow-serving", "TensorFlow Serving's REST API."),
       ("openai", "OpenAI's embeddings."),
       ("text-embeddings-inference", "Hugging Face's text-embeddings-inference."),
+      ("rerank", "Rerankers: Cohere, Jina, vLLM and text-embeddings-inference."),
+      ("cohere", "Cohere's embeddings."),
+      ("vllm", "vLLM's pooling models."),
+      ("hugging-face", "Hugging Face's inference API, by task."),
       ("health", "Probes."),
       ("description", "What explains this API."),
     ]
@@ -50,6 +54,7 @@ struct OpenAPIDocument {
       "schemas": [
         "Problem": Schema.problem, "MessageError": Schema.messageError,
         "OpenAIError": Schema.openAIError, "TextEmbeddingsError": Schema.textEmbeddingsError,
+        "CohereError": Schema.cohereError,
       ],
       "headers": [
         "X-Request-Id": header(
@@ -58,6 +63,8 @@ struct OpenAPIDocument {
         "X-Model-Version": header("Which model and version answered.", Schema.string),
         "X-Input-Truncated": header(
           "'true' if a text was longer than the model reads.", Schema.values(["true"])),
+        "X-Ignored-Members": header(
+          "Members of the request that had no part in the answer.", Schema.string),
         "Retry-After": header(
           "Seconds after which to try again.", ["type": "integer", "minimum": 1]),
         "WWW-Authenticate": header("'Bearer', with what is wrong with the token.", Schema.string),

@@ -86,6 +86,7 @@ struct Operation: Sendable {
     case .problem: break
     case .message: content["application/json"] = ["schema": Schema.reference("MessageError")]
     case .openAI: content["application/json"] = ["schema": Schema.reference("OpenAIError")]
+    case .cohere: content["application/json"] = ["schema": Schema.reference("CohereError")]
     case .textEmbeddings:
       content["application/json"] = ["schema": Schema.reference("TextEmbeddingsError")]
     }

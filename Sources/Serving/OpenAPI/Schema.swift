@@ -6,6 +6,23 @@ extension Schema {
     ["$ref": JSONValue("#/components/schemas/\(name)")]
   }
 
+  static let usage = object(
+    ["prompt_tokens": integer(from: 0), "total_tokens": integer(from: 0)],
+    required: ["prompt_tokens", "total_tokens"])
+
+  static func nullable(_ schema: JSONValue) -> JSONValue { any(schema, ["type": "null"]) }
+
+  static func integer(from minimum: Int, to maximum: Int? = nil) -> JSONValue {
+    var object: JSONObject = ["type": "integer", "minimum": JSONValue(minimum)]
+    if let maximum { object["maximum"] = JSONValue(maximum) }
+    return .object(object)
+  }
+
+  /// A text, or a list of them.
+  static func texts(_ maximum: Int) -> JSONValue {
+    any(text, list(text, minimum: 1, maximum: maximum))
+  }
+
   // MARK: - Parameters
 
   static func header(
@@ -61,6 +78,10 @@ extension Schema {
           "code": ["type": ["string", "null"]],
         ], required: ["message", "type", "param", "code"], isClosed: true)
     ], required: ["error"], isClosed: true)
+
+  static let cohereError = object(
+    ["message": string, "detail": string, "error": string, "error_type": string],
+    required: ["message", "detail", "error", "error_type"], isClosed: true)
 
   static let textEmbeddingsError = object(
     ["error": string, "error_type": string], required: ["error", "error_type"], isClosed: true)
