@@ -81,12 +81,19 @@ public struct TokenWriter {
   }
 
   private func json(_ encoding: Encoding) -> JSONValue {
-    [
+    var object: JSONObject = [
       "ids": .array(encoding.ids.map { JSONValue(Int($0)) }),
       "tokens": .array(encoding.ids.map { .string(tokenizer.token(for: $0) ?? "") }),
       "type_ids": .array(encoding.typeIDs.map { JSONValue(Int($0)) }),
       "truncated": JSONValue(encoding.isTruncated),
       "unknown": JSONValue(encoding.unknownCount),
     ]
+    if !encoding.origins.isEmpty {
+      object["offsets"] = .array(
+        encoding.origins.map {
+          [JSONValue($0.range.lowerBound), JSONValue($0.range.upperBound)]
+        })
+    }
+    return .object(object)
   }
 }

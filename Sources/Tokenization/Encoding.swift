@@ -8,6 +8,8 @@ public struct Encoding: Sendable, Equatable {
   public var isTruncated: Bool
   /// How many of the ids are the unknown token.
   public var unknownCount: Int
+  /// Where each token comes from; empty where that was not asked for.
+  public var origins: [TokenOrigin] = []
 
   /// Tokens that were made elsewhere.
   public init(ids: [Int32], typeIDs: [Int32], isTruncated: Bool, unknownCount: Int) {

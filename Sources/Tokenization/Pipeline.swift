@@ -9,13 +9,13 @@ struct Pipeline: Sendable {
   /// The model's tokens.
   var vocabulary: Vocabulary
   /// Added tokens found in the raw text.
-  private var raw: AddedTokenMatcher
+  private(set) var raw: AddedTokenMatcher
   /// Added tokens found in the normalised text.
-  private var normalized: AddedTokenMatcher
+  private(set) var normalized: AddedTokenMatcher
   /// Where words fall into parts; nil where they must stay whole.
   private let borders: MergeBorders?
   /// Whether a long text may be worked on in parts, and so no further than its limit.
-  private var keepsCuts: Bool
+  private(set) var keepsCuts: Bool
 
   /// A long text is worked on in parts of this many bytes, where that gives the same.
   private static let part = 1 << 14
@@ -76,7 +76,7 @@ struct Pipeline: Sendable {
   }
 
   /// The first space behind a letter or digit once a part is full.
-  private static func cut(_ text: Span<UInt8>, from start: Int) -> Int {
+  static func cut(_ text: Span<UInt8>, from start: Int) -> Int {
     var index = start + part
     while index < text.count {
       if text[index] == 0x20 && UnicodeClass.isLetterOrDigit(text[index - 1]) { return index }
@@ -169,6 +169,26 @@ struct Pipeline: Sendable {
     let start = workspace.output.count
     appendNew(text, word, isPart: isPart, &workspace)
     workspace.cache.insert(text, word, hash.value, workspace.output, from: start)
+  }
+
+  /// Appends the tokens of a word, and to `scratch.ranges` where they stand; no word is remembered.
+  func appendTracing(_ text: Span<UInt8>, _ word: Range<Int>, _ workspace: inout Workspace) {
+    if let token = model.wholeToken(text, word, vocabulary) {
+      workspace.output.append(token)
+      workspace.scratch.ranges.append(word)
+      return
+    }
+    var start = word.lowerBound
+    while start < word.upperBound {
+      let end =
+        if let borders, word.count > Self.longestPart {
+          borders.partEnd(text, from: start, to: word.upperBound)
+        } else {
+          word.upperBound
+        }
+      model.append(text, start..<end, vocabulary, &workspace.scratch, to: &workspace.output)
+      start = end
+    }
   }
 
   private func appendNew(

@@ -12,6 +12,17 @@ struct PostProcessor: Sendable, Equatable {
   var single: [Part]
   /// Around two.
   var pair: [Part]
+  /// How the ranges of tokens lose the spaces that byte-level tokens begin with, in steps; none where they keep them.
+  var trimmings: [Trimming] = []
+
+  /// What `trim_offsets` does.
+  struct Trimming: Sendable, Equatable {
+    /// Whether the first token's space was added.
+    var addsPrefixSpace: Bool
+  }
+
+  /// Whether it puts nothing around texts.
+  var isPlain: Bool { single == Self.plain.single && pair == Self.plain.pair }
 
   /// No special tokens; the second text is segment 1.
   static let plain = PostProcessor(
@@ -97,5 +108,15 @@ struct PostProcessor: Sendable, Equatable {
       }
     }
     return (ids, types)
+  }
+
+  /// Lays out where the tokens of one or two texts come from.
+  func origins(_ first: [TokenOrigin], _ second: [TokenOrigin]?) -> [TokenOrigin] {
+    (second == nil ? single : pair).flatMap { part in
+      switch part {
+      case .special(let tokens, _): tokens.map { _ in TokenOrigin.frame }
+      case .sequence(let index, _): index == 0 ? first : second ?? []
+      }
+    }
   }
 }

@@ -23,6 +23,8 @@ public final class Tokenizer: Sendable {
   let addedTokens: [AddedToken]
   /// The files that this tokenizer was read from; none where it was made in memory.
   let sources: [String]
+  /// How tokens become text again; nil where the file does not say.
+  let decoder: TokenDecoder?
   /// What `tokenizer.json` is to hold, of a tokenizer with learned merges; nil for others.
   let document: JSONValue?
   private let addedTexts: [Int32: String]
@@ -38,12 +40,14 @@ public final class Tokenizer: Sendable {
 
   init(
     _ pipeline: Pipeline, postProcessor: PostProcessor, addedTokens: [AddedToken],
-    truncation: Truncation? = nil, sources: [String] = [], document: JSONValue? = nil
+    truncation: Truncation? = nil, decoder: TokenDecoder? = nil, sources: [String] = [],
+    document: JSONValue? = nil
   ) {
     self.pipeline = pipeline
     self.postProcessor = postProcessor
     self.addedTokens = addedTokens
     self.truncation = truncation
+    self.decoder = decoder
     self.sources = sources
     self.document = document
     let texts = Dictionary(addedTokens.map { ($0.id, $0.content) }) { first, _ in first }
@@ -103,7 +107,7 @@ public final class Tokenizer: Sendable {
         normalizers: [.lowercase] + normalizers, preTokenizers: pipeline.preTokenizers,
         model: pipeline.model, vocabulary: pipeline.vocabulary, addedTokens: addedTokens),
       postProcessor: postProcessor, addedTokens: addedTokens, truncation: truncation,
-      sources: sources, document: document)
+      decoder: decoder, sources: sources, document: document)
   }
 
   /// How many tokens a text begins with that begins with `prompt`; 0 for no prompt.
@@ -143,16 +147,16 @@ public final class Tokenizer: Sendable {
     let frame = addsSpecialTokens ? postProcessor.frame(isPair: pair != nil) : 0
     let room = max(0, maximumLength - frame)
     let cutsLeft = truncation?.cutsLeft ?? false
-    var workspace = workspaces.withLock { $0.popLast() } ?? Workspace()
-    var first = tokens(text, limit: cutsLeft ? .max : room, &workspace)
-    var second = pair == nil ? [] : tokens(pair ?? "", limit: cutsLeft ? .max : room, &workspace)
-    if pair != nil && !cutsLeft && room % 2 == 1 && min(first.count, second.count) > room {
-      // Both are cut to half, and the odd token goes to the longer: which that is must be known.
-      first = tokens(text, limit: .max, &workspace)
-      second = tokens(pair ?? "", limit: .max, &workspace)
+    var (first, second) = withWorkspace { workspace in
+      var first = tokens(text, limit: cutsLeft ? .max : room, &workspace)
+      var second = pair == nil ? [] : tokens(pair ?? "", limit: cutsLeft ? .max : room, &workspace)
+      if pair != nil && !cutsLeft && room % 2 == 1 && min(first.count, second.count) > room {
+        // Both are cut to half, and the odd token goes to the longer: which that is must be known.
+        first = tokens(text, limit: .max, &workspace)
+        second = tokens(pair ?? "", limit: .max, &workspace)
+      }
+      return (first, second)
     }
-    workspace.shrink()
-    workspaces.withLock { [workspace] in $0.append(workspace) }
 
     let isTruncated = first.count + second.count > room
     if isTruncated {
@@ -176,8 +180,17 @@ public final class Tokenizer: Sendable {
       ids: ids, typeIDs: types, isTruncated: isTruncated, unknownCount: unknownCount)
   }
 
+  /// Lends memory that the next text uses again.
+  func withWorkspace<Result>(_ body: (inout Workspace) -> Result) -> Result {
+    var workspace = workspaces.withLock { $0.popLast() } ?? Workspace()
+    let result = body(&workspace)
+    workspace.shrink()
+    workspaces.withLock { [workspace] in $0.append(workspace) }
+    return result
+  }
+
   /// Tokens of `text`, `limit` and some at most.
-  private func tokens(_ text: String, limit: Int, _ workspace: inout Workspace) -> [Int32] {
+  func tokens(_ text: String, limit: Int, _ workspace: inout Workspace) -> [Int32] {
     workspace.output.removeAll(keepingCapacity: true)
     var text = text
     text.withUTF8 { pipeline.run($0.span, limit: limit, &workspace) }

@@ -17,6 +17,7 @@ struct Tokenize: ParsableCommand {
       Examples:
         martlet tokenize my-model --text 'WIN a FREE prize now'
         martlet tokenize my-model --text 'How old is he?' --pair 'He is nine.' --json
+        martlet tokenize my-model --text 'How old is he?' --json --offsets
         martlet tokenize my-model reviews.csv --column review --count
         martlet tokenize tokenizer.json texts.txt --ids --no-special > ids.txt
         zcat texts.gz | martlet tokenize my-model --truncate --json | head
@@ -38,6 +39,8 @@ struct Tokenize: ParsableCommand {
   @Flag(help: "Write how many tokens there are.") var count = false
   @Flag(help: "Write an object of ids, tokens, segments and whether the text was cut.")
   var json = false
+  @Flag(help: "Write with --json where each token stands in its text, in Unicode code points.")
+  var offsets = false
   @Option(help: "Cut to so many tokens, special ones included.") var maxLength: Int?
   @Flag(help: "Cut to the model's longest input.") var truncate = false
   @Flag(inversion: .prefixedNo, help: "Whether the model's special tokens are added.")
@@ -49,6 +52,9 @@ struct Tokenize: ParsableCommand {
     }
     if [ids, tokens, count, json].count(where: { $0 }) > 1 {
       throw ValidationError("--ids, --tokens, --count, --json: choose one")
+    }
+    if offsets && (!json || !special) {
+      throw ValidationError("--offsets: give --json as well, and special tokens")
     }
     if let maxLength, maxLength < 0 {
       throw ValidationError("--max-length \(maxLength): use a number from 0 on")
@@ -63,7 +69,13 @@ struct Tokenize: ParsableCommand {
       try OutputFile(path: output), format: format, tokenizer: tokenizer)
     let length = maxLength ?? (truncate ? longest : .max)
     func encode(_ input: TextInput) -> Encoding {
-      tokenizer.encode(
+      if offsets {
+        return tokenizer.framing(
+          tokenizer.tokens(of: input.text, tracing: true),
+          input.pair.map { tokenizer.tokens(of: $0, sequence: 1, tracing: true) },
+          maximumLength: length)
+      }
+      return tokenizer.encode(
         input.text, pair: input.pair, maximumLength: length, addsSpecialTokens: special)
     }
     if !text.isEmpty {

@@ -6,8 +6,8 @@ struct BytePairModel: Sendable {
     var id: Int32
     var previous: Int32
     var next: Int32
-    /// False once it has become part of the one before it.
-    var isAlive = true
+    /// Bytes of the word that it stands for; 0 once it has become part of the one before it.
+    var length: Int32
   }
 
   /// What is said of symbols that the vocabulary lacks; nil leaves them out.
@@ -106,8 +106,14 @@ struct BytePairModel: Sendable {
     }
     merge(&scratch)
     var place = scratch.symbols.isEmpty ? -1 : 0
+    var start = word.lowerBound
     while place >= 0 {
       output.append(scratch.symbols[place].id)
+      if scratch.keepsRanges {
+        let end = start + Int(scratch.symbols[place].length)
+        scratch.ranges.append(start..<end)
+        start = end
+      }
       place = Int(scratch.symbols[place].next)
     }
   }
@@ -120,45 +126,50 @@ struct BytePairModel: Sendable {
     return vocabulary.id(visible.span)
   }
 
-  private func add(_ id: Int32, _ symbols: inout [Symbol]) {
+  private func add(_ id: Int32, _ length: Int, _ symbols: inout [Symbol]) {
     let place = Int32(truncatingIfNeeded: symbols.count)
     if place > 0 { symbols[symbols.count - 1].next = place }
-    symbols.append(Symbol(id: id, previous: place - 1, next: -1))
+    symbols.append(
+      Symbol(
+        id: id, previous: place - 1, next: -1, length: Int32(truncatingIfNeeded: length)))
   }
 
-  /// The unknown token waits until something else comes, so that a row of them can be one.
-  private func addUnknown(_ isPending: inout Bool, _ symbols: inout [Symbol]) {
+  /// The unknown token waits until something else comes, so that a row of them can be one; `pending` is how many bytes wait.
+  private func addUnknown(_ length: Int, _ pending: inout Int, _ symbols: inout [Symbol]) {
     guard let unknown else { return }
-    if isPending && !fusesUnknown { add(unknown, &symbols) }
-    isPending = true
+    if pending > 0 && !fusesUnknown {
+      add(unknown, pending, &symbols)
+      pending = 0
+    }
+    pending += length
   }
 
-  private func addPending(_ isPending: inout Bool, _ symbols: inout [Symbol]) {
-    if isPending, let unknown { add(unknown, &symbols) }
-    isPending = false
+  private func addPending(_ pending: inout Int, _ symbols: inout [Symbol]) {
+    if pending > 0, let unknown { add(unknown, pending, &symbols) }
+    pending = 0
   }
 
   private func split(
     bytes text: Span<UInt8>, _ word: Range<Int>, _ characters: [Int32], _ symbols: inout [Symbol]
   ) {
-    var isPending = false
+    var pending = 0
     for index in word {
       let id = characters[Int(text[index])]
       if id >= 0 {
-        if isPending { addPending(&isPending, &symbols) }
-        add(id, &symbols)
+        if pending > 0 { addPending(&pending, &symbols) }
+        add(id, 1, &symbols)
       } else {
-        addUnknown(&isPending, &symbols)
+        addUnknown(1, &pending, &symbols)
       }
     }
-    addPending(&isPending, &symbols)
+    addPending(&pending, &symbols)
   }
 
   private func split(
     scalars text: Span<UInt8>, _ word: Range<Int>, _ vocabulary: Vocabulary,
     _ symbols: inout [Symbol]
   ) {
-    var isPending = false
+    var pending = 0
     var index = word.lowerBound
     let isPlain = hasPlainCharacters
     while index < word.upperBound {
@@ -166,24 +177,24 @@ struct BytePairModel: Sendable {
       let marked = isPlain ? [] : marked(text, index..<end, of: word)
       let id = vocabulary.id(isPlain ? text.extracting(index..<end) : marked.span)
       if id >= 0 {
-        addPending(&isPending, &symbols)
-        add(id, &symbols)
+        addPending(&pending, &symbols)
+        add(id, end - index, &symbols)
       } else if let byteTokens,
         (index..<end).allSatisfy({ byteTokens[Int(text[$0])] >= 0 })
           && marked.allSatisfy({ byteTokens[Int($0)] >= 0 })
       {
         // As the reference has it, an unknown token that waits comes behind these.
         if isPlain {
-          for place in index..<end { add(byteTokens[Int(text[place])], &symbols) }
+          for place in index..<end { add(byteTokens[Int(text[place])], 1, &symbols) }
         } else {
-          for byte in marked { add(byteTokens[Int(byte)], &symbols) }
+          for byte in marked { add(byteTokens[Int(byte)], 1, &symbols) }
         }
       } else {
-        addUnknown(&isPending, &symbols)
+        addUnknown(end - index, &pending, &symbols)
       }
       index = end
     }
-    addPending(&isPending, &symbols)
+    addPending(&pending, &symbols)
   }
 
   /// A character with what marks its place in the word.
@@ -202,13 +213,14 @@ struct BytePairModel: Sendable {
     while let (rank, place) = scratch.merges.pop() {
       scratch.steps += 1
       let symbol = scratch.symbols[place]
-      guard symbol.isAlive, symbol.next >= 0 else { continue }
+      guard symbol.length > 0, symbol.next >= 0 else { continue }
       let right = scratch.symbols[Int(symbol.next)]
       let result = results[Int(rank)]
       guard let current = table.rank(symbol.id, right.id), results[Int(current)] == result else {
         continue
       }
-      scratch.symbols[Int(symbol.next)].isAlive = false
+      scratch.symbols[Int(symbol.next)].length = 0
+      scratch.symbols[place].length += right.length
       scratch.symbols[place].id = result
       scratch.symbols[place].next = right.next
       if right.next >= 0 {

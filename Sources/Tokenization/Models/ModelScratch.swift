@@ -12,6 +12,11 @@ struct ModelScratch: Sendable {
   var tokens: [Int32] = []
   /// Ids in reverse.
   var reversed: [Int32] = []
+  /// Whether `ranges` is kept: where in the text each token stands.
+  var keepsRanges = false
+  var ranges: [Range<Int>] = []
+  /// Those of `reversed`.
+  var reversedRanges: [Range<Int>] = []
   /// Steps taken, so that tests can count work.
   var steps = 0
 

@@ -42,6 +42,7 @@ struct UnigramModel: Sendable {
     findBestPath(text, word, &scratch)
     // Backwards over the path; unknown characters in a row are one token.
     scratch.reversed.removeAll(keepingCapacity: true)
+    scratch.reversedRanges.removeAll(keepingCapacity: true)
     var end = word.upperBound
     var unknownEnd = -1
     while end > word.lowerBound {
@@ -54,11 +55,13 @@ struct UnigramModel: Sendable {
         if unknownEnd >= 0 { addUnknown(text, end..<unknownEnd, vocabulary, &scratch) }
         unknownEnd = -1
         scratch.reversed.append(token)
+        if scratch.keepsRanges { scratch.reversedRanges.append(start..<end) }
       }
       end = start
     }
     if unknownEnd >= 0 { addUnknown(text, end..<unknownEnd, vocabulary, &scratch) }
     for token in scratch.reversed.reversed() { output.append(token) }
+    if scratch.keepsRanges { scratch.ranges += scratch.reversedRanges.reversed() }
   }
 
   /// `scratch.tokens[i]` becomes the last token of the best path to the word's byte `i`.
@@ -120,6 +123,10 @@ struct UnigramModel: Sendable {
       for index in range.reversed() { scratch.reversed.append(byteTokens[Int(text[index])]) }
     } else {
       scratch.reversed.append(unknown)
+    }
+    if scratch.keepsRanges {
+      let count = scratch.reversed.count - scratch.reversedRanges.count
+      scratch.reversedRanges += repeatElement(range, count: count)
     }
   }
 }

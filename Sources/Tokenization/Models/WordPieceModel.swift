@@ -31,6 +31,7 @@ struct WordPieceModel: Sendable {
       scalars += 1
       if scalars > longestWord {
         output.append(unknown)
+        if scratch.keepsRanges { scratch.ranges.append(word) }
         return
       }
     }
@@ -41,11 +42,16 @@ struct WordPieceModel: Sendable {
         let (id, end) = longest(
           text, place..<word.upperBound, vocabulary, isFirst: isFirst, &scratch)
       else {
+        if scratch.keepsRanges {
+          scratch.ranges.removeLast(output.count - start)
+          scratch.ranges.append(word)
+        }
         output.removeSubrange(start...)
         output.append(unknown)
         return
       }
       output.append(id)
+      if scratch.keepsRanges { scratch.ranges.append(place..<end) }
       place = end
     }
   }

@@ -10,7 +10,7 @@ struct BertNormalizer: Sendable, Equatable {
   /// Maps to lower case.
   var lowercases = true
 
-  private var strips: Bool { stripsAccents ?? lowercases }
+  var strips: Bool { stripsAccents ?? lowercases }
 
   /// Appends what `input` becomes to `output`.
   func apply(_ input: Span<UInt8>, to output: inout [UInt8]) {

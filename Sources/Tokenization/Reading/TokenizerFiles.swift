@@ -138,11 +138,14 @@ extension Tokenizer {
     let level = ByteLevel(
       addsPrefixSpace: settings?["add_prefix_space"]?.boolValue ?? false,
       pattern: .expression(try ExpressionAutomaton(ByteLevel.expression)), keepsBytes: true)
+    var processor = PostProcessor.roberta(
+      classification: try id("<s>"), separator: try id("</s>"))
+    processor.trimmings = [PostProcessor.Trimming(addsPrefixSpace: level.addsPrefixSpace)]
     return Tokenizer(
       Pipeline(
         normalizers: [], preTokenizers: [.byteLevel(level)], model: .bytePair(model),
         vocabulary: tokens, addedTokens: added),
-      postProcessor: .roberta(classification: try id("<s>"), separator: try id("</s>")),
+      postProcessor: processor,
       addedTokens: added, sources: sources(directory, "vocab.json", "merges.txt"))
   }
 

@@ -34,7 +34,7 @@ struct TokenizerReader {
       addedTokens: added)
     return Tokenizer(
       pipeline, postProcessor: try postProcessor(json["post_processor"]), addedTokens: added,
-      truncation: try truncation(), sources: sources)
+      truncation: try truncation(), decoder: try decoder(json["decoder"]), sources: sources)
   }
 
   /// Steps that make a text longer, one upon the other, could fill any memory.
@@ -248,6 +248,48 @@ struct TokenizerReader {
       mark: Array(mark.utf8), scheme: scheme, splits: json["split"]?.boolValue ?? true)
   }
 
+  // MARK: Decoders
+
+  private static let supportedDecoders =
+    "WordPiece, ByteLevel, Metaspace, BPEDecoder, ByteFallback, Fuse, Replace, Strip, Sequence"
+
+  /// What `decoder` says; nil where it says nothing.
+  private mutating func decoder(_ json: JSONValue?) throws -> TokenDecoder? {
+    guard let json, !json.isNull else { return nil }
+    return TokenDecoder(steps: try decoderSteps(json))
+  }
+
+  private mutating func decoderSteps(_ json: JSONValue) throws -> [TokenDecoder.Step] {
+    func bytes(_ key: String, _ usual: String) -> [UInt8] {
+      Array((json[key]?.stringValue ?? usual).utf8)
+    }
+    let kind = json["type"]?.stringValue ?? json.kind
+    switch kind {
+    case "Sequence":
+      return try (json["decoders"]?.arrayValue ?? []).flatMap { try decoderSteps($0) }
+    case "WordPiece":
+      return [
+        .wordPiece(prefix: bytes("prefix", "##"), cleansUp: json["cleanup"]?.boolValue ?? true)
+      ]
+    case "ByteLevel": return [.byteLevel]
+    case "Metaspace":
+      let metaspace = try metaspace(json)
+      return [.metaspace(mark: metaspace.mark, dropsFirst: metaspace.scheme != .never)]
+    case "BPEDecoder": return [.suffix(bytes("suffix", "</w>"))]
+    case "ByteFallback": return [.byteFallback]
+    case "Fuse": return [.fuse]
+    case "Replace":
+      return [.replace(try pattern(json["pattern"], "Replace"), with: bytes("content", ""))]
+    case "Strip":
+      return [
+        .strip(
+          bytes("content", " "), start: json["start"]?.intValue ?? 0,
+          end: json["stop"]?.intValue ?? 0)
+      ]
+    default: throw unsupported("decoder \"\(kind)\"", Self.supportedDecoders)
+    }
+  }
+
   // MARK: Post-processors
 
   private static let supportedPostProcessors =
@@ -259,22 +301,30 @@ struct TokenizerReader {
     let kind = json["type"]?.stringValue ?? json.kind
     switch kind {
     // Moves offsets alone.
-    case "ByteLevel": return .plain
+    case "ByteLevel":
+      var plain = PostProcessor.plain
+      plain.trimmings = trimmings(json)
+      return plain
     case "Sequence":
-      let parts = try (json["processors"]?.arrayValue ?? []).map(postProcessor)
-        .filter { $0 != .plain }
+      let all = try (json["processors"]?.arrayValue ?? []).map(postProcessor)
+      let parts = all.filter { !$0.isPlain }
       guard parts.count < 2 else {
         throw unsupported("post_processor \"Sequence\"", Self.supportedPostProcessors)
       }
-      return parts.first ?? .plain
+      var processor = parts.first ?? .plain
+      processor.trimmings = all.flatMap(\.trimmings)
+      return processor
     case "BertProcessing", "RobertaProcessing":
       guard let classification = json["cls"]?[1]?.intValue.flatMap(Int32.init(exactly:)),
         let separator = json["sep"]?[1]?.intValue.flatMap(Int32.init(exactly:)),
         classification >= 0, separator >= 0
       else { throw malformed("\(kind) lacks the ids of cls and sep") }
-      return kind == "BertProcessing"
-        ? .bert(classification: classification, separator: separator)
-        : .roberta(classification: classification, separator: separator)
+      if kind == "BertProcessing" {
+        return .bert(classification: classification, separator: separator)
+      }
+      var roberta = PostProcessor.roberta(classification: classification, separator: separator)
+      roberta.trimmings = trimmings(json)
+      return roberta
     case "TemplateProcessing":
       return PostProcessor(
         single: try template(json["single"], json["special_tokens"], texts: [0]),
@@ -284,6 +334,11 @@ struct TokenizerReader {
           : try template(json["pair"], json["special_tokens"], texts: [0, 1]))
     default: throw unsupported("post_processor \"\(kind)\"", Self.supportedPostProcessors)
     }
+  }
+
+  private func trimmings(_ json: JSONValue) -> [PostProcessor.Trimming] {
+    guard json["trim_offsets"]?.boolValue ?? true else { return [] }
+    return [PostProcessor.Trimming(addsPrefixSpace: json["add_prefix_space"]?.boolValue ?? true)]
   }
 
   private func template(
