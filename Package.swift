@@ -104,7 +104,7 @@ let package = Package(
     .testTarget(name: "ScoringTests", dependencies: ["Scoring"]),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
     .testTarget(
-      name: "FileJobsTests", dependencies: ["FileJobs", "Files", "Transformer", "Training"]),
+      name: "FileJobsTests", dependencies: ["FileJobs", "Files", "JSON", "Transformer", "Training"]),
     .target(name: "LoopbackClient", path: "Tests/LoopbackClient"),
     .target(name: "TestDaemon", dependencies: ["JSON"], path: "Tests/TestDaemon"),
     .executableTarget(name: "http-verdict", dependencies: ["HTTP"], path: "Tests/HTTPVerdict"),

@@ -71,7 +71,10 @@ public struct FileJob {
     var (tokens, bytes) = (0, 0)
     while batches.count < limit, bytes < Self.windowBytes, let record = try reader.next() {
       let size = record.input.text.utf8.count + (record.input.pair?.utf8.count ?? 0)
-      let estimate = min(longest, size / 4 + 3 + record.words.count)
+      let estimate =
+        record.words.isEmpty
+        ? models[0].task.definition.tokenEstimate(record.input, maximum: longest)
+        : min(longest, 3 + record.words.count)
       if batches.isEmpty || tokens + estimate > batchTokens
         || batches[batches.count - 1].count >= Self.batchRows
       {

@@ -12,6 +12,10 @@ public enum ModelEvaluation: Sendable {
   case multiLabel(MultiLabelReport)
   /// Numbers; for embeddings the cosine of a pair.
   case regression(RegressionReport)
+  /// Spans of labels, beside the labels of words.
+  case entities(EntityReport, ClassificationReport)
+  /// Answers to questions.
+  case answers(AnswerReport)
 
   /// Runs `job` over `reader`'s rows.
   ///
@@ -34,7 +38,7 @@ public enum ModelEvaluation: Sendable {
 
   /// How each task is measured.
   private static let measures: [ModelTask: Measure] = [
-    .classification: classes, .tokenClassification: classes,
+    .classification: classes, .tokenClassification: words, .questionAnswering: answers,
     .multiLabelClassification: labelSets, .regression: numbers, .embedding: cosines,
   ]
 
@@ -59,37 +63,85 @@ public enum ModelEvaluation: Sendable {
     _ progress: (FileJob.Progress) -> Void
   ) throws -> ModelEvaluation {
     var (truths, predictions, loss) = ([Int](), [Int](), 0.0)
-    let known = Truths(labels: model.labels, path: reader.path)
-    let path = reader.path
-    let isTokens = model.task == .tokenClassification
-    try job.run(
-      &reader, encode: isTokens ? { EncodedRecord(words: $0, model: $1) } : nil,
-      progress: progress
-    ) { record, prediction in
+    var known = Truths(labels: model.labels, path: reader.path)
+    var isZeroShot = false
+    try job.run(&reader, progress: progress) { record, prediction in
       switch prediction.value {
       case .label(let top, let probabilities):
         let truth = try known.index(of: record.label ?? "", record)
         truths.append(truth)
         predictions.append(top)
         loss -= log(max(Double(probabilities[truth]), 1e-30))
-      case .tokens(let tokens):
-        guard !record.words.isEmpty else {
+      case .ranking(let labels, let scores):
+        // In one order for all rows.
+        let sorted = zip(labels, scores).sorted {
+          Array($0.0.utf8).lexicographicallyPrecedes(Array($1.0.utf8))
+        }
+        if !isZeroShot { known = Truths(labels: sorted.map(\.0), path: known.path) }
+        isZeroShot = true
+        let truth = try known.index(of: record.label ?? "", record)
+        guard sorted.count == known.labels.count else {
           throw RecordError.malformed(
-            path: path, line: record.line, problem: "the row has no words with labels",
-            mend: #"Write {"tokens": ["…"], "labels": ["…"]}, one a line, as .jsonl."#)
+            path: known.path, line: record.line,
+            problem: "the row has other candidate labels than those before it",
+            mend: "Give all rows the same, by --candidate-labels.")
         }
-        let places = EncodedRecord(words: record, model: model).firstTokens
-        for (place, word) in zip(places, record.words) where place < tokens.count {
-          truths.append(try known.index(of: word.label, record))
-          predictions.append(tokens[place].labelIndex)
-        }
+        truths.append(truth)
+        predictions.append(try known.index(of: labels[0], record))
+        loss -= log(max(Double(sorted[truth].1), 1e-30))
       default: break
       }
     }
     return .classification(
       ClassificationReport(
-        labels: model.labels, truths: truths, predictions: predictions,
-        loss: isTokens ? .nan : loss / Double(max(1, truths.count))))
+        labels: known.labels, truths: truths, predictions: predictions,
+        loss: loss / Double(max(1, truths.count))))
+  }
+
+  private static func words(
+    _ job: FileJob, _ model: TextModel, _ reader: inout RecordReader,
+    _ progress: (FileJob.Progress) -> Void
+  ) throws -> ModelEvaluation {
+    var (truths, predictions, entities) = ([Int](), [Int](), EntityReport())
+    let known = Truths(labels: model.labels, path: reader.path)
+    let path = reader.path
+    try job.run(
+      &reader, encode: { EncodedRecord(words: $0, model: $1) }, progress: progress
+    ) { record, prediction in
+      guard case .tokens(let tokens) = prediction.value else { return }
+      guard !record.words.isEmpty else {
+        throw RecordError.malformed(
+          path: path, line: record.line, problem: "the row has no words with labels",
+          mend: #"Write {"tokens": ["…"], "labels": ["…"]}, one a line, as .jsonl."#)
+      }
+      let places = EncodedRecord(words: record, model: model).firstTokens
+      var (own, found): ([String], [String]) = ([], [])
+      for (place, word) in zip(places, record.words) where place < tokens.count {
+        truths.append(try known.index(of: word.label, record))
+        predictions.append(tokens[place].labelIndex)
+        own.append(word.label)
+        found.append(model.labels[tokens[place].labelIndex])
+      }
+      entities.add(truth: own, prediction: found)
+    }
+    let report = ClassificationReport(
+      labels: model.labels, truths: truths, predictions: predictions, loss: .nan)
+    let hasSpans = model.labels.contains { $0.hasPrefix("B-") || $0.hasPrefix("I-") }
+    return hasSpans ? .entities(entities, report) : .classification(report)
+  }
+
+  private static func answers(
+    _ job: FileJob, _ model: TextModel, _ reader: inout RecordReader,
+    _ progress: (FileJob.Progress) -> Void
+  ) throws -> ModelEvaluation {
+    var report = AnswerReport()
+    if reader.rows == nil { reader.rows = TaskRows(model: model) }
+    try job.run(&reader, progress: progress) { record, prediction in
+      guard case .answers(let spans, _) = prediction.value else { return }
+      let truths = record.answers.isEmpty ? [record.label ?? ""] : record.answers
+      report.add(truths: truths, answer: spans.first?.text ?? "")
+    }
+    return .answers(report)
   }
 
   private static func numbers(
@@ -176,6 +228,8 @@ public enum ModelEvaluation: Sendable {
     case .classification(let report): report.count
     case .multiLabel(let report): report.count
     case .regression(let report): report.count
+    case .entities(_, let report): report.count
+    case .answers(let report): report.count
     }
   }
 
@@ -199,6 +253,22 @@ public enum ModelEvaluation: Sendable {
         "spearman": figure(report.spearman),
         "mean_squared_error": figure(report.meanSquaredError),
       ]
+    case .entities(let report, let words):
+      var object = words.json.objectValue ?? [:]
+      object["entities"] = [
+        "count": JSONValue(report.truths), "precision": figure(report.precision),
+        "recall": figure(report.recall), "f1": figure(report.f1),
+        "per_label": .array(
+          report.kinds.indices.map {
+            ["label": .string(report.kinds[$0]), "f1": figure(report.f1($0))]
+          }),
+      ]
+      return .object(object)
+    case .answers(let report):
+      return [
+        "rows": JSONValue(report.count), "exact_match": figure(report.exactMatch),
+        "f1": figure(report.f1),
+      ]
     }
   }
 
@@ -218,6 +288,16 @@ public enum ModelEvaluation: Sendable {
       return "\(report.count) rows   Pearson \(figure(report.pearson))   "
         + "Spearman \(figure(report.spearman))   "
         + "mean squared error \(report.meanSquaredError.map { String(format: "%.6f", $0) } ?? "not defined")"
+    case .entities(let report, let words):
+      let head =
+        "\(report.truths) entities   precision \(figure(report.precision))   "
+        + "recall \(figure(report.recall))   F1 \(figure(report.f1))"
+      let lines = report.kinds.indices.map { figure(report.f1($0)) + "  " + report.kinds[$0] }
+      return ([head, "", "F1      entity"] + lines + ["", "By word:", words.text])
+        .joined(separator: "\n")
+    case .answers(let report):
+      return "\(report.count) questions   exact match \(figure(report.exactMatch))   "
+        + "F1 \(figure(report.f1))"
     }
   }
 }

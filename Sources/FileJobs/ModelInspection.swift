@@ -87,12 +87,20 @@ public struct ModelInspection: Sendable {
     return parameters * 4 - min(layers, parameters) * saved
   }
 
+  /// What requests may say beside their texts.
+  private var taken: [String] {
+    let signature = ModelSignature(
+      labels: configuration.labels, dimension: configuration.embeddingDimension)
+    return configuration.task.definition.parameters(signature).map(\.name)
+  }
+
   /// All of it as one JSON object.
   public var json: JSONValue {
     let c = configuration
     return [
       "model": .string(c.directory), "architecture": .string(c.architecture),
       "family": .string(c.shape.modelType), "task": .string(c.task.rawValue),
+      "task_parameters": .array(taken.map { .string($0) }),
       "labels": .array(c.labels.map { .string($0) }), "layers": JSONValue(c.shape.layerCount),
       "width": JSONValue(c.shape.hiddenSize), "heads": JSONValue(c.shape.headCount),
       "feed_forward": JSONValue(c.shape.feedForwardSize),
@@ -121,6 +129,7 @@ public struct ModelInspection: Sendable {
       ("architecture", "\(c.architecture) (\(c.shape.modelType))"),
       ("task", c.task.rawValue + (c.scoreActivation == .sigmoid ? ", sigmoid" : "")),
     ]
+    if !taken.isEmpty { rows.append(("takes", taken.joined(separator: ", "))) }
     if !c.labels.isEmpty {
       let more = c.labels.count > 12 ? ", … (\(c.labels.count))" : ""
       rows.append(("labels", c.labels.prefix(12).joined(separator: ", ") + more))

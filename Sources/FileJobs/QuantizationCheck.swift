@@ -3,7 +3,7 @@ import Transformer
 
 /// What a model loses by 8-bit layers, on validation rows.
 public struct QuantizationCheck: Sendable {
-  /// What is compared: "accuracy", "micro-F1", "Pearson correlation" or "mean cosine".
+  /// What is compared, such as "accuracy" or "mean cosine".
   public var measure: String
   /// Of the model as it was.
   public var before: Double
@@ -46,6 +46,8 @@ public struct QuantizationCheck: Sendable {
         case .classification(let report): ("accuracy", report.accuracy)
         case .multiLabel(let report): ("micro-F1", report.microF1)
         case .regression(let report): ("Pearson correlation", report.pearson)
+        case .entities(let report, _): ("F1 of entities", report.f1)
+        case .answers(let report): ("F1 of answers", report.f1)
         }
       guard let figure, figure.isFinite else {
         throw TrainingError.notDefined(path: path, figure: measure)

@@ -28,9 +28,9 @@ public struct RecordLayout: Sendable {
   /// The columns that were chosen.
   var chosen: [String] { [text, pair, label].compactMap { $0 } }
 
-  static let textNames = ["text", "sentence", "sentence1", "input", "query", "text_a"]
-  static let pairNames = ["text_pair", "sentence2", "pair", "passage", "text_b"]
-  static let labelNames = ["label", "labels", "score", "target", "truth"]
+  static let textNames = ["text", "sentence", "sentence1", "input", "query", "text_a", "question"]
+  static let pairNames = ["text_pair", "sentence2", "pair", "passage", "text_b", "context"]
+  static let labelNames = ["label", "labels", "score", "target", "truth", "answers", "answer"]
 
   /// A name of a column as it is compared: in small letters, without spaces around it.
   static func folded(_ name: String) -> String { trimmed(name).lowercased() }

@@ -12,10 +12,20 @@ public struct Record: Sendable, Equatable {
   public var label: String?
   /// Words that are split already, with a label each, from the JSON members `tokens` and `labels`.
   public var words: [(word: String, label: String)] = []
+  /// The truth where it is a list, such as the answers to a question.
+  public var answers: [String] = []
+  /// What the row says by the names of its task's parameters.
+  public var members = JSONObject()
+
+  /// A row.
+  public init(line: Int, input: TextInput, label: String? = nil, answers: [String] = []) {
+    (self.line, self.input, self.label, self.answers) = (line, input, label, answers)
+  }
 
   /// Equal in all that was read.
   public static func == (a: Record, b: Record) -> Bool {
-    (a.line, a.input, a.label) == (b.line, b.input, b.label)
+    (a.line, a.input, a.label) == (b.line, b.input, b.label) && a.answers == b.answers
+      && JSONValue.object(a.members) == JSONValue.object(b.members)
       && a.words.elementsEqual(b.words, by: ==)
   }
 }
@@ -25,6 +35,8 @@ public struct RecordReader {
   let source: ByteReader
   let format: RecordFormat
   let layout: RecordLayout
+  /// What is asked beside the texts; nil where the texts are all.
+  public var rows: TaskRows?
   private var table: TableReader?
   private var held: ArraySlice<Record>?
   var line = 0
@@ -69,8 +81,8 @@ public struct RecordReader {
   ///
   /// - Throws: `RecordError` naming the line, or `FileError`.
   public mutating func next() throws -> Record? {
-    if held != nil { return held?.popFirst() }
-    guard var record = try read() else { return nil }
+    guard var record = try held != nil ? held?.popFirst() : read() else { return nil }
+    if let rows { record.input = try rows.input(record, path: path) }
     if let label = record.label {
       let trimmed = RecordLayout.trimmed(label)
       if trimmed.utf8.count != label.utf8.count {
@@ -150,7 +162,7 @@ public struct RecordReader {
         "Name the member with --column.")
     }
     let pair = member(layout.pair, RecordLayout.pairNames)?.stringValue
-    var label: String?
+    var (label, answers): (String?, [String]) = (nil, [])
     if layout.hasLabels {
       switch member(layout.label, RecordLayout.labelNames) {
       case .string(let name)?:
@@ -161,14 +173,23 @@ public struct RecordReader {
       // As it is written: 1 is the label "1", as in the other formats.
       case .number(.integer(let number))?: label = "\(number)"
       case .number(.double(let number))?: label = "\(number)"
-      case .array(let names)?: label = names.compactMap(\.stringValue).joined(separator: "|")
+      case .array(let names)?:
+        answers = names.compactMap(\.stringValue)
+        label = answers.joined(separator: "|")
+      // As SQuAD has it.
+      case .object(let truth)?:
+        answers = truth["text"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        label = answers.joined(separator: "|")
       default:
         throw bad(
           "no member holds the label; there are: \(Self.names(object))",
           "Name the member with --label-column.")
       }
     }
-    return Record(line: line, input: TextInput(text, pair: pair), label: label)
+    var record = Record(
+      line: line, input: TextInput(text, pair: pair), label: label, answers: answers)
+    for name in rows?.names ?? [] { record.members[name] = object[name] }
+    return record
   }
 
   private static func names(_ object: JSONObject) -> String {

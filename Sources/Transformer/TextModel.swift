@@ -209,14 +209,31 @@ public final class TextModel {
   public static func predict(
     _ questions: [(model: TextModel, input: EncodedInput)]
   ) -> [Result<Prediction, PredictionError>] {
-    var outputs = outputs(
-      questions.flatMap { question in question.input.encodings.map { (question.model, $0) } })[...]
+    let sequences = questions.flatMap { question in
+      question.input.encodings.map { (model: question.model, encoding: $0) }
+    }
+    // The windows of a long text may be any number; what is computed at a time takes memory.
+    var (outputs, start): ([SequenceOutput], Int) = ([], 0)
+    while start < sequences.count {
+      var (end, tokens) = (start, 0)
+      while end < sequences.count {
+        tokens += sequences[end].encoding.ids.count
+        if end > start && tokens > largestRun { break }
+        end += 1
+      }
+      outputs += Self.outputs(Array(sequences[start..<end]))
+      start = end
+    }
+    var rest = outputs[...]
     return questions.map { model, input in
-      let own = outputs.prefix(input.encodings.count)
-      outputs = outputs.dropFirst(own.count)
+      let own = rest.prefix(input.encodings.count)
+      rest = rest.dropFirst(own.count)
       return model.answer(input, Array(own))
     }
   }
+
+  /// Tokens that are computed at a time, where they are not one sequence.
+  private static let largestRun = 16384
 
   /// What each model's head says of each sequence: the part of a prediction that takes time, in one batch over one `trunk`.
   package static func outputs(

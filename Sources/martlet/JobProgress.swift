@@ -65,9 +65,11 @@ extension PredictionWriter.Format: ExpressibleByArgument {}
 extension RecordOptions {
   /// Writes what `model` says of each row of `file`, and shows how far it is; `output` is where the answers go.
   func answer(
-    _ file: String, by model: TextModel, with writer: inout PredictionWriter, output: String
+    _ file: String, by model: TextModel, with writer: inout PredictionWriter, output: String,
+    rows: TaskRows? = nil
   ) throws {
     var reader = try RecordReader(path: file, format: format, layout: layout())
+    reader.rows = rows
     let progress = JobProgress(path: file, output: output)
     try FileJob(model: model, threads: cores).run(&reader, progress: progress.show) {
       try writer.write($1)

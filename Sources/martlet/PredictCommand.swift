@@ -10,12 +10,17 @@ struct Predict: ParsableCommand {
     discussion: """
       Rows come and go as a stream, in order. Output columns: label and probability for a \
       classifier, the labels joined by | for a multi-label model, the number for regression and \
-      cross-encoders, token/LABEL for token classification, the vector for embeddings.
+      cross-encoders, spans or token/LABEL for token classification, answer, score, start and end \
+      for question answering, the vector for embeddings. `martlet inspect` lists what the model's task takes beside \
+      texts; JSON lines may hold members of the same names.
 
       Examples:
         martlet predict my-model --text 'WIN a FREE prize now'
         martlet predict my-model reviews.csv --column review -o out.jsonl
         martlet predict cross-encoder pairs.tsv --column 1 --pair-column 2
+        martlet predict ner-model --text 'Angela Merkel lives in Berlin' --aggregation first
+        martlet predict qa-model --question 'Where do I live?' --text 'I live in Berlin.'
+        martlet predict nli-model mail.txt --candidate-labels 'complaint,order,praise'
         zcat texts.gz | martlet predict my-model --output-format jsonl --scores | head
       """)
 
@@ -24,6 +29,7 @@ struct Predict: ParsableCommand {
   @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
   @Option(help: "The second text of a pair, for each --text.") var pair: [String] = []
   @OptionGroup var options: RecordOptions
+  @OptionGroup(title: "Task") var task: TaskOptions
   @OptionGroup var precision: PrecisionOption
   @OptionGroup var weightCache: WeightCacheOptions
   @Option(name: .shortAndLong, help: "Output file.") var output = "-"
@@ -56,10 +62,14 @@ struct Predict: ParsableCommand {
     var writer = try PredictionWriter(
       OutputFile(path: output), format: outputFormat ?? named ?? .tsv, model: model,
       hasScores: scores)
+    let rows = task.rows(model)
     if !text.isEmpty {
       var answers: [Prediction] = []
       for (index, text) in text.enumerated() {
-        let input = TextInput(text, pair: pair.isEmpty ? nil : pair[index])
+        let input = try rows.input(
+          Record(
+            line: index + 1, input: TextInput(text, pair: pair.isEmpty ? nil : pair[index])),
+          path: "--text")
         do throws(RejectedInput) {
           answers += try model.predict([input])
         } catch {
@@ -69,6 +79,6 @@ struct Predict: ParsableCommand {
       for answer in answers { try writer.write(answer) }
       return try writer.finish()
     }
-    try options.answer(file, by: model, with: &writer, output: output)
+    try options.answer(file, by: model, with: &writer, output: output, rows: rows)
   }
 }

@@ -2,7 +2,8 @@ import HTTP
 import JSON
 import Transformer
 
-/// The body of `/v2/models/{model}/infer`: a tensor `text` of BYTES, and `text_pair` beside it for pairs.
+/// The body of `/v2/models/{model}/infer`: a tensor `text` of BYTES, and `text_pair` beside it for pairs, or what the task calls
+/// them.
 ///
 /// Data come as JSON strings, or by the binary tensor extension: behind a JSON head whose length is in
 /// `Inference-Header-Content-Length`, each string is four bytes of length, little-endian, and its UTF-8 bytes.
@@ -19,7 +20,8 @@ struct InferRequest: Sendable {
   static let example =
     #"{"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["text"]}]}"#
 
-  init(_ request: Request, maximumTexts: Int) throws(Problem) {
+  init(_ request: Request, maximumTexts: Int, model: ModelDescription) throws(Problem) {
+    let form = model.task.definition.input
     let (body, binary) = try Self.split(request)
     id = try body.optionalString("id", maximum: 1024)
     isBinary = try Self.parameters(body)["binary_data_output"]?.boolValue ?? false
@@ -36,10 +38,11 @@ struct InferRequest: Sendable {
       let tensor = RequestBody(
         object: object, pointer: "/inputs/\(index)", example: Self.example)
       let name = try tensor.string("name")
-      guard ["text", "text_pair"].contains(name), columns[name] == nil else {
-        throw tensor.wrong("name", "not one of 'text' and 'text_pair', or there twice")
+      guard [form.first, form.second].contains(name), columns[name] == nil else {
+        throw tensor.wrong(
+          "name", "not one of '\(form.first)' and '\(form.second)', or there twice")
       }
-      if name == "text" { textTensor = index }
+      if name == form.first { textTensor = index }
       columns[name] = try Self.strings(tensor, maximum: maximumTexts, binary: &rest)
     }
     if !rest.isEmpty {
@@ -47,16 +50,24 @@ struct InferRequest: Sendable {
         status: .badRequest, detail: "\(rest.count) bytes stand behind the last binary tensor.",
         mend: "Let Inference-Header-Content-Length and binary_data_size be right.")
     }
-    guard let texts = columns["text"] else {
-      throw body.wrong("inputs", "without the tensor 'text'")
+    guard let texts = columns[form.first] else {
+      throw body.wrong("inputs", "without the tensor '\(form.first)'")
     }
-    let pairs = columns["text_pair"]
+    let pairs = columns[form.second]
+    if pairs == nil && form.isPair {
+      throw body.wrong("inputs", "without the tensor '\(form.second)'")
+    }
     if let pairs, pairs.count != texts.count {
       throw body.wrong(
-        "inputs", "\(texts.count) rows of 'text' and \(pairs.count) of 'text_pair': not as many")
+        "inputs",
+        "\(texts.count) rows of '\(form.first)' and \(pairs.count) of '\(form.second)': not as many"
+      )
     }
     self.textTensor = textTensor
-    inputs = texts.indices.map { TextInput(texts[$0], pair: pairs?[$0]) }
+    let parameters = try Self.taskParameters(body, model)
+    inputs = texts.indices.map {
+      TextInput(texts[$0], pair: pairs?[$0], parameters: parameters)
+    }
     outputs = try Self.outputs(body, isBinary: isBinary)
   }
 
@@ -86,6 +97,22 @@ struct InferRequest: Sendable {
       throw body.wrong("parameters", "\(parameters.kind), not an object")
     }
     return object
+  }
+
+  /// The request's parameters that the model's task knows; others are the protocol's.
+  private static func taskParameters(
+    _ body: RequestBody, _ model: ModelDescription
+  ) throws(Problem) -> TaskParameters {
+    let given = try parameters(body)
+    var members = JSONObject()
+    for parameter in model.task.definition.parameters(model.signature) {
+      members[parameter.name] = given[parameter.name]
+    }
+    do throws(InputProblem) {
+      return try TaskParameters(members, task: model.task, model: model.signature)
+    } catch {
+      throw Problem(error, at: "/parameters", example: example)
+    }
   }
 
   private static func strings(

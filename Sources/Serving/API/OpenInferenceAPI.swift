@@ -87,7 +87,7 @@ struct OpenInferenceAPI: Sendable {
     let (version, deployment) = try api.version(call)
     try api.refuseIfFull()
     let request = try InferRequest(
-      call.request, maximumTexts: api.options.maximumTextsPerRequest)
+      call.request, maximumTexts: api.options.maximumTextsPerRequest, model: version.description)
     let known = version.description.outputs.map(\.name)
     for (name, _) in request.outputs ?? [] where !known.contains(name) {
       throw Problem(
@@ -110,7 +110,10 @@ struct OpenInferenceAPI: Sendable {
       "name": JSONValue(model.name),
       "versions": .array(deployment.versions.map { JSONValue($0.description.version) }),
       "platform": "martlet",
-      "inputs": [["name": "text", "datatype": "BYTES", "shape": [-1]]],
+      "inputs": .array(
+        model.task.definition.input.tensors.map {
+          ["name": .string($0), "datatype": "BYTES", "shape": [-1]]
+        }),
       "outputs": .array(
         model.outputs.map {
           [

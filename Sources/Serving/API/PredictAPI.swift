@@ -253,6 +253,7 @@ extension PredictAPI {
       [
         "prediction": Schema.any(one, Schema.list(one)),
         "scores": Schema.any(scores, Schema.list(scores)),
+        "offset_unit": Schema.constant(.string(Prediction.Value.offsetUnit)),
         "truncated": Schema.any(Schema.boolean, Schema.list(Schema.boolean)),
       ], required: ["prediction"], isClosed: true)
   }

@@ -56,6 +56,10 @@ struct PredictAnswer {
       json.raw(#","scores":"#)
       append(to: &json) { appendScores($0.classification?.probabilities ?? [], to: &$1) }
     }
+    if predictions.contains(where: \.value.hasPlaces) {
+      json.raw(#","offset_unit":"#)
+      json.string(Prediction.Value.offsetUnit)
+    }
     if isTruncated {
       json.raw(#","truncated":"#)
       append(to: &json) { $1.bool($0.isTruncated) }

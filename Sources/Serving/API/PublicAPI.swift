@@ -123,6 +123,7 @@ struct PublicAPI: Sendable {
       }
     }
     try checkWork(texts: inputs.count, trunks: groups.count)
+    for asked in asked { try checkTokens(inputs, asked.version.description, at: pointer(0)) }
     let deadline = try call.request.arrival + timeout(call.request)
     let versions = asked.map(\.version.fullName).joined(separator: ", ")
     let joined = groups.count > 1 ? JoinedAnswer(count: asked.count) : nil
@@ -160,6 +161,21 @@ struct PublicAPI: Sendable {
           + "texts; \(work) are more than the \(maximum) of a request.",
         mend: "Send shorter lists, or ask fewer models at a time.", pointer: "/input")
     }
+  }
+
+  /// Refuses inputs of several sequences each that are together more than as many texts as a request may have, each as long as the
+  /// model reads.
+  private func checkTokens(
+    _ inputs: [TextInput], _ model: ModelDescription, at pointer: String
+  ) throws(Problem) {
+    let maximum = options.maximumTextsPerRequest * model.maximumTokens
+    let tokens = model.tokenEstimate(inputs)
+    guard tokens > maximum else { return }
+    throw Problem(
+      status: .unprocessableContent,
+      detail:
+        "With all windows or labels these inputs are some \(tokens) tokens; a request may have \(maximum).",
+      mend: "Send fewer or shorter texts, or fewer labels, at a time.", pointer: pointer)
   }
 
   /// Refuses at once what would find no place, before its body is read as JSON.

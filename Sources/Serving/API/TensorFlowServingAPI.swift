@@ -46,13 +46,15 @@ struct TensorFlowServingAPI: Sendable {
     }
     let inputs: [TextInput]
     if let rows {
-      inputs = try self.rows(rows)
+      inputs = try self.rows(rows, version.description.task.definition.input)
     } else {
-      inputs = try self.columns(columns ?? .null)
+      inputs = try self.columns(columns ?? .null, version.description.task.definition.input)
     }
     let outputs = version.description.outputs
     let isRowForm = rows != nil
-    let place = isRowForm ? "/instances" : columns?.objectValue == nil ? "/inputs" : "/inputs/text"
+    let first = version.description.task.definition.input.first
+    let place =
+      isRowForm ? "/instances" : columns?.objectValue == nil ? "/inputs" : "/inputs/\(first)"
     return try api.predict(
       call, version, shadow: deployment.shadow, inputs: inputs, isList: true,
       pointer: { "\(place)/\($0)" }
@@ -65,42 +67,55 @@ struct TensorFlowServingAPI: Sendable {
   }
 
   /// Row form: each instance is a text, or an object of named inputs.
-  private func rows(_ value: JSONValue) throws(Problem) -> [TextInput] {
+  private func rows(_ value: JSONValue, _ form: InputForm) throws(Problem) -> [TextInput] {
     let instances = try list(value, "/instances")
     var inputs: [TextInput] = []
     inputs.reserveCapacity(instances.count)
     for (index, instance) in instances.enumerated() {
       let place = "/instances/\(index)"
       guard let object = instance.objectValue, object["b64"] == nil else {
+        if form.isPair { throw Self.noPair(form, place) }
         inputs.append(TextInput(try text(instance, place)))
         continue
       }
       try RequestBody(object: object, pointer: place, example: Self.example)
-        .refuseOthers(than: ["text", "text_pair"])
+        .refuseOthers(than: [form.first, form.second])
       var pair: String?
-      if let value = object["text_pair"] { pair = try text(value, place + "/text_pair") }
-      inputs.append(TextInput(try text(object["text"] ?? .null, place + "/text"), pair: pair))
+      if let value = object[form.second] { pair = try text(value, "\(place)/\(form.second)") }
+      if pair == nil && form.isPair { throw Self.noPair(form, place) }
+      let first = try text(object[form.first] ?? .null, "\(place)/\(form.first)")
+      inputs.append(TextInput(first, pair: pair))
     }
     return inputs
   }
 
   /// Column form: a list of texts, or a list for each named input.
-  private func columns(_ value: JSONValue) throws(Problem) -> [TextInput] {
+  private func columns(_ value: JSONValue, _ form: InputForm) throws(Problem) -> [TextInput] {
     guard let object = value.objectValue, object["b64"] == nil else {
+      if form.isPair { throw Self.noPair(form, "/inputs") }
       return try texts(value, "/inputs").map { TextInput($0) }
     }
     try RequestBody(object: object, pointer: "/inputs", example: Self.example)
-      .refuseOthers(than: ["text", "text_pair"])
-    let first = try texts(object["text"] ?? .null, "/inputs/text")
-    guard let value = object["text_pair"] else { return first.map { TextInput($0) } }
-    let pairs = try texts(value, "/inputs/text_pair")
+      .refuseOthers(than: [form.first, form.second])
+    let first = try texts(object[form.first] ?? .null, "/inputs/\(form.first)")
+    guard let value = object[form.second] else {
+      if form.isPair { throw Self.noPair(form, "/inputs") }
+      return first.map { TextInput($0) }
+    }
+    let pairs = try texts(value, "/inputs/\(form.second)")
     if pairs.count != first.count {
       throw Problem(
         status: .badRequest,
-        detail: "'text' has \(first.count) rows and 'text_pair' \(pairs.count).",
-        mend: "Send as many of each.", pointer: "/inputs/text_pair")
+        detail: "'\(form.first)' has \(first.count) rows and '\(form.second)' \(pairs.count).",
+        mend: "Send as many of each.", pointer: "/inputs/\(form.second)")
     }
     return zip(first, pairs).map { TextInput($0, pair: $1) }
+  }
+
+  private static func noPair(_ form: InputForm, _ pointer: String) -> Problem {
+    Problem(
+      status: .badRequest, detail: "This model takes '\(form.first)' and '\(form.second)'.",
+      mend: "Send both, by name.", pointer: pointer)
   }
 
   private func texts(_ value: JSONValue, _ pointer: String) throws(Problem) -> [String] {
@@ -194,14 +209,17 @@ struct TensorFlowServingAPI: Sendable {
         ],
       ]
     }
-    var outputs = JSONObject()
+    var (inputs, outputs) = (JSONObject(), JSONObject())
+    for name in model.task.definition.input.tensors {
+      inputs[name] = tensor(name, "DT_STRING", nil)
+    }
     let types = ["BYTES": "DT_STRING", "FP32": "DT_FLOAT", "BOOL": "DT_BOOL"]
     for output in model.outputs {
       outputs[output.name] = tensor(
         output.name, types[output.datatype] ?? "DT_STRING", output.width)
     }
     let definition: JSONValue = [
-      "inputs": ["text": tensor("text", "DT_STRING", nil)], "outputs": .object(outputs),
+      "inputs": .object(inputs), "outputs": .object(outputs),
       "method_name": "tensorflow/serving/predict",
     ]
     let json: JSONValue = [

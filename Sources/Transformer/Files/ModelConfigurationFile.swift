@@ -10,7 +10,8 @@ extension ModelShape {
     guard head.task != .embedding,
       outputs == nil || definition.tokenLayer(architecture) == nil
     else { return }
-    self.head = self.head(for: head.labels)
+    self.head = self.head(
+      for: head.labels.isEmpty ? (0..<(outputs ?? 0)).map { "\($0)" } : head.labels)
     if outputs != nil { self.head?.reading = .each }
   }
 }

@@ -154,7 +154,7 @@ struct EmbeddingHead: TaskHead {
   }
 
   /// As torch has it: the length is taken as at least 1e-12.
-  private static func normalized(_ vector: [Float]) -> [Float] {
+  static func normalized(_ vector: [Float]) -> [Float] {
     let squares = vector.reduce(0.0) { $0 + Double($1) * Double($1) }
     let scale = 1 / max(squares.squareRoot(), 1e-12)
     return vector.map { Float(Double($0) * scale) }

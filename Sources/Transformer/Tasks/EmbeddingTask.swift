@@ -6,6 +6,8 @@ struct EmbeddingTask: TaskDefinition {
   /// Of a model for pre-training, the encoder is taken and its head is left.
   let classSuffixes = ["Model", "ForMaskedLM", "ForPreTraining", "ForCausalLM"]
   let hasLabels = false
+  let pooling: String? =
+    "the mean by tokens is the vector, brought to length 1 where the model's vectors are"
   let member = "embedding"
 
   func head(_ source: HeadSource) throws -> any TaskHead { try EmbeddingHead(source) }
@@ -13,7 +15,11 @@ struct EmbeddingTask: TaskDefinition {
   func value(
     _ outputs: [SequenceOutput], of input: EncodedInput, by model: TextModel
   ) -> Prediction.Value {
-    .vector(Array(outputs[0].row(0)))
+    if outputs.count == 1 { return .vector(outputs[0].values) }
+    let mean = HeadFunction.mean(
+      outputs.map(\.values), weights: input.encodings.map(\.ids.count))
+    let isNormal = model.configuration.embedding?.steps.contains(.normalize) ?? false
+    return .vector(isNormal ? EmbeddingHead.normalized(mean) : mean)
   }
 
   func columns(_ model: ModelSignature, hasScores: Bool) -> [String] {

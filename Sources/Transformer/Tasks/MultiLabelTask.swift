@@ -6,13 +6,15 @@ struct MultiLabelTask: TaskDefinition {
   let classSuffixes = ["ForSequenceClassification"]
   var problemType: String? { "multi_label_classification" }
   let hasProbabilities = true
+  let pooling: String? = "the largest probability of each label counts"
 
   func head(_ source: HeadSource) throws -> any TaskHead { try TextHead(source) }
 
   func value(
     _ outputs: [SequenceOutput], of input: EncodedInput, by model: TextModel
   ) -> Prediction.Value {
-    let probabilities = outputs[0].row(0).map(HeadFunction.sigmoid)
+    let probabilities = HeadFunction.largest(
+      outputs.map { $0.row(0).map(HeadFunction.sigmoid) })
     return .labels(
       probabilities.indices.filter { probabilities[$0] >= model.threshold },
       probabilities: probabilities)

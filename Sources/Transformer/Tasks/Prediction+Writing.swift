@@ -17,10 +17,48 @@ extension Prediction.Value {
         json.string(labels[token.labelIndex])
         json.raw(#","score":"#)
         json.number(token.probability)
+        if let range = token.range { json.place(range) }
         json.raw("}")
       }
+    case .spans(let spans):
+      json.list(spans) { span, json in
+        json.raw(#"{"label":"#)
+        json.string(span.label ?? "")
+        json.raw(#","score":"#)
+        json.number(span.score)
+        json.raw(#","text":"#)
+        json.string(span.text)
+        json.raw(#","word":"#)
+        json.string(span.word ?? span.text)
+        json.place(span.range)
+        json.raw("}")
+      }
+    case .answers(let answers, let isList):
+      if isList {
+        json.list(answers) { $1.answer($0) }
+      } else if let answer = answers.first {
+        json.answer(answer)
+      }
+    case .ranking(let labels, let scores):
+      json.raw(#"{"labels":"#)
+      json.strings(labels)
+      json.raw(#","scores":"#)
+      json.numbers(scores)
+      json.raw("}")
     }
   }
+
+  /// Whether it says where something stands in a text.
+  package var hasPlaces: Bool {
+    switch self {
+    case .spans, .answers: true
+    case .tokens(let tokens): tokens.contains { $0.range != nil }
+    case .label, .labels, .scores, .ranking, .vector: false
+    }
+  }
+
+  /// What places in a text are counted in, as answers say it.
+  package static let offsetUnit = "unicode code points"
 
   /// The answer as columns of a table; with the probability of each label where `hasScores`.
   package func columns(labels: [String], hasScores: Bool) -> [String] {
@@ -35,6 +73,17 @@ extension Prediction.Value {
     case .scores(let numbers), .vector(let numbers): return numbers.map { "\($0)" }
     case .tokens(let tokens):
       return [tokens.map { "\($0.token)/\(labels[$0.labelIndex])" }.joined(separator: " ")]
+    case .spans(let spans):
+      return [
+        spans.map { "\($0.label ?? "") \($0.range.lowerBound)-\($0.range.upperBound) \($0.text)" }
+          .joined(separator: "; ")
+      ]
+    case .answers(let answers, _):
+      guard let best = answers.first else { return ["", "", "", ""] }
+      return [
+        best.text, digits(best.score), "\(best.range.lowerBound)", "\(best.range.upperBound)",
+      ]
+    case .ranking(let labels, let scores): return [labels[0], digits(scores[0])]
     }
   }
 
@@ -45,6 +94,8 @@ extension Prediction.Value {
       .vector(let numbers):
       numbers.allSatisfy(\.isFinite)
     case .tokens(let tokens): tokens.allSatisfy(\.probability.isFinite)
+    case .spans(let spans), .answers(let spans, _): spans.allSatisfy(\.score.isFinite)
+    case .ranking(_, let scores): scores.allSatisfy(\.isFinite)
     }
   }
 
@@ -54,6 +105,10 @@ extension Prediction.Value {
     case (.label(let a, _), .label(let b, _)): return a == b
     case (.labels(let a, _), .labels(let b, _)): return Set(a) == Set(b)
     case (.tokens(let a), .tokens(let b)): return a.map(\.labelIndex) == b.map(\.labelIndex)
+    case (.spans(let a), .spans(let b)):
+      return a.elementsEqual(b) { $0.range == $1.range && $0.label == $1.label }
+    case (.answers(let a, _), .answers(let b, _)): return a.first?.range == b.first?.range
+    case (.ranking(let a, _), .ranking(let b, _)): return a.first == b.first
     case (.scores(let a), .scores(let b)):
       return a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= 0.05 }
     case (.vector(let a), .vector(let b)):
@@ -63,5 +118,23 @@ extension Prediction.Value {
       return a.count == b.count && dot(a, b) >= 0.99 * (dot(a, a) * dot(b, b)).squareRoot()
     default: return false
     }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func place(_ range: Range<Int>) {
+    raw(#","start":"#)
+    integer(range.lowerBound)
+    raw(#","end":"#)
+    integer(range.upperBound)
+  }
+
+  fileprivate mutating func answer(_ span: TextSpan) {
+    raw(#"{"answer":"#)
+    string(span.text)
+    raw(#","score":"#)
+    number(span.score)
+    place(span.range)
+    raw("}")
   }
 }

@@ -8,12 +8,13 @@ public struct TokenLabel: Sendable, Equatable {
   public var labelIndex: Int
   /// Its share of the softmax.
   public var probability: Float
+  /// Where it stands in its text, in Unicode code points; nil where that is not known.
+  public var range: Range<Int>?
 
   /// One token's label.
-  public init(token: String, labelIndex: Int, probability: Float) {
-    self.token = token
-    self.labelIndex = labelIndex
-    self.probability = probability
+  public init(token: String, labelIndex: Int, probability: Float, range: Range<Int>? = nil) {
+    (self.token, self.labelIndex) = (token, labelIndex)
+    (self.probability, self.range) = (probability, range)
   }
 }
 
@@ -29,6 +30,12 @@ public struct Prediction: Sendable, Equatable {
     case scores([Float])
     /// Token classification: the tokens in order, special ones left out.
     case tokens([TokenLabel])
+    /// Token classification: the spans that tokens make up, in order.
+    case spans([TextSpan])
+    /// Question answering: the best answers, the best first; a list where more than one was asked for.
+    case answers([TextSpan], isList: Bool)
+    /// Zero-shot classification: the candidate labels, the likeliest first.
+    case ranking(labels: [String], scores: [Float])
     /// The embedding.
     case vector([Float])
   }
@@ -61,7 +68,7 @@ public struct Prediction: Sendable, Equatable {
     case .label(let top, let all): (index, probabilities) = (top, all)
     case .labels(_, let all):
       (index, probabilities) = (all.firstIndex(of: all.max() ?? 0) ?? 0, all)
-    case .scores, .tokens, .vector: return nil
+    case .scores, .tokens, .spans, .answers, .ranking, .vector: return nil
     }
     return Classification(
       labelIndex: index, probabilities: probabilities, tokenCount: tokenCount,
@@ -81,6 +88,21 @@ enum HeadFunction {
 
   /// 1 / (1 + e⁻ˣ).
   static func sigmoid(_ value: Float) -> Float { Float(1 / (1 + exp(-Double(value)))) }
+
+  /// The mean of rows of as many values.
+  static func mean(_ rows: [[Float]], weights: [Int]? = nil) -> [Float] {
+    var sums = [Double](repeating: 0, count: rows.first?.count ?? 0)
+    let weights = weights ?? rows.map { _ in 1 }
+    for (row, weight) in zip(rows, weights) {
+      for (column, value) in row.enumerated() { sums[column] += Double(value) * Double(weight) }
+    }
+    return sums.map { Float($0 / Double(max(1, weights.reduce(0, +)))) }
+  }
+
+  /// The largest of each column of rows of as many values.
+  static func largest(_ rows: [[Float]]) -> [Float] {
+    rows.dropFirst().reduce(rows.first ?? []) { zip($0, $1).map(max) }
+  }
 
   /// Index of the largest value, the first of equals.
   static func top(_ values: [Float]) -> Int {

@@ -9,6 +9,14 @@ public enum PredictionError: Error, Equatable, LocalizedError {
   case noRoom(tokens: Int)
   /// What the model computed is not a finite number.
   case notFinite
+  /// The text is longer than the model reads, and that is to be refused.
+  case tooLong(maximum: Int)
+  /// What stands before a text that is read in windows leaves no room for them.
+  case questionTooLong(tokens: Int, of: Int)
+  /// Windows that share so many tokens would not advance; `name` is the parameter.
+  case overlapTooLong(String, overlap: Int, room: Int)
+  /// Labels are asked of a pair of texts.
+  case pairWithLabels
 
   /// What is wrong.
   public var errorDescription: String? {
@@ -17,6 +25,13 @@ public enum PredictionError: Error, Equatable, LocalizedError {
     case .noRoom(let tokens):
       "The model reads \(tokens) tokens, fewer than it puts around such an input."
     case .notFinite: "What the model computes for this text is not a finite number."
+    case .tooLong(let maximum):
+      "The text has more than the \(maximum) tokens that the model reads."
+    case .questionTooLong(let tokens, let length):
+      "The first text has \(tokens) tokens, which leaves no room for the second in windows of \(length)."
+    case .overlapTooLong(let name, let overlap, let room):
+      "'\(name)' is \(overlap), but a window has room for \(room) tokens of the text, so the next would not advance."
+    case .pairWithLabels: "Candidate labels are asked of one text, and this is a pair."
     }
   }
 
@@ -27,6 +42,10 @@ public enum PredictionError: Error, Equatable, LocalizedError {
     case .noRoom: "Send one text instead of a pair, or use a model that reads more tokens."
     case .notFinite:
       "Serve an earlier checkpoint: weights so large come from a training that went wrong."
+    case .tooLong: "Send it in parts, or \"long_text\": \"windows\"."
+    case .questionTooLong: "Send a shorter question."
+    case .overlapTooLong(let name, _, let room): "Send \(name) below \(room)."
+    case .pairWithLabels: "Send the text as a string; the labels make the second texts."
     }
   }
 }

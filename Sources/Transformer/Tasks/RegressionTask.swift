@@ -5,13 +5,19 @@ struct RegressionTask: TaskDefinition {
   let name = "regression"
   let classSuffixes = ["ForSequenceClassification"]
   var problemType: String? { "regression" }
+  let pooling: String? =
+    "the mean is the answer, and of a pair, whose second text has windows, the largest"
 
   func head(_ source: HeadSource) throws -> any TaskHead { try TextHead(source) }
 
   func value(
     _ outputs: [SequenceOutput], of input: EncodedInput, by model: TextModel
   ) -> Prediction.Value {
-    let scores = Array(outputs[0].row(0))
+    let windows = outputs.map { Array($0.row(0)) }
+    let scores =
+      windows.count == 1
+      ? windows[0]
+      : input.input.pair == nil ? HeadFunction.mean(windows) : HeadFunction.largest(windows)
     return .scores(
       model.configuration.scoreActivation == .sigmoid
         ? scores.map(HeadFunction.sigmoid) : scores)

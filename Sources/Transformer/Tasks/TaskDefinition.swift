@@ -20,6 +20,8 @@ package protocol TaskDefinition: Sendable {
   /// The layer on each token; nil where the family has the head on the text there.
   func tokenLayer(_ architecture: Architecture) -> String?
 
+  /// How the answers of a long text's windows become one, for messages; nil for tasks that do otherwise.
+  var pooling: String? { get }
   /// What an input looks like.
   var input: InputForm { get }
   /// What a request may say beside its inputs.
@@ -57,18 +59,25 @@ extension TaskDefinition {
   package func tokenOutputs(_ labels: [String]) -> Int? { nil }
   package func tokenLayer(_ architecture: Architecture) -> String? { nil }
   package var input: InputForm { .text }
-  package func parameters(_ model: ModelSignature) -> [TaskParameter] { [] }
+  package var pooling: String? { nil }
+  package func parameters(_ model: ModelSignature) -> [TaskParameter] {
+    pooling.map { LongText.parameters(pooling: $0) } ?? []
+  }
   package func check(
     _ parameters: TaskParameters, _ model: ModelSignature
-  ) throws(InputProblem) {}
+  ) throws(InputProblem) {
+    try LongText.check(parameters)
+  }
   package func tokenEstimate(_ input: TextInput, maximum: Int) -> Int {
-    let bytes = input.text.utf8.count + (input.pair?.utf8.count ?? 0)
-    return min(maximum, bytes / 4 + 2)
+    LongText.tokenEstimate(input, maximum: maximum)
   }
   package func encode(
     _ input: TextInput, by model: TextModel
   ) throws(PredictionError) -> EncodedInput {
-    try model.encodeWhole(input)
+    guard let choice = input.parameters.text("long_text").flatMap(LongText.init) else {
+      return try model.encodeWhole(input)
+    }
+    return try EncodedInput(input, choice.encode(input, by: model))
   }
   package var member: String { "prediction" }
   package func columns(_ model: ModelSignature, hasScores: Bool) -> [String] { [member] }

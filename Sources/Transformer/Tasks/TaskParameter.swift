@@ -51,7 +51,8 @@ package struct TaskParameter: Sendable {
   ) throws(InputProblem) -> [JSONValue] {
     let given: [JSONValue]
     if let text = value.stringValue {
-      given = text.split(byte: ",").map { .string($0.trimmingCharacters(in: .whitespaces)) }
+      given = text.split(byte: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        .filter { !$0.isEmpty }.map { .string($0) }
     } else if let list = value.arrayValue {
       given = list
     } else {
@@ -165,6 +166,7 @@ public struct TaskParameters: Sendable, Equatable {
   /// Whether nothing is said.
   public var isEmpty: Bool { object.isEmpty }
 
+  func contains(_ name: String) -> Bool { object[name] != nil }
   func integer(_ name: String) -> Int? { object[name]?.intValue }
   func number(_ name: String) -> Double? { object[name]?.doubleValue }
   func bool(_ name: String) -> Bool? { object[name]?.boolValue }

@@ -47,6 +47,9 @@ package struct InputForm: Sendable, Equatable {
   /// A text, or two of them as `text` and `text_pair`.
   package static let text = InputForm(first: "text", second: "text_pair", isPair: false)
 
+  /// The tensors that an input needs.
+  package var tensors: [String] { isPair ? [first, second] : [first] }
+
   /// Reads an input.
   ///
   /// - Throws: `InputProblem`.

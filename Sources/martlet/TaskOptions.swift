@@ -1,0 +1,51 @@
+import ArgumentParser
+import FileJobs
+import JSON
+import Transformer
+
+/// What a task takes beside its texts.
+struct TaskOptions: ParsableArguments {
+  @Option(help: "The question that is asked of each text (question answering).") var question:
+    String?
+  @Option(help: "Labels to choose from, parted by commas (zero-shot, with a model of entailment).")
+  var candidateLabels: String?
+  @Option(help: "What a text should entail, with {} for the label.") var hypothesisTemplate: String?
+  @Flag(help: "Let several candidate labels apply.") var multiLabel = false
+  @Option(help: "How tokens become entities: none, simple, first, average, max.")
+  var aggregation: String?
+  @Option(
+    help:
+      "What is done with texts that are longer than the model reads: truncate, truncate_left, refuse, windows."
+  )
+  var longText: String?
+  @Option(help: "Tokens that two windows of a long text share.") var stride: Int?
+  @Option(help: "How many answers to a question; JSON lines have all, tables the best.")
+  var topK: Int?
+  @Option(
+    help: "Another parameter of the model's task, such as max_answer_len=30; may be repeated.")
+  var parameter: [String] = []
+
+  func validate() throws {
+    for text in parameter where !text.contains("=") {
+      throw ValidationError("--parameter \(text): write NAME=VALUE")
+    }
+  }
+
+  /// What every row is asked.
+  func rows(_ model: TextModel) -> TaskRows {
+    var members = JSONObject()
+    if let candidateLabels { members["candidate_labels"] = .string(candidateLabels) }
+    if let hypothesisTemplate { members["hypothesis_template"] = .string(hypothesisTemplate) }
+    if multiLabel { members["multi_label"] = true }
+    if let aggregation { members["aggregation"] = .string(aggregation) }
+    if let longText { members["long_text"] = .string(longText) }
+    if let stride { members["stride"] = JSONValue(stride) }
+    if let topK { members["top_k"] = JSONValue(topK) }
+    for text in parameter {
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let value = String(parts.last ?? "")
+      members[String(parts[0])] = (try? JSONValue(parsing: Array(value.utf8))) ?? .string(value)
+    }
+    return TaskRows(model: model, question: question, members: members)
+  }
+}
