@@ -111,9 +111,11 @@ let package = Package(
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "LoopbackClient", "TestDaemon"]),
     .executableTarget(
       name: "pool-probe", dependencies: ["Prefork", "CSystem", log], path: "Tests/PoolProbe"),
+    .executableTarget(
+      name: "slice-storm", dependencies: ["Prefork", "CSystem"], path: "Tests/SliceStorm"),
     .testTarget(
       name: "PreforkTests",
-      dependencies: ["Prefork", "CSystem", "JSON", "TestDaemon", "pool-probe"]),
+      dependencies: ["Prefork", "CSystem", "JSON", "TestDaemon", "pool-probe", "slice-storm"]),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     .testTarget(
       name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", "TestDaemon", log],

@@ -108,6 +108,7 @@ extension Arbiter {
     let isStuck = busy > 0 && now > busy && now - busy > limit
     guard isStuck || (now > beat && now - beat > limit) else { return }
     scoreboard.timeouts += 1
+    children[process]?.hasHung = isStuck
     log.error(
       "worker timed out, killing it",
       metadata: ["pid": "\(process)", "stuck": "\(isStuck ? "computing" : "silent")"])
@@ -129,6 +130,8 @@ extension Arbiter {
       switch child.role {
       case .worker(let index):
         let hadServed = scoreboard[index].state != .starting
+        // Before another process can get the slot.
+        exchange?.workerEnded(index, isFault: child.hasHung || Self.isCrash(status))
         scoreboard[index].release()
         mourn(process, child, status, hadServed: hadServed)
       case .companion:
@@ -156,6 +159,13 @@ extension Arbiter {
     log.warning(
       "\(child.name) died, starting another",
       metadata: ["pid": "\(process)", "cause": "\(Self.cause(status))"])
+  }
+
+  /// Whether the process ended by a fault of its own, and not because it was told to.
+  private static func isCrash(_ status: Int32) -> Bool {
+    martlet_was_signalled(status)
+      && [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS].contains(
+        martlet_termination_signal(status))
   }
 
   static func cause(_ status: Int32) -> String {

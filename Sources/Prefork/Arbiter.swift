@@ -28,6 +28,8 @@ public final class Arbiter {
 
   let program: any PoolProgram
   let scoreboard: Scoreboard
+  /// Where workers pass slices to one another; nil where they do not.
+  let exchange: SliceExchange?
   let log: Logger
   let onReady: (ReadyPool) -> Void
   let executable = Executable()
@@ -80,14 +82,16 @@ public final class Arbiter {
   ///
   /// - Parameters:
   ///   - scoreboard: its slots bound the number of workers for the arbiter's life.
+  ///   - exchange: has as many worker slots as the scoreboard.
   ///   - onReady: called when all workers serve, and again whenever they do and are others than before: after a reload, a
   ///     death, a change of their number. Not while a new binary serves beside this one.
   package init(
-    program: any PoolProgram, scoreboard: Scoreboard, log: Logger,
+    program: any PoolProgram, scoreboard: Scoreboard, exchange: SliceExchange? = nil, log: Logger,
     onReady: @escaping (ReadyPool) -> Void
   ) {
     self.program = program
     self.scoreboard = scoreboard
+    self.exchange = exchange
     self.log = log
     self.onReady = onReady
     manager = ServiceManager(ProcessInfo.processInfo.environment, process: getpid())

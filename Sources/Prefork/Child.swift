@@ -32,6 +32,8 @@ struct Child {
   /// The count of the slot's requests at which this worker has had its share; nil for no limit.
   let requestLimit: UInt64?
   var stage = Stage.alive
+  /// Whether it was killed because a computation of it did not end.
+  var hasHung = false
 
   var slot: Int? {
     if case .worker(let slot) = role { slot } else { nil }

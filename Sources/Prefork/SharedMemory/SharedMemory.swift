@@ -9,7 +9,8 @@ import Glibc
 /// Whatever is carved after a fork is at an address that children forked earlier do not know of.
 ///
 /// Invariants: `base` is page-aligned and points to `byteCount` mapped bytes for the object's whole life; carved regions
-/// never overlap; every access goes through an atomic at a checked index. Hence `Sendable` is sound: only `carve` changes the
+/// never overlap; every access goes through an atomic at a checked index, or is by the one process that such an atomic gives the
+/// bytes to (`SliceSlot`). Hence `Sendable` is sound: only `carve` changes the
 /// object itself, and the arbiter, its one caller, has one thread.
 public final class SharedMemory: @unchecked Sendable {
   /// The size of the mapping, rounded up to whole pages.
@@ -63,7 +64,8 @@ public final class SharedMemory: @unchecked Sendable {
 
 /// A run of 64-bit atomic cells in shared memory, the base of every other view.
 ///
-/// Relaxed ordering throughout: each cell is a value of its own, and no reader draws conclusions from one about another.
+/// Each cell is a value of its own and read and written in relaxed order, but for the exchange of slices, where a cell says who may
+/// touch the bytes behind it.
 /// Accesses outside `0..<count` trap.
 struct SharedCells: @unchecked Sendable {
   typealias Cell = UnsafeAtomic<UInt64>
@@ -94,5 +96,11 @@ struct SharedCells: @unchecked Sendable {
   subscript(index: Int) -> Cell {
     precondition(index >= 0 && index < count, "shared cell index out of range")
     return Cell(at: cells + index)
+  }
+
+  /// The memory of the cells from `offset` to the end, for bytes that one process at a time may touch.
+  func bytes(from offset: Int) -> UnsafeMutableRawPointer {
+    precondition(offset >= 0 && offset <= count, "shared bytes out of range")
+    return UnsafeMutableRawPointer(cells + offset)
   }
 }
