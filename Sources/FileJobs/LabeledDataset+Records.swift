@@ -19,9 +19,11 @@ extension LabeledDataset {
       guard let label = record.label, record.words.isEmpty else {
         throw RecordError.malformed(
           path: path, line: record.line, problem: "the row has a label for each token",
-          mend: "A classifier learns one label a text: {\"text\": \"…\", \"label\": \"…\"}.")
+          mend: "Give one label a text: {\"text\": \"…\", \"label\": \"…\"}.")
       }
-      rows.append(LabeledText(label: label, text: record.input.text, line: record.line))
+      rows.append(
+        LabeledText(
+          label: label, text: record.input.text, pair: record.input.pair, line: record.line))
     }
     reader.notes.forEach(note)
     if rows.isEmpty { throw TrainingError.noRows(path: path) }

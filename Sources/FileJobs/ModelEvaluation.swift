@@ -235,24 +235,10 @@ public enum ModelEvaluation: Sendable {
 
   /// All figures as one JSON object; null where one is not defined.
   public var json: JSONValue {
-    func figure(_ value: Double?) -> JSONValue { ClassificationReport.json(value) }
     switch self {
     case .classification(let report): return report.json
-    case .multiLabel(let report):
-      return [
-        "rows": JSONValue(report.count), "subset_accuracy": figure(report.subsetAccuracy),
-        "micro_f1": figure(report.microF1), "macro_f1": figure(report.macroF1),
-        "per_label": .array(
-          report.labels.indices.map {
-            ["label": .string(report.labels[$0]), "f1": figure(report.f1($0))]
-          }),
-      ]
-    case .regression(let report):
-      return [
-        "rows": JSONValue(report.count), "pearson": figure(report.pearson),
-        "spearman": figure(report.spearman),
-        "mean_squared_error": figure(report.meanSquaredError),
-      ]
+    case .multiLabel(let report): return report.json
+    case .regression(let report): return report.json
     case .entities(let report, let words):
       var object = words.json.objectValue ?? [:]
       object["entities"] = [
@@ -274,20 +260,10 @@ public enum ModelEvaluation: Sendable {
 
   /// The figures for a terminal.
   public var text: String {
-    func figure(_ value: Double?) -> String { ClassificationReport.text(value) }
     switch self {
     case .classification(let report): return report.text
-    case .multiLabel(let report):
-      let accuracy = report.subsetAccuracy.map { String(format: "%.2f %%", $0 * 100) }
-      let head =
-        "\(report.count) rows   subset accuracy \(accuracy ?? "not defined")   "
-        + "micro-F1 \(figure(report.microF1))   macro-F1 \(figure(report.macroF1))"
-      let lines = report.labels.indices.map { figure(report.f1($0)) + "  " + report.labels[$0] }
-      return ([head, "", "F1      label"] + lines).joined(separator: "\n")
-    case .regression(let report):
-      return "\(report.count) rows   Pearson \(figure(report.pearson))   "
-        + "Spearman \(figure(report.spearman))   "
-        + "mean squared error \(report.meanSquaredError.map { String(format: "%.6f", $0) } ?? "not defined")"
+    case .multiLabel(let report): return report.text
+    case .regression(let report): return report.text
     case .entities(let report, let words):
       let head =
         "\(report.truths) entities   precision \(figure(report.precision))   "

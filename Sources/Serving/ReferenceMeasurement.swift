@@ -5,16 +5,18 @@ import Transformer
 /// Makes a model's reference profile from texts that it was not trained on: what it is sure of there
 /// is what can be expected in production.
 public enum ReferenceMeasurement {
-  /// A text and, where it is known, the name of its class.
+  /// A text or a pair and, where it is known, the name of its class.
   public struct Row: Sendable {
     /// The text.
     public let text: String
+    /// The second text of a pair.
+    public let pair: String?
     /// The class's name; nil, or one that the model does not have, for no label.
     public let label: String?
 
     /// A row.
-    public init(text: String, label: String? = nil) {
-      (self.text, self.label) = (text, label)
+    public init(text: String, pair: String? = nil, label: String? = nil) {
+      (self.text, self.pair, self.label) = (text, pair, label)
     }
   }
 
@@ -32,7 +34,7 @@ public enum ReferenceMeasurement {
       let batch = Array(rows[start..<min(start + batchSize, rows.count)])
       let answers: [Prediction]
       do throws(RejectedInput) {
-        answers = try model.predict(batch.map { TextInput($0.text) })
+        answers = try model.predict(batch.map { TextInput($0.text, pair: $0.pair) })
       } catch {
         throw RejectedInput(index: start + error.index, reason: error.reason)
       }

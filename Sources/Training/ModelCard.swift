@@ -13,6 +13,8 @@ public struct ModelCard: Sendable {
   public var rows: (training: Int, validation: Int)
   /// The program's version, kernels and threads.
   public var program: String
+  /// What was learned.
+  public var task: any TrainingObjective
   /// One line on the architecture.
   public var architecture: String
   /// How it was trained.
@@ -23,14 +25,15 @@ public struct ModelCard: Sendable {
   /// A card.
   public init(
     name: String, command: String, dataSource: String, rows: (training: Int, validation: Int),
-    program: String, architecture: String, options: TrainingOptions, result: TrainingResult
+    program: String, task: any TrainingObjective, architecture: String, options: TrainingOptions,
+    result: TrainingResult
   ) {
     self.program = program
     self.name = name
     self.command = command
     self.dataSource = dataSource
     self.rows = rows
-    self.architecture = architecture
+    (self.task, self.architecture) = (task, architecture)
     self.options = options
     self.result = result
   }
@@ -38,7 +41,6 @@ public struct ModelCard: Sendable {
   /// The card as Markdown.
   public var markdown: String {
     let figures = result.validation
-    func percent(_ share: Double) -> String { String(format: "%.2f %%", share * 100) }
     // What would end the cell, or be markup.
     func cell(_ text: String) -> String {
       text.escaped {
@@ -57,16 +59,14 @@ public struct ModelCard: Sendable {
     var text = """
       # \(name)
 
-      A text classifier trained by Martlet: \(architecture).
+      A model for \(task.modelTask.rawValue), trained by Martlet: \(architecture).
 
       | | |
       |---|---|
-      | labels | \(cell(figures.labels.joined(separator: ", "))) |
+      | labels | \(cell(task.labels.joined(separator: ", "))) |
       | data | \(cell(dataSource)) |
       | rows | \(rows.training) training, \(rows.validation) validation |
-      | validation accuracy | \(percent(figures.accuracy)) |
-      | validation macro-F1 | \(String(format: "%.4f", figures.macroF1)) |
-      | validation loss | \(String(format: "%.4f", figures.loss)) |
+      \(figures.summary.map { "| validation \($0.name) | \($0.value) |" }.joined(separator: "\n"))
       | best epoch | \(result.bestEpoch) of \(result.epochs) |
       | learning rate | peak \(options.learningRate), warm-up \(options.warmup), schedule \(options.schedule.name) |
       | batch | \(options.batchSize) rows |
@@ -81,16 +81,12 @@ public struct ModelCard: Sendable {
       \(command)
       ```
 
-      F1 by label on the validation rows:
-
-      | label | precision | recall | F1 |
-      |---|---|---|---|
-
       """
-    for (index, label) in figures.labels.enumerated() {
-      let values = [figures.precision(index), figures.recall(index), figures.f1(index)]
-      text += "| \(cell(label)) | " + values.map(ClassificationReport.text).joined(separator: " | ")
-      text += " |\n"
+    if let (columns, rows) = figures.byLabel {
+      func line(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
+      text += "\nBy label on the validation rows:\n\n" + line(columns)
+      text += "|" + String(repeating: "---|", count: columns.count) + "\n"
+      for row in rows { text += line(row.map(cell)) }
     }
     return text
   }

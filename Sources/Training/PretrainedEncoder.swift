@@ -4,7 +4,7 @@ import Tensor
 import Tokenization
 import Transformer
 
-/// Another model's encoder as the start of a classifier.
+/// Another model's encoder as the start of a new one.
 struct PretrainedEncoder {
   let directory: String
   let tokenizer: Tokenizer
@@ -18,7 +18,7 @@ struct PretrainedEncoder {
   private let encoderDirectory: String
 
   init(
-    directory: String, labels: [String], dropout: Float?, freshHead: Bool,
+    directory: String, task: any TrainingObjective, dropout: Float?, freshHead: Bool,
     lowRank: LowRankOptions? = nil
   ) throws {
     let description = try ModelDirectory.describe(directory)
@@ -29,9 +29,11 @@ struct PretrainedEncoder {
         path: directory, mend: "Additions go to a base: give that, or train on without --lora.")
     }
     var shape = description.shape
-    keepsHead =
-      !freshHead && description.task == .classification
-      && LabelIndex.areEqual(description.labels, labels)
+    let hasSameLabels =
+      task.modelTask == .regression
+      ? description.labels.count == task.labels.count
+      : LabelIndex.areEqual(description.labels, task.labels)
+    keepsHead = !freshHead && description.task == task.modelTask && hasSameLabels
     if description.shape.adapter == nil {
       if !keepsHead { shape.head = nil }
       encoder = try ModelDirectory.read(shape, checkpoint)
@@ -41,7 +43,7 @@ struct PretrainedEncoder {
     guard encoder.quantization == nil else { throw TrainingError.quantizedBase(path: directory) }
     // The table may have turned out to be learned.
     shape = encoder.shape
-    shape.head = shape.head(for: labels)
+    shape.head = shape.head(for: task.labels)
     shape.adapter = try lowRank?.adapter(shape)
     if let dropout {
       shape.dropout = DropoutShape(dropout)

@@ -18,6 +18,8 @@ public enum TrainingError: Error, Equatable, LocalizedError {
   case oneClass(path: String, label: String)
   /// A validation or test file has a label that the model does not know.
   case unknownLabel(path: String, line: Int, label: String, known: [String])
+  /// A label is not the numbers that a regression learns.
+  case notANumber(path: String, line: Int, label: String, count: Int, separator: String)
   /// An option is outside what makes sense.
   case badOption(name: String, value: String, allowed: String)
   /// The loss stopped being a number.
@@ -72,6 +74,10 @@ public enum TrainingError: Error, Equatable, LocalizedError {
       return "\(path):\(line): label \"\(label)\" is not one that the model was trained on "
         + "(\(known.prefix(8).joined(separator: ", "))\(known.count > 8 ? ", …" : "")). "
         + "Mend the label, or add rows with it to the training file."
+    case .notANumber(let path, let line, let label, let count, let separator):
+      return "\(path):\(line): \"\(label)\" is not "
+        + (count == 1 ? "a number." : "\(count) numbers with \"\(separator)\" between them.")
+        + " A regression learns the numbers of the label column, as many in each row; for classes give --task classification."
     case .badOption(let name, let value, let allowed):
       return "\(name) is \(value); it must be \(allowed)."
     case .noTrialSucceeded(let log):

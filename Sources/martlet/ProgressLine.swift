@@ -20,7 +20,7 @@ struct ProgressLine {
       p.step, p.totalSteps, p.loss, p.learningRate, p.tokensPerSecond, p.secondsLeft)
     if let v = p.validation {
       text += String(
-        format: "  validation accuracy %.2f %%, loss %.4f%@", v.accuracy * 100, v.loss,
+        format: "  validation %@ %.2f %%, loss %.4f%@", p.scoreName, v.score * 100, v.loss,
         p.isBest ? " *" : "")
     }
     let start = isTerminal ? "\r\u{1B}[K" : ""

@@ -92,11 +92,11 @@ struct StudyPositions: ParsableCommand {
       // A teacher that knows pairs of words would make up for what a model without places cannot see.
       options.teacherShare = 0
       let result = try job.run(options: options, kernels: kernels) { _ in }
-      accuracies.append((encoding, result.validation.accuracy))
+      accuracies.append((encoding, result.validation.score))
       Train.say(
         String(
           format: "%@, %@: %.2f %%", source.data, encoding.rawValue,
-          result.validation.accuracy * 100))
+          result.validation.score * 100))
     }
     return (source.data, accuracies)
   }

@@ -10,9 +10,11 @@ import Transformer
 
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train a classifier from labelled text.",
+    abstract: "Train a model from labelled text.",
     discussion: """
       Without a header a file is `label<TAB>text`, UTF-8. The weights of the best validation are kept. \
+      --task says what is learned, where the labels do not: one label of several for a text or a pair of \
+      texts (classification), any number of labels with | between them (multi-label), or numbers (regression). \
       Without --from a model is trained from nothing, with a vocabulary learned from DATA; with it, \
       another model's weights go on learning, at a lower rate.
 
@@ -24,6 +26,7 @@ struct Train: ParsableCommand {
         martlet train train.tsv --from all-MiniLM-L6-v2 --freeze-encoder -o head
         martlet train train.tsv --from Qwen3-Embedding-0.6B --lora 16 --lora-save adapter -o adapter
         martlet train reviews.csv --column review --label-column stars -o stars
+        martlet train pairs.tsv --column 2 --pair-column 3 --task regression --from all-MiniLM-L6-v2 -o similar
       """)
 
   @OptionGroup var source: DataFlags
@@ -105,7 +108,7 @@ struct Train: ParsableCommand {
 
   /// Runs the job. Where it fails, the folders that were made for it go.
   private func learn(
-    _ job: ClassifierTraining, _ options: TrainingOptions, _ kernels: Kernels,
+    _ job: ModelTraining, _ options: TrainingOptions, _ kernels: Kernels,
     _ store: CheckpointStore?
   ) throws -> TrainingResult {
     let mend = store == nil ? "" : "; the same command with --resume goes on"
@@ -145,7 +148,7 @@ struct Train: ParsableCommand {
 
   /// The rate that a range test proposes; the default where the test says nothing.
   private func rangeTest(
-    _ job: ClassifierTraining, _ options: TrainingOptions, _ kernels: Kernels
+    _ job: ModelTraining, _ options: TrainingOptions, _ kernels: Kernels
   ) throws -> Double {
     let finding = RangeTest.find(
       try RangeTest(steps: 150).run(job, options: options, kernels: kernels))
@@ -169,33 +172,35 @@ struct Train: ParsableCommand {
   }
 
   private func figures(_ result: TrainingResult) -> String {
-    let v = result.validation
-    return String(
-      format: "best epoch %d: validation accuracy %.2f %%, macro-F1 %.4f, loss %.4f",
-      result.bestEpoch, v.accuracy * 100, v.macroF1, v.loss)
+    "best epoch \(result.bestEpoch): validation "
+      + result.validation.summary.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
   }
 
   private func write(
     _ result: TrainingResult, _ options: TrainingOptions, to path: String
   ) throws {
-    let json: JSONValue = [
-      "accuracy": JSONValue(result.validation.accuracy),
-      "macro_f1": JSONValue(result.validation.macroF1), "loss": JSONValue(result.validation.loss),
+    var json: JSONObject = [
+      "score": JSONValue(result.validation.score), "loss": JSONValue(result.validation.loss),
       "best_epoch": JSONValue(result.bestEpoch), "epochs": JSONValue(result.epochs),
       "steps": JSONValue(result.steps), "tokens": JSONValue(result.tokens),
       "seconds": JSONValue(result.seconds), "learning_rate": JSONValue(options.learningRate),
     ]
-    try OutputFile.write(json.serializedBytes(pretty: true), to: path)
+    if let classes = result.validation.classification {
+      json["accuracy"] = JSONValue(classes.accuracy)
+      json["macro_f1"] = JSONValue(classes.macroF1)
+    }
+    try OutputFile.write(JSONValue.object(json).serializedBytes(pretty: true), to: path)
   }
 
   private func save(
-    _ job: ClassifierTraining, _ result: TrainingResult, _ options: TrainingOptions,
+    _ job: ModelTraining, _ result: TrainingResult, _ options: TrainingOptions,
     _ architecture: String, _ kernels: Kernels
   ) throws {
     let staged = try StagedFolder(for: output)
     if result.parameters.shape.adapter == nil {
       try ModelDirectory.write(
-        result.parameters, to: staged.path, headOver: options.learns == .head ? job.base : nil)
+        result.parameters, to: staged.path, task: job.task.modelTask,
+        headOver: options.learns == .head ? job.base : nil)
     } else {
       try ModelDirectory.writeAdapter(
         result.parameters, base: job.base ?? "", to: staged.path)
@@ -207,24 +212,29 @@ struct Train: ParsableCommand {
     let card = ModelCard(
       name: URL(fileURLWithPath: output).lastPathComponent, command: command,
       dataSource: dataSource, rows: (job.training.rows.count, job.validation.rows.count),
-      program: program, architecture: architecture, options: options, result: result)
+      program: program, task: job.task, architecture: architecture, options: options,
+      result: result)
     try OutputFile.write(card.markdown, to: staged.path + "/README.md")
     let report = try TrainingReport(
       job, options: options, result: result, kernels: kernels)
     try OutputFile.write(
       report.html(name: card.name, command: command, architecture: architecture, program: program),
       to: staged.path + "/report.html")
-    let extra: JSONValue = [
-      "temperature": JSONValue(report.temperature),
-      "validation_accuracy": JSONValue(result.validation.accuracy),
-    ]
-    try OutputFile.write(
-      extra.serializedBytes(pretty: true), to: staged.path + "/martlet.json")
-    try ReferenceMeasurement.write(
-      directory: staged.path,
-      rows: job.validation.rows.map { .init(text: $0.text, label: $0.label) },
-      trainingTexts: job.training.rows.map(\.text),
-      threads: training.cores)
+    if let temperature = report.temperature {
+      let extra: JSONValue = [
+        "temperature": JSONValue(temperature),
+        "validation_accuracy": JSONValue(result.validation.score),
+      ]
+      try OutputFile.write(
+        extra.serializedBytes(pretty: true), to: staged.path + "/martlet.json")
+    }
+    if job.task.modelTask != .regression {
+      try ReferenceMeasurement.write(
+        directory: staged.path,
+        rows: job.validation.rows.map { .init(text: $0.text, pair: $0.pair, label: $0.label) },
+        trainingTexts: job.training.rows.map(\.text),
+        threads: training.cores)
+    }
     try staged.fill(stale: ModelDirectory.weightFiles)
   }
 
@@ -240,14 +250,16 @@ enum LowRankForm: String, ExpressibleByArgument, CaseIterable {
 enum TrainingJob {
   static func make(
     _ source: DataFlags, _ tune: FineTuneFlags, _ model: ModelFlags, seed: UInt64
-  ) throws -> ClassifierTraining {
+  ) throws -> ModelTraining {
     func read(_ path: String) throws -> LabeledDataset {
       try LabeledDataset.read(
         path: path,
-        layout: source.layoutFlags.layout(text: source.column, label: source.labelColumn)
+        layout: source.layoutFlags.layout(
+          text: source.column, pair: source.pairColumn, label: source.labelColumn)
       ) { Console.say($0) }
     }
     var training = try read(source.data)
+    let kind = source.task(training)
     var validation: LabeledDataset
     if let path = source.validation {
       validation = try read(path)
@@ -263,24 +275,26 @@ enum TrainingJob {
       }
     }
     if let from = tune.from {
-      return try ClassifierTraining(
-        training: training, validation: validation, from: from, maximumTokens: model.maxTokens,
+      return try ModelTraining(
+        training: training, validation: validation, task: kind, from: from,
+        maximumTokens: model.maxTokens,
         dropout: model.dropout, freshHead: tune.newHead, lowRank: tune.lowRank())
     }
     _ = try tune.lowRank()
-    return try ClassifierTraining(
-      training: training, validation: validation, size: model.size())
+    return try ModelTraining(
+      training: training, validation: validation, task: kind, size: model.size())
   }
 
-  static func summary(_ job: ClassifierTraining) -> String {
-    "\(job.training.rows.count) training and \(job.validation.rows.count) validation rows, "
-      + "\(job.labels.count) labels, \(job.tokenizer.vocabularySize) tokens"
+  static func summary(_ job: ModelTraining) -> String {
+    "\(job.task.modelTask.rawValue): \(job.training.rows.count) training and \(job.validation.rows.count) validation rows, "
+      + "\(job.labels.count) \(job.task.modelTask == .regression ? "numbers" : "labels"), \(job.tokenizer.vocabularySize) tokens"
       + (job.base.map { "; going on from \($0)" } ?? "")
   }
 
   /// What in the data a user should look at, though training goes on.
-  static func warnings(_ job: ClassifierTraining) -> [String] {
+  static func warnings(_ job: ModelTraining) -> [String] {
     var warnings: [String] = []
+    guard job.task.modelTask == .classification else { return unknownRows(job) }
     let conflicts = job.training.conflicts
     if let first = conflicts.first {
       warnings.append(
@@ -307,12 +321,16 @@ enum TrainingJob {
           + ". Hardly anything can be learned from one row, and where none is held out, nothing is measured"
       )
     }
-    if job.unknownRows > 0 {
-      warnings.append(
+    return warnings + unknownRows(job)
+  }
+
+  private static func unknownRows(_ job: ModelTraining) -> [String] {
+    job.unknownRows == 0
+      ? []
+      : [
         "warning: \(job.unknownRows) training rows hold no token of the vocabulary; "
-          + "nothing can be learned from them")
-    }
-    return warnings
+          + "nothing can be learned from them"
+      ]
   }
 
   static func describe(_ shape: ModelShape) -> String {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Tensor
 import Training
@@ -9,13 +10,29 @@ struct DataFlags: ParsableArguments {
   @Argument(help: "Labelled rows to learn from: TSV, CSV or JSONL, also packed as .gz.") var data:
     String
   @Option(
+    help:
+      "What is learned: \(TrainingTask.allCases.map(\.rawValue).joined(separator: ", ")). [default: by the labels]"
+  )
+  var task: TrainingTask?
+  @Option(
     help: "Labelled rows that decide when to stop. Without them --hold-out of DATA is held out.")
   var validation: String?
   @Option(help: "Column of the text, by name or by number from 1.") var column: String?
+  @Option(help: "Column of the second text of a pair.") var pairColumn: String?
   @Option(help: "Column of the label.") var labelColumn: String?
   @OptionGroup var layoutFlags: LayoutFlags
   @Option(help: "Share of DATA to hold out when there is no validation file.")
   var holdOut = 0.1
+
+  /// The task that was asked for, or that the labels show, which is then told.
+  func task(_ training: LabeledDataset) -> TrainingTask {
+    if let task { return task }
+    guard let found = TrainingTask.found(in: training) else { return .classification }
+    Console.say(
+      "task: \(found.kind.rawValue), since \(found.reason); --task classification takes them for classes"
+    )
+    return found.kind
+  }
 
   /// Refuses what gives its rows but once, for commands that read them again for each run.
   func checkReadableAgain() throws {
@@ -29,6 +46,8 @@ struct DataFlags: ParsableArguments {
     }
   }
 }
+
+extension TrainingTask: ExpressibleByArgument {}
 
 /// The shape of a model trained from nothing.
 struct ModelFlags: ParsableArguments {
@@ -257,6 +276,24 @@ struct TrainingFlags: ParsableArguments {
 
   var cores: Int { threads.count }
 
+  /// Refuses options that have a meaning for classes alone.
+  ///
+  /// - Throws: `TrainingError.badOption`.
+  private func checkTask(_ task: ModelTask) throws {
+    guard task != .classification else { return }
+    let idle: [(String, String?)] = [
+      ("--teacher", teacher.map { "\($0)" }), ("--out-of-scope", outOfScope),
+      ("--consistency", consistency.map { "\($0)" }),
+      ("--label-smoothing", labelSmoothing > 0 ? "\(labelSmoothing)" : nil),
+      ("--class-weights", classWeights == "none" ? nil : classWeights),
+    ]
+    for case (let name, let value?) in idle {
+      throw TrainingError.badOption(
+        name: name, value: value,
+        allowed: "left out for \(task.rawValue); it belongs to classification")
+    }
+  }
+
   func pretraining() throws -> Int {
     guard (0...10_000).contains(pretrainEpochs) else {
       throw TrainingError.badOption(
@@ -276,7 +313,9 @@ struct TrainingFlags: ParsableArguments {
   }
 
   /// Fits what was left open to the rows and the encoder of `job`.
-  func adapt(_ options: inout TrainingOptions, to job: ClassifierTraining) throws {
+  func adapt(_ options: inout TrainingOptions, to job: ModelTraining) throws {
+    try checkTask(job.task.modelTask)
+    if job.task.modelTask != .classification { options.teacherShare = 0 }
     try options.adapt(
       width: job.shape.hiddenSize, rows: job.training.rows.count,
       isFineTuning: job.base != nil, choosesRate: try rate() == nil, choosesEpochs: epochs == nil,

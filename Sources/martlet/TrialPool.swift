@@ -81,7 +81,7 @@ final class TrialPool: Sendable {
         state.withLock { state in
           state.failure = state.failure ?? failure
           state.strategy.report(outcome)
-          state.best = max(state.best, outcome.accuracy ?? 0)
+          state.best = max(state.best, outcome.score ?? 0)
           if old == nil { Self.show(outcome, state) }
         }
       }
@@ -103,7 +103,7 @@ final class TrialPool: Sendable {
     let start = Date()
     func failed(_ reason: String) -> SearchOutcome {
       SearchOutcome(
-        trial: job.trial, epochs: job.epochs, accuracy: nil, loss: nil, tokens: 0,
+        trial: job.trial, epochs: job.epochs, score: nil, loss: nil, tokens: 0,
         seconds: Date().timeIntervalSince(start), error: reason)
     }
     let log = command.folder + "/log.txt"
@@ -121,7 +121,7 @@ final class TrialPool: Sendable {
           atPath: command.folder + "/checkpoint.safetensors")
       }
       return SearchOutcome(
-        trial: job.trial, epochs: job.epochs, accuracy: json["accuracy"]?.doubleValue,
+        trial: job.trial, epochs: job.epochs, score: json["score"]?.doubleValue,
         loss: json["loss"]?.doubleValue, tokens: json["tokens"]?.intValue ?? 0,
         seconds: Date().timeIntervalSince(start))
     } catch is SearchInterruption {
@@ -135,7 +135,7 @@ final class TrialPool: Sendable {
     let values = outcome.trial.values.sorted { $0.key < $1.key }
       .map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     let figure =
-      outcome.accuracy.map { String(format: "%.2f %%", $0 * 100) }
+      outcome.score.map { String(format: "%.2f %%", $0 * 100) }
       ?? "failed (\(outcome.error ?? ""))"
     Console.say(
       String(

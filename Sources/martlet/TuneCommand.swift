@@ -198,6 +198,8 @@ struct Tune: ParsableCommand {
     var words = [source.data]
     if let path = source.validation { words += ["--validation", path] }
     if let column = source.column { words += ["--column", column] }
+    if let task = source.task { words += ["--task", task.rawValue] }
+    if let column = source.pairColumn { words += ["--pair-column", column] }
     if let column = source.labelColumn { words += ["--label-column", column] }
     if source.validation == nil { words += ["--hold-out", "\(source.holdOut)"] }
     return words + source.layoutFlags.words
@@ -225,7 +227,7 @@ struct Tune: ParsableCommand {
         try Console.report(
           String(
             format: "%@ %@: best rate %.3g (%.2f %%)", option, row.value, row.rate,
-            row.accuracy * 100))
+            row.score * 100))
       }
       if let map = report.heatMap(by: option) {
         try ChartFile.write(to: "\(output)/rate-by-\(option).svg", svg: map.svg)
@@ -244,7 +246,7 @@ struct Tune: ParsableCommand {
       "\n\(spent) epochs, \(report.tokens) tokens in all; report: \(output)/report.html")
     try Console.report(
       String(
-        format: "the best, %.2f %% on the validation rows:\n  %@", (best.accuracy ?? 0) * 100, copy)
+        format: "the best, %.2f %% on the validation rows:\n  %@", (best.score ?? 0) * 100, copy)
     )
   }
 }

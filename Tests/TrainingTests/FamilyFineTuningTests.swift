@@ -65,7 +65,7 @@ struct FamilyFineTuningTests {
     arguments: TinyModel.all)
   func learns(tiny: TinyModel) throws {
     try tiny.withDirectory { base in
-      let job = try ClassifierTraining(
+      let job = try ModelTraining(
         training: TinyModel.rows(48), validation: TinyModel.rows(16), from: base,
         maximumTokens: 24, dropout: 0)
       var options = TrainingOptions.fineTuning
@@ -97,8 +97,8 @@ struct FamilyFineTuningTests {
     }
   }
 
-  private func job(_ base: String, lowRank: LowRankOptions? = nil) throws -> ClassifierTraining {
-    try ClassifierTraining(
+  private func job(_ base: String, lowRank: LowRankOptions? = nil) throws -> ModelTraining {
+    try ModelTraining(
       training: TinyModel.rows(48), validation: TinyModel.rows(16), from: base, maximumTokens: 24,
       dropout: 0, lowRank: lowRank)
   }

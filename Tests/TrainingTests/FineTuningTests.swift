@@ -51,7 +51,7 @@ struct FineTuningTests {
       try? FileManager.default.removeItem(atPath: base)
       try? FileManager.default.removeItem(atPath: target)
     }
-    let job = try ClassifierTraining(
+    let job = try ModelTraining(
       training: dataset(["a", "b"]), validation: dataset(["a", "b"], count: 10), from: base,
       maximumTokens: 256, dropout: nil)
     let stored = try ModelDirectory.read(base)
@@ -67,7 +67,7 @@ struct FineTuningTests {
     var options = TrainingOptions.fineTuning
     (options.epochs, options.learningRate, options.batchSize) = (12, 3e-3, 8)
     let result = try job.run(options: options, kernels: Kernels.best()) { _ in }
-    #expect(result.validation.accuracy == 1)
+    #expect(result.validation.score == 1)
     try ModelDirectory.write(result.parameters, to: target)
     try job.writeTokenizer(to: target)
     let loaded = try TextClassifier.load(directory: target)
@@ -81,7 +81,7 @@ struct FineTuningTests {
     let base = try model("bert", labels: ["a", "b"])
     defer { try? FileManager.default.removeItem(atPath: base) }
     func start(fresh: Bool) throws -> [Float] {
-      try ClassifierTraining(
+      try ModelTraining(
         training: dataset(["a", "b"]), validation: dataset(["a", "b"]), from: base,
         maximumTokens: 16, dropout: nil, freshHead: fresh
       ).startingParameters(seed: 1)[.head, .classifier, .weight]?.values ?? []
@@ -97,7 +97,7 @@ struct FineTuningTests {
   func warmHead() throws {
     let base = try model("bert", labels: [])
     defer { try? FileManager.default.removeItem(atPath: base) }
-    let job = try ClassifierTraining(
+    let job = try ModelTraining(
       training: dataset(["a", "b"]), validation: dataset(["a", "b"], count: 10), from: base,
       maximumTokens: 16, dropout: nil)
     /// The best of one epoch at a rate so low that what was fitted before is all there is.
@@ -108,7 +108,7 @@ struct FineTuningTests {
       return try job.run(options: options, kernels: Kernels.best(threads: threads)) { _ in }
     }
     let warm = try run(true)
-    #expect(warm.validation.accuracy == 1)
+    #expect(warm.validation.score == 1)
     #expect(try run(false).validation.loss > 0.6)
     let two = try run(true, threads: 2)
     #expect(
@@ -133,7 +133,7 @@ struct FineTuningTests {
     try #"{"word_embedding_dimension": 16, "pooling_mode_mean_tokens": true}"#
       .write(toFile: base + "/1_Pooling/config.json", atomically: true, encoding: .utf8)
     try modules.write(toFile: base + "/modules.json", atomically: true, encoding: .utf8)
-    let job = try ClassifierTraining(
+    let job = try ModelTraining(
       training: dataset(["a", "b"]), validation: dataset(["a", "b"]), from: base,
       maximumTokens: 16, dropout: nil)
     let weight = try #require(job.startingParameters(seed: 1)[.head, .pool, .weight])
@@ -170,7 +170,7 @@ struct FineTuningTests {
 
   @Test("Masked-word training lowers its loss, leaves the head alone and is the same for a seed")
   func pretraining() throws {
-    let job = try ClassifierTraining(
+    let job = try ModelTraining(
       training: dataset(["a", "b"], count: 64), validation: dataset(["a", "b"], count: 10),
       size: {
         var size = ModelSize()

@@ -9,15 +9,15 @@ private func space() throws -> SearchSpace {
   ])
 }
 
-/// Runs a search against a made-up accuracy: best at 1e-3, better with each epoch.
+/// Runs a search against a made-up score: best at 1e-3, better with each epoch.
 private func search(
-  _ strategy: SearchStrategy, accuracy: (SearchJob) -> Double?
+  _ strategy: SearchStrategy, score: (SearchJob) -> Double?
 ) -> [SearchOutcome] {
   var strategy = strategy
   var outcomes: [SearchOutcome] = []
   while case .run(let job) = strategy.next() {
     let outcome = SearchOutcome(
-      trial: job.trial, epochs: job.epochs, accuracy: accuracy(job), loss: 1, tokens: 1, seconds: 1)
+      trial: job.trial, epochs: job.epochs, score: score(job), loss: 1, tokens: 1, seconds: 1)
     outcomes.append(outcome)
     strategy.report(outcome)
   }
@@ -55,7 +55,7 @@ struct SearchTests {
     #expect(Set(grid.compactMap { $0["learning-rate"] }) == ["0.0001", "0.001", "0.01"])
     let run = search(
       SearchStrategy(.grid, space: try space(), trials: 0, points: 3, epochs: 4, seed: 1),
-      accuracy: quality)
+      score: quality)
     #expect(run.count == 6 && run.allSatisfy { $0.epochs == 4 })
   }
 
@@ -66,7 +66,7 @@ struct SearchTests {
         search(
           SearchStrategy(
             kind, space: try space(), trials: 16, points: 1, epochs: 1, seed: seed),
-          accuracy: quality
+          score: quality
         ).map(\.trial.values)
       }
       #expect(try values(1) == values(1))
@@ -100,16 +100,16 @@ struct SearchTests {
     let run = search(
       SearchStrategy(
         .asha, space: try space(), trials: 27, points: 1, epochs: 9, keep: 3, seed: 3),
-      accuracy: quality)
+      score: quality)
     let at = { (epochs: Int) in run.filter { $0.epochs == epochs } }
     // Asynchronous: one that led when it went on may be overtaken, so that some more go on.
     #expect(at(1).count == 27 && (9...14).contains(at(3).count) && (3...6).contains(at(9).count))
-    let best = try #require(at(1).max { ($0.accuracy ?? 0) < ($1.accuracy ?? 0) })
+    let best = try #require(at(1).max { ($0.score ?? 0) < ($1.score ?? 0) })
     #expect(at(9).contains { $0.trial == best.trial })
     let bounded = search(
       SearchStrategy(
         .asha, space: try space(), trials: 27, points: 1, epochs: 9, keep: 3, budget: 30, seed: 3),
-      accuracy: quality)
+      score: quality)
     var spent: [Int: Int] = [:]
     for outcome in bounded { spent[outcome.trial.number] = outcome.epochs }
     #expect(spent.values.reduce(0, +) <= 30)
@@ -121,7 +121,7 @@ struct SearchTests {
       SearchStrategy(
         .asha, space: try space(), trials: 27, points: 1, epochs: 9, keep: 3, budget: budget,
         seed: 3),
-      accuracy: quality)
+      score: quality)
     var spent: [Int: Int] = [:]
     for outcome in run { spent[outcome.trial.number] = outcome.epochs }
     let total = spent.values.reduce(0, +)
@@ -144,7 +144,7 @@ struct SearchTests {
     defer { try? FileManager.default.removeItem(atPath: path) }
     let trial = SearchTrial(number: 3, values: ["batch": "16"])
     let outcome = SearchOutcome(
-      trial: trial, epochs: 2, accuracy: 0.75, loss: 0.5, tokens: 10, seconds: 1)
+      trial: trial, epochs: 2, score: 0.75, loss: 0.5, tokens: 10, seconds: 1)
     do {
       let journal = try TuningJournal(path: path, description: "a", data: "1")
       try journal.add(outcome)

@@ -37,7 +37,7 @@ struct TrainerTests {
     var options = TrainingOptions()
     (options.epochs, options.wordDropout) = (8, 0)
     let result = try train(options, threads: 1)
-    #expect(result.validation.accuracy > 0.97)
+    #expect(result.validation.score > 0.97)
   }
 
   @Test("The same seed gives the same bits at one and at two threads; another seed does not")
@@ -57,7 +57,7 @@ struct TrainerTests {
     var options = TrainingOptions()
     (options.epochs, options.wordDropout, options.consistency) = (8, 0, 1)
     let one = try train(options, threads: 1)
-    #expect(one.validation.accuracy > 0.97)
+    #expect(one.validation.score > 0.97)
     let two = try train(options, threads: 2).parameters.buffer
     #expect(
       one.parameters.buffer.values(0..<two.count) == two.values(0..<two.count))
@@ -78,19 +78,19 @@ struct TrainerTests {
   func highRate() throws {
     var options = TrainingOptions()
     (options.epochs, options.wordDropout) = (10, 0)
-    let usual = try train(options, threads: 1).validation.accuracy
+    let usual = try train(options, threads: 1).validation.score
     func ruins(_ rate: Double) -> Bool {
       options.learningRate = rate
       options.watchesLoss = false
       // No number at all is ruin as well.
-      let accuracy = (try? train(options, threads: 1).validation.accuracy) ?? 0
+      let accuracy = (try? train(options, threads: 1).validation.score) ?? 0
       return accuracy < usual - 0.02
     }
     let rate = try #require([0.03, 0.1, 0.3, 1, 3].first(where: ruins))
     options.learningRate = rate
     options.watchesLoss = true
     let watched = try train(options, threads: 1)
-    #expect(watched.validation.accuracy > usual - 0.02, "at \(rate)")
+    #expect(watched.validation.score > usual - 0.02, "at \(rate)")
     #expect(!watched.history.events.isEmpty)
   }
 
@@ -246,7 +246,7 @@ struct TrainerTests {
       (options.accumulation, options.classWeighting, options.averageDecay) = (2, .balanced, 0.5)
       options.batchSize = 16
       options.learningRate = options.defaultRate(width: 32, isFineTuning: false)
-      let accuracy = try train(options, threads: 1).validation.accuracy
+      let accuracy = try train(options, threads: 1).validation.score
       #expect(accuracy > 0.9, "\(kind): \(accuracy)")
     }
   }

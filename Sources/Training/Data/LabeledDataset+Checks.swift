@@ -14,10 +14,11 @@ extension LabeledDataset {
     var first: [String: Int] = [:]
     var groups: [[Int]] = []
     for (index, row) in rows.enumerated() {
-      if let group = first[row.text] {
+      let key = row.text + (row.pair.map { "\0" + $0 } ?? "")
+      if let group = first[key] {
         groups[group].append(index)
       } else {
-        first[row.text] = groups.count
+        first[key] = groups.count
         groups.append([index])
       }
     }
@@ -40,6 +41,7 @@ extension LabeledDataset {
     for row in rows {
       add(row.label.utf8)
       add(row.text.utf8)
+      if let pair = row.pair { add(pair.utf8) }
     }
     return String(hash, radix: 16)
   }

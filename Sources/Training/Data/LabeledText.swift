@@ -6,14 +6,19 @@ import Transformer
 public struct LabeledText: Sendable, Equatable {
   /// Class name.
   public var label: String
-  /// What is to be classified.
+  /// What is to be read.
   public var text: String
+  /// The second text of a pair.
+  public var pair: String?
   /// Line of the file, from 1.
   public var line: Int
 
+  /// The text, or both texts of a pair.
+  var texts: [String] { [text] + (pair.map { [$0] } ?? []) }
+
   /// A row.
-  public init(label: String, text: String, line: Int) {
-    (self.label, self.text, self.line) = (label, text, line)
+  public init(label: String, text: String, pair: String? = nil, line: Int) {
+    (self.label, self.text, self.pair, self.line) = (label, text, pair, line)
   }
 }
 

@@ -15,12 +15,11 @@ public struct ScoredRows: Sendable {
   public init(
     _ encoder: Encoder, examples: [TrainingExample], batchSize: Int = 64
   ) throws(EmptySequence) {
-    let order = examples.indices.sorted { examples[$0].ids.count < examples[$1].ids.count }
     var logits = [[Float]](repeating: [], count: examples.count)
-    for start in stride(from: 0, to: order.count, by: batchSize) {
-      let rows = order[start..<min(start + batchSize, order.count)]
-      let output = encoder.logits(try TokenBatch(rows.map { examples[$0].ids }))
-      for (index, row) in rows.enumerated() { logits[row] = output.row(index) }
+    try Evaluation.each(examples, batchSize: batchSize) { rows throws(EmptySequence) in
+      encoder.logits(try TokenBatch.of(rows.map { examples[$0] }, in: encoder.shape))
+    } _: { row, values in
+      logits[row] = values
     }
     self.logits = logits
     truths = examples.map(\.label)

@@ -12,7 +12,33 @@ public enum Evaluation {
   ) throws(EmptySequence) -> ClassificationReport {
     try report(labels: labels, examples: examples, batchSize: batchSize) {
       rows throws(EmptySequence) in
-      encoder.logits(try TokenBatch(rows.map { examples[$0].ids }))
+      encoder.logits(try TokenBatch.of(rows.map { examples[$0] }, in: encoder.shape))
+    }
+  }
+
+  /// Figures of `encoder` for `task` on `examples`.
+  ///
+  /// - Throws: `EmptySequence` for an example without tokens.
+  static func figures(
+    _ task: any TrainingObjective, _ encoder: Encoder, _ examples: [TrainingExample]
+  ) throws(EmptySequence) -> ValidationFigures {
+    try task.figures(examples) { rows throws(EmptySequence) in
+      encoder.logits(try TokenBatch.of(rows.map { examples[$0] }, in: encoder.shape))
+    }
+  }
+
+  /// Calls `body` with each row's number and outputs, in batches of similar length.
+  ///
+  /// - Throws: what `outputs` throws.
+  static func each(
+    _ examples: [TrainingExample], batchSize: Int = 64,
+    outputs: ([Int]) throws(EmptySequence) -> Matrix, _ body: (Int, [Float]) -> Void
+  ) throws(EmptySequence) {
+    let order = examples.indices.sorted { examples[$0].ids.count < examples[$1].ids.count }
+    for start in stride(from: 0, to: order.count, by: batchSize) {
+      let rows = Array(order[start..<min(start + batchSize, order.count)])
+      let values = try outputs(rows)
+      for (place, row) in rows.enumerated() { body(row, values.row(place)) }
     }
   }
 
@@ -23,22 +49,18 @@ public enum Evaluation {
     labels: [String], examples: [TrainingExample], batchSize: Int = 64,
     logits: ([Int]) throws(EmptySequence) -> Matrix
   ) throws(EmptySequence) -> ClassificationReport {
-    let order = examples.indices.sorted { examples[$0].ids.count < examples[$1].ids.count }
     let spacing = ScoredRows.spacing(of: examples.count, classes: labels.count)
     var (truths, predictions, loss) = ([Int](), [Int](), 0.0)
     var held: (logits: [[Float]], truths: [Int]) = ([], [])
-    for start in stride(from: 0, to: order.count, by: batchSize) {
-      let places = Array(order[start..<min(start + batchSize, order.count)])
-      let logits = try logits(places)
-      for (index, row) in places.map({ examples[$0] }).enumerated() {
-        let values = logits.row(index)
-        loss += ScoredRows.loss(values, truth: row.label)
-        truths.append(row.label)
-        predictions.append(values.indices.max { values[$0] < values[$1] } ?? 0)
-        guard (start + index) % spacing == 0 else { continue }
+    try each(examples, batchSize: batchSize, outputs: logits) { row, values in
+      let label = examples[row].label
+      loss += ScoredRows.loss(values, truth: label)
+      if truths.count % spacing == 0 {
         held.logits.append(values)
-        held.truths.append(row.label)
+        held.truths.append(label)
       }
+      truths.append(label)
+      predictions.append(values.indices.max { values[$0] < values[$1] } ?? 0)
     }
     let scored = ScoredRows(logits: held.logits, truths: held.truths)
     return ClassificationReport(

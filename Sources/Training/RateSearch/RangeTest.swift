@@ -72,7 +72,7 @@ public struct RangeTest: Sendable {
   ///
   /// - Throws: `TrainingError`; `.noFiniteLoss` where the first step has none.
   public func run(
-    _ job: ClassifierTraining, options: TrainingOptions, kernels: Kernels,
+    _ job: ModelTraining, options: TrainingOptions, kernels: Kernels,
     report: (Point) -> Void = { _ in }
   ) throws -> [Point] {
     try validate()

@@ -117,6 +117,7 @@ enum RunFingerprint {
     for example in training + validation {
       add(UInt64(bitPattern: Int64(example.label)))
       for id in example.ids { add(UInt64(bitPattern: Int64(id))) }
+      for type in example.typeIDs { add(UInt64(bitPattern: Int64(type))) }
       for share in example.target { add(UInt64(share.bitPattern)) }
     }
     guard unchanged > 0, unchanged < parameters.tensors.count else {

@@ -22,7 +22,7 @@ struct FrozenStates {
     values = Matrix(rows: examples.count, columns: width)
     for start in stride(from: 0, to: order.count, by: Self.batchSize) {
       let rows = order[start..<min(start + Self.batchSize, order.count)]
-      let batch = try TokenBatch(rows.map { examples[$0].ids })
+      let batch = try TokenBatch.of(rows.map { examples[$0] }, in: encoder.shape)
       guard let states = encoder.headStates(batch) else { return nil }
       for (index, row) in rows.enumerated() { values.setRow(row, from: states, row: index) }
       progress(start + rows.count)

@@ -5,7 +5,7 @@ import Transformer
 /// Fits a new head's last layer to the encoder as it is, before all weights learn: a random head would
 /// first send the encoder gradients that mean nothing ("LP-FT", Kumar et al., 2022).
 ///
-/// What the layer reads is computed once; softmax regression over it then takes seconds.
+/// What the layer reads is computed once; a regression of the task's loss over it then takes seconds.
 struct HeadWarmStart {
   /// Rows looked at, at most.
   var rows = 20_000
@@ -18,9 +18,11 @@ struct HeadWarmStart {
   /// AdamW's rate at the start; it falls linearly to 0.
   var learningRate = 1e-3
   /// Decides rows and order.
-  var seed: UInt64
+  let seed: UInt64
+  /// What is fitted.
+  let loss: TaskLoss
 
-  init(seed: UInt64) { self.seed = seed }
+  init(seed: UInt64, loss: TaskLoss) { (self.seed, self.loss) = (seed, loss) }
 
   /// Changes the classifier of `parameters`; the same bits for any number of threads.
   func run(_ parameters: ModelParameters, examples: [TrainingExample], kernels: Kernels) throws {
@@ -30,10 +32,11 @@ struct HeadWarmStart {
     else { return }
     var generator = SeededGenerator(seed: seed ^ 0x4845_4144)
     let chosen = examples.indices.shuffled(using: &generator).prefix(rows).map { examples[$0] }
-    let (features, labels) = try Self.features(parameters, chosen, kernels)
+    let (features, sorted) = try Self.features(parameters, chosen, kernels)
     let scale = Self.standardize(features)
     let fit = regression(
-      features, labels, columns: weight.columns, classes: weight.rows, &generator, kernels)
+      features, sorted, start: bias, columns: weight.columns, classes: weight.rows, &generator,
+      kernels)
     // The regression read (x − mean) / deviation; the head reads x.
     for row in 0..<weight.rows {
       var shift = 0.0
@@ -46,20 +49,20 @@ struct HeadWarmStart {
     }
   }
 
-  /// What the head's last layer reads of each row, and the rows' labels, in the same order.
+  /// What the head's last layer reads of each row, and the rows in the same order.
   private static func features(
     _ parameters: ModelParameters, _ examples: [TrainingExample], _ kernels: Kernels
-  ) throws -> (values: Matrix, labels: [Int]) {
+  ) throws -> (values: Matrix, examples: [TrainingExample]) {
     let encoder = Encoder(PackedWeights(parameters, kernels: kernels), kernels: kernels)
     let sorted = examples.sorted { $0.ids.count < $1.ids.count }
     let values = Matrix(rows: sorted.count, columns: parameters.shape.hiddenSize)
     for start in stride(from: 0, to: sorted.count, by: 64) {
       let part = sorted[start..<min(start + 64, sorted.count)]
-      _ = encoder.logits(try TokenBatch(part.map(\.ids)))
+      _ = encoder.logits(try TokenBatch.of(part, in: parameters.shape))
       guard let pooled = encoder.pooled else { continue }
       for row in 0..<part.count { values.setRow(start + row, from: pooled, row: row) }
     }
-    return (values, sorted.map(\.label))
+    return (values, sorted)
   }
 
   /// Takes each column's mean off and divides all by one deviation, in place: columns keep their
@@ -86,7 +89,7 @@ struct HeadWarmStart {
   }
 
   private func regression(
-    _ features: Matrix, _ labels: [Int], columns: Int, classes: Int,
+    _ features: Matrix, _ examples: [TrainingExample], start: Matrix, columns: Int, classes: Int,
     _ generator: inout SeededGenerator, _ kernels: Kernels
   ) -> (weight: Matrix, bias: Matrix) {
     let size = classes * columns
@@ -98,15 +101,16 @@ struct HeadWarmStart {
     func bias(_ buffer: FloatBuffer) -> Matrix {
       Matrix(buffer, offset: size, rows: 1, columns: classes)
     }
+    bias(values).copy(from: start)
     let packed = PackedMatrix(depth: columns, columns: classes, kernels: kernels)
     let scratch = PackedMatrix(depth: batchSize, columns: columns, kernels: kernels)
-    let perEpoch = (labels.count + batchSize - 1) / batchSize
+    let perEpoch = (examples.count + batchSize - 1) / batchSize
     let passes = min(max(steps / perEpoch, epochs.lowerBound), epochs.upperBound)
     let total = passes * perEpoch
     let rule = UpdateRule.adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
     var step = 0
     for _ in 0..<passes {
-      let order = labels.indices.shuffled(using: &generator)
+      let order = examples.indices.shuffled(using: &generator)
       for start in stride(from: 0, to: order.count, by: batchSize) {
         let rows = order[start..<min(start + batchSize, order.count)]
         let input = Matrix(rows: rows.count, columns: columns)
@@ -114,7 +118,7 @@ struct HeadWarmStart {
         packed.repack(weight(values), transposed: true, kernels: kernels)
         let logits = Matrix(rows: rows.count, columns: classes)
         kernels.linear(input, packed, bias: bias(values), output: logits)
-        _ = CrossEntropy.loss(logits: logits, labels: rows.map { labels[$0] }, gradient: logits)
+        _ = loss.evaluate(logits, rows.map { examples[$0] }, 1, logits)
         gradients.zero()
         kernels.linearWeightGradient(
           outputGradient: logits, input: input, weightGradient: weight(gradients), scratch: scratch)

@@ -24,7 +24,7 @@ struct RunState: Codable, Equatable {
   /// Epochs in a row that ended no better than guessing.
   var guessingEpochs = 0
   /// The best look.
-  var best: ClassificationReport?
+  var best: ValidationFigures?
   var bestEpoch = 0
   /// The epoch since which patience counts; 0 before the first look of a run or of a new beginning.
   var lastImprovement = 0

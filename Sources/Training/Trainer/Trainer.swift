@@ -2,13 +2,14 @@ import Foundation
 import Tensor
 import Transformer
 
-/// Trains a classifier: schedule, optimiser, clipping, averaging, early stopping on validation; sees
+/// Trains a model for a task: schedule, optimiser, clipping, averaging, early stopping on validation; sees
 /// when the loss goes wrong, returns to the last good state and lowers the rate.
 ///
 /// The same seed, data and options give the same bits at any number of threads, and in a run that
 /// was interrupted and resumed.
 public final class Trainer {
   let options: TrainingOptions
+  let task: any TrainingObjective
   let kernels: Kernels
   let parameters: ModelParameters
   /// The tensors that learn in some epoch: the end of `parameters`, in its storage. Gradients, the optimiser's state and all
@@ -30,7 +31,7 @@ public final class Trainer {
   private var training: [TrainingExample] = []
   /// With a frozen encoder, its states of the training and of the validation rows.
   private var states: (training: FrozenStates, validation: FrozenStates)?
-  private var classWeights: [Float] = []
+  private var loss: TaskLoss
   private var updates: [TensorUpdate] = []
   var state: RunState
   private var message: String?
@@ -43,18 +44,21 @@ public final class Trainer {
 
   /// Where to keep checkpoints, and how many seconds apart; nil keeps none.
   public var checkpoints: CheckpointStore?
-  /// Validation accuracy at which the run is over; nil for none.
+  /// Validation score at which the run is over; nil for none.
   public var target: Double?
 
-  /// Trains `parameters` in place. Tokens for which `maskable` holds may be replaced by `maskID`, those
+  /// Trains `parameters` in place, as a classifier where no task is given. Tokens for which `maskable` holds may be replaced by `maskID`, those
   /// that have `splits` by their parts.
   public init(
-    parameters: ModelParameters, options: TrainingOptions, kernels: Kernels, maskID: Int32,
+    parameters: ModelParameters, task: (any TrainingObjective)? = nil, options: TrainingOptions,
+    kernels: Kernels, maskID: Int32,
     splits: SubwordSplits = SubwordSplits(), maskable: @escaping (Int32) -> Bool
   ) throws {
     try options.validate()
     self.parameters = parameters
     self.options = options
+    let task = task ?? ClassificationObjective(labels: parameters.shape.labels)
+    (self.task, loss) = (task, task.loss(over: [], options))
     self.kernels = kernels
     self.maskID = maskID
     self.splits = splits
@@ -125,7 +129,7 @@ public final class Trainer {
           step: state.step, totalSteps: total, epoch: state.epoch, loss: state.watch.smoothed,
           learningRate: rate, tokensPerSecond: Double(state.tokens) / seconds(),
           secondsLeft: seconds() / Double(state.step) * Double(total - state.step),
-          validation: nil, isBest: false, message: message)
+          validation: nil, scoreName: task.scoreName, isBest: false, message: message)
         message = nil
         if state.batch == batches.count {
           let figures = try evaluate(validation)
@@ -160,7 +164,7 @@ public final class Trainer {
   private var isFinished: Bool {
     let done = state.epoch - 1
     if let stop = options.stopAfterEpochs, done >= stop { return true }
-    if let target, let best = state.best, best.accuracy >= target { return true }
+    if let target, let best = state.best, best.score >= target { return true }
     let patience = options.patience ?? max(6, options.epochs / 2)
     return patience > 0 && state.lastImprovement > 0 && done - state.lastImprovement >= patience
   }
@@ -172,16 +176,8 @@ public final class Trainer {
       peak: options.learningRate, warmupSteps: warmupSteps, totalSteps: total,
       shape: options.schedule, floor: options.scheduleFloor)
     if case .reduceOnPlateau(let reducer) = options.schedule { state.plateau = reducer }
-    let classes = parameters.shape.labels.count
-    let labels = training.map(\.label)
-    if options.classWeighting == .balanced {
-      classWeights = ClassWeighting.balanced(labels, classes: classes)
-    }
-    state.watch = LossWatch(
-      chance: LossWatch.chance(
-        labels: labels, targets: training.map(\.target), classes: classes,
-        smoothing: options.labelSmoothing, classWeights: classWeights),
-      patience: max(300, warmupSteps + 200))
+    loss = task.loss(over: training, options)
+    state.watch = LossWatch(chance: loss.chance, patience: max(300, warmupSteps + 200))
     takeSnapshot()
   }
 
@@ -238,14 +234,15 @@ public final class Trainer {
       report(
         TrainingProgress(
           step: state.step, totalSteps: total, epoch: state.epoch, loss: state.watch.smoothed,
-          learningRate: 0, tokensPerSecond: 0, secondsLeft: 0, validation: nil, isBest: false,
+          learningRate: 0, tokensPerSecond: 0, secondsLeft: 0, validation: nil,
+          scoreName: task.scoreName, isBest: false,
           message: "the frozen encoder has read \(rows) of \(all) rows, once for all epochs"))
     }
     guard let training, let validation = try FrozenStates(encoder, validation) else { return }
     states = (training, validation)
   }
 
-  /// The loss of the labels over training rows, and `scale` times the gradient of all that is to be less.
+  /// The loss over training rows, and `scale` times the gradient of all that is to be less.
   private func forward(
     _ places: [Int], scale: Double = 1
   ) throws -> (loss: Double, gradient: Matrix) {
@@ -259,17 +256,14 @@ public final class Trainer {
         headStates: states.training[places],
         dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
     } else {
-      let batch = try TokenBatch(rows.map { disturbed($0.ids) })
+      let batch = try TokenBatch.of(rows.map(disturbed), in: parameters.shape)
       state.tokens += batch.ids.count
       logits = tape.forward(
         batch, dropoutSeed: UInt32(truncatingIfNeeded: state.generator.next()))
     }
     let gradient =
       options.consistency > 0 ? Matrix(rows: logits.rows, columns: logits.columns) : logits
-    let loss = CrossEntropy.loss(
-      logits: logits, labels: rows.map(\.label), targets: rows.map(\.target),
-      smoothing: Float(options.labelSmoothing),
-      classWeights: classWeights, scale: scale, gradient: gradient)
+    let loss = self.loss.evaluate(logits, rows, scale, gradient)
     if options.consistency > 0 {
       _ = Consistency.loss(
         logits: logits, scale: scale * options.consistency, gradient: gradient)
@@ -310,10 +304,7 @@ public final class Trainer {
   func beginProbe(_ examples: [TrainingExample]) {
     training = examples
     updates = plan.updates(epoch: options.epochs)
-    if options.classWeighting == .balanced {
-      classWeights = ClassWeighting.balanced(
-        examples.map(\.label), classes: parameters.shape.labels.count)
-    }
+    loss = task.loss(over: examples, options)
   }
 
   /// One step over `rows`; a loss that is no number changes nothing.
@@ -344,17 +335,19 @@ public final class Trainer {
   }
 
   /// A row as this step sees it: some tokens in parts, some hidden.
-  private func disturbed(_ ids: [Int32]) -> [Int32] {
-    var ids = ids
-    if options.subwordDropout > 0 && !splits.isEmpty {
-      ids = splits.split(
-        ids, share: options.subwordDropout, limit: parameters.shape.maximumTokens,
+  private func disturbed(_ example: TrainingExample) -> TrainingExample {
+    var example = example
+    // Parts of a pair keep their places, which say what segment they are of.
+    if options.subwordDropout > 0 && !splits.isEmpty && example.typeIDs.isEmpty {
+      example.ids = splits.split(
+        example.ids, share: options.subwordDropout, limit: parameters.shape.maximumTokens,
         using: &state.generator)
     }
-    guard options.wordDropout > 0 else { return ids }
-    return ids.map { id in
+    guard options.wordDropout > 0 else { return example }
+    example.ids = example.ids.map { id in
       state.generator.unit() < options.wordDropout && maskable(id) ? maskID : id
     }
+    return example
   }
 
   // MARK: When the loss goes wrong
@@ -443,22 +436,22 @@ public final class Trainer {
   // MARK: Looks
 
   /// Takes validation figures into account; true when they are the best so far.
-  private func look(_ figures: ClassificationReport) -> Bool {
+  private func look(_ figures: ValidationFigures) -> Bool {
     let isBest =
-      figures.calibratedLoss.isFinite && figures.loss.isFinite && state.updates > 0
+      figures.keptBy.isFinite && figures.loss.isFinite && state.updates > 0
       && state.best.map { Self.isBetter(figures, than: $0) } ?? true
     if isBest {
       (state.best, state.bestEpoch) = (figures, state.epoch)
       best.copy(from: average ?? learned.buffer)
     }
-    let highest = state.history.looks.map(\.accuracy).max() ?? 0
-    if isBest || figures.accuracy > highest { state.lastImprovement = state.epoch }
+    let highest = state.history.looks.map(\.score).max() ?? 0
+    if isBest || figures.score > highest { state.lastImprovement = state.epoch }
     let mean = state.epochLoss / Double(max(1, state.epochSteps))
     (state.epochLoss, state.epochSteps) = (0, 0)
     state.history.looks.append(
       .init(
         epoch: state.epoch, step: state.step, trainingLoss: mean, loss: figures.loss,
-        accuracy: figures.accuracy))
+        score: figures.score))
     if state.plateau?.observe(figures.loss) == true {
       state.rateScale *= options.plateauFactor
       note(
@@ -467,7 +460,7 @@ public final class Trainer {
     }
     // A handful of steps, most of them of the warm-up, tell nothing.
     let guesses =
-      state.step >= Self.fewestSteps && figures.accuracy <= figures.largestShare + 0.005
+      state.step >= Self.fewestSteps && figures.score <= figures.guess + 0.005
       && mean > 0.9 * state.watch.chance
     state.guessingEpochs = guesses ? state.guessingEpochs + 1 : 0
     lowerOnFlatLoss(mean)
@@ -489,22 +482,22 @@ public final class Trainer {
     note("the training loss has stopped falling: the rate is multiplied by 0.3")
   }
 
-  /// By the calibrated loss: of some hundred validation rows the accuracy is a matter of luck by a point, of which the
+  /// By the loss: of some hundred validation rows a classifier's accuracy is a matter of luck by a point, of which the
   /// best of many looks takes the most, while the loss counts how sure each answer is.
   private static func isBetter(
-    _ a: ClassificationReport, than b: ClassificationReport
+    _ a: ValidationFigures, than b: ValidationFigures
   ) -> Bool {
-    (a.calibratedLoss, -a.accuracy) < (b.calibratedLoss, -b.accuracy)
+    (a.keptBy, -a.score) < (b.keptBy, -b.score)
   }
 
   /// Figures of the weights, or of their average, which takes their place meanwhile.
-  private func evaluate(_ examples: [TrainingExample]) throws -> ClassificationReport {
-    func report() throws -> ClassificationReport {
+  private func evaluate(_ examples: [TrainingExample]) throws -> ValidationFigures {
+    func report() throws -> ValidationFigures {
       let encoder = Encoder(tape.packedWeights(), kernels: kernels)
       guard let states else {
-        return try Evaluation.report(encoder, labels: parameters.shape.labels, examples: examples)
+        return try Evaluation.figures(task, encoder, examples)
       }
-      return try Evaluation.report(labels: parameters.shape.labels, examples: examples) { rows in
+      return try task.figures(examples) { rows in
         encoder.logits(headStates: states.validation[rows])
       }
     }

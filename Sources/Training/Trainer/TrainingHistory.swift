@@ -20,8 +20,8 @@ public struct TrainingHistory: Sendable, Codable, Equatable {
     public var trainingLoss: Double
     /// Validation loss.
     public var loss: Double
-    /// Share of right answers.
-    public var accuracy: Double
+    /// The task's figure, such as the share of right answers.
+    public var score: Double
   }
 
   /// Something that the trainer did by itself.

@@ -30,8 +30,8 @@ public struct SearchOutcome: Sendable, Equatable, Codable {
   public var trial: SearchTrial
   /// Epochs that it has behind it.
   public var epochs: Int
-  /// Best validation accuracy so far; nil where the run failed.
-  public var accuracy: Double?
+  /// Best validation score so far; nil where the run failed.
+  public var score: Double?
   /// Validation loss there.
   public var loss: Double?
   /// Tokens that the trial has read in all.
@@ -43,10 +43,10 @@ public struct SearchOutcome: Sendable, Equatable, Codable {
 
   /// An outcome.
   public init(
-    trial: SearchTrial, epochs: Int, accuracy: Double?, loss: Double?, tokens: Int,
+    trial: SearchTrial, epochs: Int, score: Double?, loss: Double?, tokens: Int,
     seconds: Double, error: String? = nil
   ) {
-    (self.trial, self.epochs, self.accuracy, self.loss) = (trial, epochs, accuracy, loss)
+    (self.trial, self.epochs, self.score, self.loss) = (trial, epochs, score, loss)
     (self.tokens, self.seconds, self.error) = (tokens, seconds, error)
   }
 }
@@ -196,6 +196,6 @@ public struct SearchStrategy: Sendable {
     running -= 1
     guard let rung = rungs.firstIndex(of: outcome.epochs) else { return }
     results[rung, default: []].append(
-      (outcome.trial.number, outcome.accuracy ?? -.infinity))
+      (outcome.trial.number, outcome.score ?? -.infinity))
   }
 }

@@ -50,7 +50,7 @@ public final class TuningJournal {
   /// - Throws: `JournalError`; `.otherData` where only the data are others.
   public init(path: String, description: String, data fingerprint: String) throws {
     self.path = path
-    let header = Header(martletTune: 1, search: description, data: fingerprint)
+    let header = Header(martletTune: 2, search: description, data: fingerprint)
     var outcomes: [SearchOutcome] = []
     var isNew = true
     var length = 0

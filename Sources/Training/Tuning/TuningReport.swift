@@ -20,11 +20,11 @@ public struct TuningReport: Sendable {
   }
 
   private static func key(_ o: SearchOutcome) -> (Double, Double, Int) {
-    (o.accuracy ?? -1, -(o.loss ?? .infinity), -o.trial.number)
+    (o.score ?? -1, -(o.loss ?? .infinity), -o.trial.number)
   }
 
   /// The best trial; nil where all failed.
-  public var best: SearchOutcome? { ranking.first { $0.accuracy != nil } }
+  public var best: SearchOutcome? { ranking.first { $0.score != nil } }
 
   /// Tokens read by all trials together.
   public var tokens: Int { ranking.reduce(0) { $0 + $1.tokens } }
@@ -36,13 +36,13 @@ public struct TuningReport: Sendable {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }
     var lines = [
-      zip(options, widths).map { pad($0, $1) }.joined() + pad("epochs", 9) + pad("accuracy", 11)
+      zip(options, widths).map { pad($0, $1) }.joined() + pad("epochs", 9) + pad("score", 11)
         + pad("loss", 9)
     ]
     for outcome in ranking.prefix(limit) {
       let cells = zip(options, widths).map { pad(outcome.trial.values[$0] ?? "", $1) }.joined()
       let figures =
-        outcome.accuracy.map {
+        outcome.score.map {
           pad(String(format: "%.2f %%", $0 * 100), 11)
             + pad(String(format: "%.4f", outcome.loss ?? .nan), 9)
         } ?? "  failed: \(outcome.error ?? "")"
@@ -51,15 +51,15 @@ public struct TuningReport: Sendable {
     return lines.joined(separator: "\n")
   }
 
-  /// The best accuracy, in percent, of each cell of learning rate by `option`. More than twelve rates are
+  /// The best score, in percent, of each cell of learning rate by `option`. More than twelve rates are
   /// gathered in bins of a quarter of a decade. Nil where one of both was not varied.
   public func heatMap(by option: String) -> HeatMap? {
     guard options.contains("learning-rate"), options.contains(option) else { return nil }
-    let points = ranking.compactMap { outcome -> (rate: Double, other: String, accuracy: Double)? in
+    let points = ranking.compactMap { outcome -> (rate: Double, other: String, score: Double)? in
       guard let rate = outcome.trial.values["learning-rate"].flatMap({ Double($0) }),
-        let other = outcome.trial.values[option], let accuracy = outcome.accuracy
+        let other = outcome.trial.values[option], let score = outcome.score
       else { return nil }
-      return (rate, other, accuracy)
+      return (rate, other, score)
     }
     guard !points.isEmpty else { return nil }
     let rates = Set(points.map(\.rate)).sorted()
@@ -72,26 +72,26 @@ public struct TuningReport: Sendable {
     }
     let values = others.map { other in
       bins.map { rate in
-        points.filter { $0.other == other && bin($0.rate) == rate }.map { $0.accuracy * 100 }.max()
+        points.filter { $0.other == other && bin($0.rate) == rate }.map { $0.score * 100 }.max()
       }
     }
     return HeatMap(
-      title: "best validation accuracy, %", xLabel: "learning rate", yLabel: option,
+      title: "best validation score, %", xLabel: "learning rate", yLabel: option,
       columns: bins.map { Axis.label($0) }, rows: others, values: values)
   }
 
   /// For each value of `option`, the rate that did best with it: how the optimum moves.
-  public func bestRates(by option: String) -> [(value: String, rate: Double, accuracy: Double)] {
+  public func bestRates(by option: String) -> [(value: String, rate: Double, score: Double)] {
     guard options.contains("learning-rate"), options.contains(option) else { return [] }
     var best: [String: (Double, Double)] = [:]
     for outcome in ranking {
       guard let value = outcome.trial.values[option], best[value] == nil,
         let rate = outcome.trial.values["learning-rate"].flatMap({ Double($0) }),
-        let accuracy = outcome.accuracy
+        let score = outcome.score
       else { continue }
-      best[value] = (rate, accuracy)
+      best[value] = (rate, score)
     }
-    return best.map { (value: $0, rate: $1.0, accuracy: $1.1) }.sorted {
+    return best.map { (value: $0, rate: $1.0, score: $1.1) }.sorted {
       (Double($0.value) ?? 0, $0.value) < (Double($1.value) ?? 0, $1.value)
     }
   }
@@ -102,14 +102,14 @@ public struct TuningReport: Sendable {
     var groups: [String: [(x: Double, y: Double)]] = [:]
     for outcome in ranking {
       guard let rate = outcome.trial.values["learning-rate"].flatMap({ Double($0) }),
-        let accuracy = outcome.accuracy
+        let score = outcome.score
       else { continue }
       let name = option.flatMap { outcome.trial.values[$0] }.map { "\(option ?? "") \($0)" } ?? ""
-      groups[name, default: []].append((rate, accuracy * 100))
+      groups[name, default: []].append((rate, score * 100))
     }
     guard !groups.isEmpty else { return nil }
     var chart = LineChart(
-      title: "validation accuracy by learning rate", xLabel: "learning rate", yLabel: "accuracy, %",
+      title: "validation score by learning rate", xLabel: "learning rate", yLabel: "score, %",
       series: groups.sorted { $0.key < $1.key }.map {
         LineChart.Series($0.key, $0.value.sorted { $0.x < $1.x }, isDots: true)
       })
@@ -123,7 +123,7 @@ public struct TuningReport: Sendable {
     if let best {
       page.paragraph(
         String(
-          format: "Best validation accuracy: %.2f %% with %@.", (best.accuracy ?? 0) * 100,
+          format: "Best validation score: %.2f %% with %@.", (best.score ?? 0) * 100,
           options.map { "\($0) \(best.trial.values[$0] ?? "")" }.joined(separator: ", ")))
     }
     page.heading("The command to copy")
@@ -136,7 +136,7 @@ public struct TuningReport: Sendable {
           page.paragraph(
             String(
               format: "%@ %@: best rate %.3g (%.2f %%)", option, row.value, row.rate,
-              row.accuracy * 100))
+              row.score * 100))
         }
       }
       if let chart = rateChart(by: option) { page.figure(chart.svg) }

@@ -16,6 +16,18 @@ extension ModelShape {
   }
 }
 
+extension ModelTask {
+  /// `problem_type` in `config.json`, by which transformers tells heads on the whole text apart.
+  var problemType: JSONValue? {
+    switch self {
+    case .classification: "single_label_classification"
+    case .multiLabelClassification: "multi_label_classification"
+    case .regression: "regression"
+    case .tokenClassification, .embedding: nil
+    }
+  }
+}
+
 /// Reads and writes `config.json` as Hugging Face's `transformers` has it.
 public enum ModelConfigurationFile {
   /// The content of `config.json` at `path`.
@@ -63,7 +75,9 @@ public enum ModelConfigurationFile {
   }
 
   /// The content of `config.json` for `shape`; nil for a family that is not written here.
-  public static func encode(_ shape: ModelShape) -> JSONValue? {
+  public static func encode(
+    _ shape: ModelShape, task: ModelTask = .classification
+  ) -> JSONValue? {
     guard let architecture = Architecture.named(shape.modelType) else { return nil }
     var json = JSONObject()
     let kind = shape.labels.isEmpty ? "Model" : "ForSequenceClassification"
@@ -83,7 +97,7 @@ public enum ModelConfigurationFile {
     }
     json["architectures"] = [.string(architecture.classPrefix + kind)]
     if !shape.labels.isEmpty {
-      json["problem_type"] = "single_label_classification"
+      json["problem_type"] = task.problemType
       var (names, indices) = (JSONObject(), JSONObject())
       for (index, label) in shape.labels.enumerated() {
         names["\(index)"] = .string(label)

@@ -1,5 +1,8 @@
+import Foundation
+import JSON
+
 /// How predicted numbers agree with true ones.
-public struct RegressionReport: Sendable, Equatable {
+public struct RegressionReport: Sendable, Equatable, Codable {
   /// Rows counted.
   public let count: Int
   /// Pearson's r: Σ(x−x̄)(y−ȳ) / √(Σ(x−x̄)² Σ(y−ȳ)²); nil where one side is constant.
@@ -17,6 +20,22 @@ public struct RegressionReport: Sendable, Equatable {
     spearman = Self.correlation(Self.ranks(truths), Self.ranks(predictions))
     let squares = zip(truths, predictions).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     meanSquaredError = truths.isEmpty ? nil : squares / Double(truths.count)
+  }
+
+  /// All figures as one JSON object; null where one is not defined.
+  public var json: JSONValue {
+    func figure(_ value: Double?) -> JSONValue { ClassificationReport.json(value) }
+    return [
+      "rows": JSONValue(count), "pearson": figure(pearson), "spearman": figure(spearman),
+      "mean_squared_error": figure(meanSquaredError),
+    ]
+  }
+
+  /// The figures for a terminal.
+  public var text: String {
+    func figure(_ value: Double?) -> String { ClassificationReport.text(value) }
+    return "\(count) rows   Pearson \(figure(pearson))   Spearman \(figure(spearman))   "
+      + "mean squared error \(meanSquaredError.map { String(format: "%.6f", $0) } ?? "not defined")"
   }
 
   private static func correlation(_ x: [Double], _ y: [Double]) -> Double? {

@@ -1,7 +1,9 @@
+import Foundation
+import JSON
 import Scoring
 
 /// How predicted sets of labels agree with true ones.
-public struct MultiLabelReport: Sendable, Equatable {
+public struct MultiLabelReport: Sendable, Equatable, Codable {
   /// Label names.
   public let labels: [String]
   /// Rows counted.
@@ -33,4 +35,26 @@ public struct MultiLabelReport: Sendable, Equatable {
 
   /// F1 over all decisions together; nil where no label occurs.
   public var microF1: Double? { scores.microF1 }
+
+  /// All figures as one JSON object; null where one is not defined.
+  public var json: JSONValue {
+    func figure(_ value: Double?) -> JSONValue { ClassificationReport.json(value) }
+    return [
+      "rows": JSONValue(count), "subset_accuracy": figure(subsetAccuracy),
+      "micro_f1": figure(microF1), "macro_f1": figure(macroF1),
+      "per_label": .array(
+        labels.indices.map { ["label": .string(labels[$0]), "f1": figure(f1($0))] }),
+    ]
+  }
+
+  /// The figures for a terminal.
+  public var text: String {
+    func figure(_ value: Double?) -> String { ClassificationReport.text(value) }
+    let accuracy = subsetAccuracy.map { String(format: "%.2f %%", $0 * 100) }
+    let head =
+      "\(count) rows   subset accuracy \(accuracy ?? "not defined")   "
+      + "micro-F1 \(figure(microF1))   macro-F1 \(figure(macroF1))"
+    let lines = labels.indices.map { figure(f1($0)) + "  " + labels[$0] }
+    return ([head, "", "F1      label"] + lines).joined(separator: "\n")
+  }
 }

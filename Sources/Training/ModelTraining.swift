@@ -4,13 +4,15 @@ import Tokenization
 import Transformer
 
 /// From labelled rows to a trained model in memory, from nothing or from another model's weights.
-public struct ClassifierTraining {
+public struct ModelTraining {
   /// Rows to learn from.
   public let training: LabeledDataset
   /// Rows to stop by.
   public let validation: LabeledDataset
-  /// Class names in order.
-  public let labels: [String]
+  /// What is learned.
+  public let task: any TrainingObjective
+  /// Names of the outputs in order.
+  public var labels: [String] { task.labels }
   /// Learned from the training texts, or the other model's.
   public let tokenizer: Tokenizer
   /// The shape.
@@ -25,26 +27,29 @@ public struct ClassifierTraining {
   /// Learns the vocabulary and tokenises, for a model from nothing.
   ///
   /// - Throws: `TrainingError` naming file and line, or `TokenizationError`.
-  public init(training: LabeledDataset, validation: LabeledDataset, size: ModelSize) throws {
+  public init(
+    training: LabeledDataset, validation: LabeledDataset, task kind: TrainingTask = .classification,
+    size: ModelSize
+  ) throws {
     try size.validate()
-    let labels = try training.trainingLabels()
+    let task = try kind.task(training)
     var learning = VocabularyLearningOptions(size: size.vocabulary)
     learning.lowercase = true
-    let tokenizer = try Tokenizer.learn(corpus: training.rows.map(\.text), options: learning)
+    let tokenizer = try Tokenizer.learn(corpus: training.rows.flatMap(\.texts), options: learning)
     let padding = Int(tokenizer.specialTokens.padding ?? 0)
     let shape = ModelShape(
       vocabularySize: tokenizer.vocabularySize, hiddenSize: size.width, layerCount: size.layers,
       headCount: size.heads, feedForwardSize: size.feedForward, maximumTokens: size.maximumTokens,
-      labels: labels, placement: size.placement, positionalEncoding: size.positionalEncoding,
+      labels: task.labels, placement: size.placement, positionalEncoding: size.positionalEncoding,
       positionOffset: size.placement == .pre ? padding + 1 : 0,
       tokenTypeCount: size.placement == .pre ? 1 : 0, paddingID: padding,
       dropout: DropoutShape(size.dropout))
     try self.init(
-      rows: training, validation, labels, tokenizer, shape, pretrained: nil,
+      rows: training, validation, task, tokenizer, shape, pretrained: nil,
       maximumTokens: size.maximumTokens)
   }
 
-  /// Reads the model in `directory` to go on from: its tokenizer, its encoder, and its head where the
+  /// Reads the model in `directory` to go on from: its tokenizer, its encoder, and its head where task and
   /// labels are the same.
   ///
   /// - Parameters:
@@ -53,30 +58,31 @@ public struct ClassifierTraining {
   ///   - lowRank: the additions that learn while the model stays as it is; nil where its weights learn.
   /// - Throws: `TrainingError`, `ModelError` or `TokenizationError`.
   public init(
-    training: LabeledDataset, validation: LabeledDataset, from directory: String,
-    maximumTokens: Int, dropout: Float?, freshHead: Bool = false, lowRank: LowRankOptions? = nil
+    training: LabeledDataset, validation: LabeledDataset, task kind: TrainingTask = .classification,
+    from directory: String, maximumTokens: Int, dropout: Float?, freshHead: Bool = false,
+    lowRank: LowRankOptions? = nil
   ) throws {
-    let labels = try training.trainingLabels()
+    let task = try kind.task(training)
     let pretrained = try PretrainedEncoder(
-      directory: directory, labels: labels, dropout: dropout, freshHead: freshHead,
+      directory: directory, task: task, dropout: dropout, freshHead: freshHead,
       lowRank: lowRank)
     try self.init(
-      rows: training, validation, labels, pretrained.tokenizer, pretrained.shape,
+      rows: training, validation, task, pretrained.tokenizer, pretrained.shape,
       pretrained: pretrained,
       maximumTokens: min(maximumTokens, pretrained.maximumTokens))
   }
 
   private init(
-    rows training: LabeledDataset, _ validation: LabeledDataset, _ labels: [String],
+    rows training: LabeledDataset, _ validation: LabeledDataset, _ task: any TrainingObjective,
     _ tokenizer: Tokenizer, _ shape: ModelShape, pretrained: PretrainedEncoder?,
     maximumTokens: Int
   ) throws {
-    (self.training, self.validation, self.labels) = (training, validation, labels)
+    (self.training, self.validation, self.task) = (training, validation, task)
     (self.tokenizer, self.shape, self.pretrained) = (tokenizer, shape, pretrained)
     base = pretrained?.directory
     examples = (
-      try Self.examples(training, labels, tokenizer, maximumTokens),
-      try Self.examples(validation, labels, tokenizer, maximumTokens)
+      try Self.examples(training, task, tokenizer, maximumTokens),
+      try Self.examples(validation, task, tokenizer, maximumTokens)
     )
     let special = tokenizer.specialTokens
     let empty = Set(
@@ -86,24 +92,27 @@ public struct ClassifierTraining {
 
   /// Tokenised rows of `dataset`.
   ///
-  /// - Throws: `TrainingError.unknownLabel` or `.noTokens`.
+  /// - Throws: `TrainingError` naming the line.
   public static func examples(
-    _ dataset: LabeledDataset, _ labels: [String], _ tokenizer: Tokenizer, _ maximumTokens: Int
+    _ dataset: LabeledDataset, _ task: any TrainingObjective, _ tokenizer: Tokenizer,
+    _ maximumTokens: Int
   ) throws -> [TrainingExample] {
-    try zip(dataset.rows, try dataset.labelIndices(in: labels)).map { row, label in
-      let ids = tokenizer.encode(row.text, maximumLength: maximumTokens).ids
-      guard !ids.isEmpty else {
-        throw TrainingError.noTokens(path: dataset.path, line: row.line)
-      }
-      return TrainingExample(ids: ids, label: label)
+    try dataset.rows.map {
+      try task.example(
+        $0, path: dataset.path, tokenizer: tokenizer, maximumTokens: maximumTokens)
     }
   }
 
   /// The weights that training starts from.
   public func startingParameters(seed: UInt64) -> ModelParameters {
-    if let pretrained { return pretrained.parameters(seed: seed) }
-    let parameters = ModelParameters(shape)
-    parameters.initialize(seed: seed)
+    let parameters: ModelParameters
+    if let pretrained {
+      parameters = pretrained.parameters(seed: seed)
+    } else {
+      parameters = ModelParameters(shape)
+      parameters.initialize(seed: seed)
+    }
+    if !(pretrained?.keepsHead ?? false) { task.prepare(parameters) }
     return parameters
   }
 
@@ -116,7 +125,8 @@ public struct ClassifierTraining {
     let special = tokenizer.specialTokens
     let kept = Set([special.classification, special.separator].compactMap { $0 })
     return try Trainer(
-      parameters: parameters ?? startingParameters(seed: options.seed), options: options,
+      parameters: parameters ?? startingParameters(seed: options.seed), task: task,
+      options: options,
       kernels: kernels, maskID: special.unknown ?? special.mask ?? 0,
       splits: options.subwordDropout > 0 ? SubwordSplits(tokenizer) : SubwordSplits(),
       maskable: { !kept.contains($0) })
@@ -144,7 +154,10 @@ public struct ClassifierTraining {
         kernels: kernels, report: told)
     }
     if options.warmsHead, let pretrained, !pretrained.keepsHead {
-      try HeadWarmStart(seed: options.seed).run(
+      try HeadWarmStart(
+        seed: options.seed, loss: task.loss(over: examples.training, TrainingOptions())
+      )
+      .run(
         parameters, examples: examples.training, kernels: kernels)
     }
     let rows = options.teacherShare > 0 ? softened(options, taught) : examples.training
@@ -181,7 +194,7 @@ public struct ClassifierTraining {
     else { return }
     bias[0, label] += preference.bias
     result.outOfScope = preference
-    result.validation = try Evaluation.report(encoder(), labels: labels, examples: rows)
+    result.validation = try Evaluation.figures(task, encoder(), rows)
     result.history.events.append(
       .init(step: result.steps, message: preference.summary(labels[label])))
   }
@@ -192,11 +205,14 @@ public struct ClassifierTraining {
   ) -> [TrainingExample] {
     let teacher = NGramTeacher(share: options.teacherShare, seed: options.seed)
     let lesson = teacher.lesson(
-      training.rows.map(\.text), labels: examples.training.map(\.label), classes: labels.count)
+      training.rows.map { $0.texts.joined(separator: "\n") },
+      labels: examples.training.map(\.label), classes: labels.count)
     taught(lesson?.accuracy)
     guard let lesson else { return examples.training }
     return zip(examples.training, lesson.targets).map { example, target in
-      TrainingExample(ids: example.ids, label: example.label, target: target)
+      var softened = example
+      softened.target = target
+      return softened
     }
   }
 

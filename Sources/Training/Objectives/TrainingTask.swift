@@ -1,0 +1,43 @@
+/// The tasks that can be trained for, by the names of `--task`.
+public enum TrainingTask: String, Sendable, CaseIterable {
+  /// One label of several.
+  case classification
+  /// Any number of labels.
+  case multiLabel = "multi-label"
+  /// Numbers.
+  case regression
+
+  /// The task that rows of `training` make.
+  ///
+  /// - Throws: `TrainingError` where they make none.
+  public func task(_ training: LabeledDataset) throws -> any TrainingObjective {
+    switch self {
+    case .classification: ClassificationObjective(labels: try training.trainingLabels())
+    case .multiLabel: try MultiLabelObjective(training)
+    case .regression: try RegressionObjective(training)
+    }
+  }
+
+  /// What the labels of `training` look like, and by what it is known; nil for classes.
+  public static func found(in training: LabeledDataset) -> (kind: TrainingTask, reason: String)? {
+    let labels = LabelIndex.distinct(training.rows.lazy.map(\.label))
+    let numbers = labels.compactMap { Double($0) }.filter(\.isFinite)
+    if numbers.count == labels.count, numbers.count > 10,
+      numbers.contains(where: { $0 != $0.rounded() })
+    {
+      return (
+        .regression, "all labels are numbers, of \(numbers.count) values, not all of them whole"
+      )
+    }
+    let several = labels.filter {
+      MultiLabelObjective.parts($0, MultiLabelObjective.separator).count > 1
+    }
+    let parts = LabelIndex.distinct(
+      labels.flatMap { MultiLabelObjective.parts($0, MultiLabelObjective.separator) })
+    // What parts labels comes with labels that other rows have as well.
+    if let first = several.first, parts.count > 1, parts.count < labels.count || several.count > 1 {
+      return (.multiLabel, "labels such as \"\(first)\" are several with | between them")
+    }
+    return nil
+  }
+}
