@@ -235,6 +235,7 @@ public enum ModelEvaluation: Sendable {
 
   /// All figures as one JSON object; null where one is not defined.
   public var json: JSONValue {
+    func figure(_ value: Double?) -> JSONValue { ClassificationReport.json(value) }
     switch self {
     case .classification(let report): return report.json
     case .multiLabel(let report): return report.json
@@ -260,6 +261,7 @@ public enum ModelEvaluation: Sendable {
 
   /// The figures for a terminal.
   public var text: String {
+    func figure(_ value: Double?) -> String { ClassificationReport.text(value) }
     switch self {
     case .classification(let report): return report.text
     case .multiLabel(let report): return report.text

@@ -14,7 +14,7 @@ public struct ModelCard: Sendable {
   /// The program's version, kernels and threads.
   public var program: String
   /// What was learned.
-  public var task: any TrainingObjective
+  public var objective: any TrainingObjective
   /// One line on the architecture.
   public var architecture: String
   /// How it was trained.
@@ -25,7 +25,7 @@ public struct ModelCard: Sendable {
   /// A card.
   public init(
     name: String, command: String, dataSource: String, rows: (training: Int, validation: Int),
-    program: String, task: any TrainingObjective, architecture: String, options: TrainingOptions,
+    program: String, objective: any TrainingObjective, architecture: String, options: TrainingOptions,
     result: TrainingResult
   ) {
     self.program = program
@@ -33,7 +33,7 @@ public struct ModelCard: Sendable {
     self.command = command
     self.dataSource = dataSource
     self.rows = rows
-    (self.task, self.architecture) = (task, architecture)
+    (self.objective, self.architecture) = (objective, architecture)
     self.options = options
     self.result = result
   }
@@ -59,11 +59,11 @@ public struct ModelCard: Sendable {
     var text = """
       # \(name)
 
-      A model for \(task.modelTask.rawValue), trained by Martlet: \(architecture).
+      A model for \(objective.modelTask.rawValue), trained by Martlet: \(architecture).
 
       | | |
       |---|---|
-      | labels | \(cell(task.labels.joined(separator: ", "))) |
+      | labels | \(cell(objective.labels.joined(separator: ", "))) |
       | data | \(cell(dataSource)) |
       | rows | \(rows.training) training, \(rows.validation) validation |
       \(figures.summary.map { "| validation \($0.name) | \($0.value) |" }.joined(separator: "\n"))

@@ -10,9 +10,9 @@ public struct ModelTraining {
   /// Rows to stop by.
   public let validation: LabeledDataset
   /// What is learned.
-  public let task: any TrainingObjective
+  public let objective: any TrainingObjective
   /// Names of the outputs in order.
-  public var labels: [String] { task.labels }
+  public var labels: [String] { objective.labels }
   /// Learned from the training texts, or the other model's.
   public let tokenizer: Tokenizer
   /// The shape.
@@ -28,11 +28,11 @@ public struct ModelTraining {
   ///
   /// - Throws: `TrainingError` naming file and line, or `TokenizationError`.
   public init(
-    training: LabeledDataset, validation: LabeledDataset, task kind: TrainingTask = .classification,
+    training: LabeledDataset, validation: LabeledDataset, task: TrainingTask = .classification,
     size: ModelSize
   ) throws {
     try size.validate()
-    let task = try kind.task(training)
+    let objective = try task.objective(training)
     var learning = VocabularyLearningOptions(size: size.vocabulary)
     learning.lowercase = true
     let tokenizer = try Tokenizer.learn(corpus: training.rows.flatMap(\.texts), options: learning)
@@ -40,12 +40,12 @@ public struct ModelTraining {
     let shape = ModelShape(
       vocabularySize: tokenizer.vocabularySize, hiddenSize: size.width, layerCount: size.layers,
       headCount: size.heads, feedForwardSize: size.feedForward, maximumTokens: size.maximumTokens,
-      labels: task.labels, placement: size.placement, positionalEncoding: size.positionalEncoding,
+      labels: objective.labels, placement: size.placement, positionalEncoding: size.positionalEncoding,
       positionOffset: size.placement == .pre ? padding + 1 : 0,
       tokenTypeCount: size.placement == .pre ? 1 : 0, paddingID: padding,
       dropout: DropoutShape(size.dropout))
     try self.init(
-      rows: training, validation, task, tokenizer, shape, pretrained: nil,
+      rows: training, validation, objective, tokenizer, shape, pretrained: nil,
       maximumTokens: size.maximumTokens)
   }
 
@@ -58,31 +58,31 @@ public struct ModelTraining {
   ///   - lowRank: the additions that learn while the model stays as it is; nil where its weights learn.
   /// - Throws: `TrainingError`, `ModelError` or `TokenizationError`.
   public init(
-    training: LabeledDataset, validation: LabeledDataset, task kind: TrainingTask = .classification,
+    training: LabeledDataset, validation: LabeledDataset, task: TrainingTask = .classification,
     from directory: String, maximumTokens: Int, dropout: Float?, freshHead: Bool = false,
     lowRank: LowRankOptions? = nil
   ) throws {
-    let task = try kind.task(training)
+    let objective = try task.objective(training)
     let pretrained = try PretrainedEncoder(
-      directory: directory, task: task, dropout: dropout, freshHead: freshHead,
+      directory: directory, objective: objective, dropout: dropout, freshHead: freshHead,
       lowRank: lowRank)
     try self.init(
-      rows: training, validation, task, pretrained.tokenizer, pretrained.shape,
+      rows: training, validation, objective, pretrained.tokenizer, pretrained.shape,
       pretrained: pretrained,
       maximumTokens: min(maximumTokens, pretrained.maximumTokens))
   }
 
   private init(
-    rows training: LabeledDataset, _ validation: LabeledDataset, _ task: any TrainingObjective,
+    rows training: LabeledDataset, _ validation: LabeledDataset, _ objective: any TrainingObjective,
     _ tokenizer: Tokenizer, _ shape: ModelShape, pretrained: PretrainedEncoder?,
     maximumTokens: Int
   ) throws {
-    (self.training, self.validation, self.task) = (training, validation, task)
+    (self.training, self.validation, self.objective) = (training, validation, objective)
     (self.tokenizer, self.shape, self.pretrained) = (tokenizer, shape, pretrained)
     base = pretrained?.directory
     examples = (
-      try Self.examples(training, task, tokenizer, maximumTokens),
-      try Self.examples(validation, task, tokenizer, maximumTokens)
+      try Self.examples(training, objective, tokenizer, maximumTokens),
+      try Self.examples(validation, objective, tokenizer, maximumTokens)
     )
     let special = tokenizer.specialTokens
     let empty = Set(
@@ -94,11 +94,11 @@ public struct ModelTraining {
   ///
   /// - Throws: `TrainingError` naming the line.
   public static func examples(
-    _ dataset: LabeledDataset, _ task: any TrainingObjective, _ tokenizer: Tokenizer,
+    _ dataset: LabeledDataset, _ objective: any TrainingObjective, _ tokenizer: Tokenizer,
     _ maximumTokens: Int
   ) throws -> [TrainingExample] {
     try dataset.rows.map {
-      try task.example(
+      try objective.example(
         $0, path: dataset.path, tokenizer: tokenizer, maximumTokens: maximumTokens)
     }
   }
@@ -112,7 +112,7 @@ public struct ModelTraining {
       parameters = ModelParameters(shape)
       parameters.initialize(seed: seed)
     }
-    if !(pretrained?.keepsHead ?? false) { task.prepare(parameters) }
+    if !(pretrained?.keepsHead ?? false) { objective.prepare(parameters) }
     return parameters
   }
 
@@ -125,7 +125,7 @@ public struct ModelTraining {
     let special = tokenizer.specialTokens
     let kept = Set([special.classification, special.separator].compactMap { $0 })
     return try Trainer(
-      parameters: parameters ?? startingParameters(seed: options.seed), task: task,
+      parameters: parameters ?? startingParameters(seed: options.seed), objective: objective,
       options: options,
       kernels: kernels, maskID: special.unknown ?? special.mask ?? 0,
       splits: options.subwordDropout > 0 ? SubwordSplits(tokenizer) : SubwordSplits(),
@@ -155,7 +155,7 @@ public struct ModelTraining {
     }
     if options.warmsHead, let pretrained, !pretrained.keepsHead {
       try HeadWarmStart(
-        seed: options.seed, loss: task.loss(over: examples.training, TrainingOptions())
+        seed: options.seed, loss: objective.loss(over: examples.training, TrainingOptions())
       )
       .run(
         parameters, examples: examples.training, kernels: kernels)
@@ -194,7 +194,7 @@ public struct ModelTraining {
     else { return }
     bias[0, label] += preference.bias
     result.outOfScope = preference
-    result.validation = try Evaluation.figures(task, encoder(), rows)
+    result.validation = try Evaluation.figures(objective, encoder(), rows)
     result.history.events.append(
       .init(step: result.steps, message: preference.summary(labels[label])))
   }

@@ -18,7 +18,7 @@ struct PretrainedEncoder {
   private let encoderDirectory: String
 
   init(
-    directory: String, task: any TrainingObjective, dropout: Float?, freshHead: Bool,
+    directory: String, objective: any TrainingObjective, dropout: Float?, freshHead: Bool,
     lowRank: LowRankOptions? = nil
   ) throws {
     let description = try ModelDirectory.describe(directory)
@@ -30,10 +30,10 @@ struct PretrainedEncoder {
     }
     var shape = description.shape
     let hasSameLabels =
-      task.modelTask == .regression
-      ? description.labels.count == task.labels.count
-      : LabelIndex.areEqual(description.labels, task.labels)
-    keepsHead = !freshHead && description.task == task.modelTask && hasSameLabels
+      objective.modelTask == .regression
+      ? description.labels.count == objective.labels.count
+      : LabelIndex.areEqual(description.labels, objective.labels)
+    keepsHead = !freshHead && description.task == objective.modelTask && hasSameLabels
     if description.shape.adapter == nil {
       if !keepsHead { shape.head = nil }
       encoder = try ModelDirectory.read(shape, checkpoint)
@@ -43,7 +43,7 @@ struct PretrainedEncoder {
     guard encoder.quantization == nil else { throw TrainingError.quantizedBase(path: directory) }
     // The table may have turned out to be learned.
     shape = encoder.shape
-    shape.head = shape.head(for: task.labels)
+    shape.head = shape.head(for: objective.labels)
     shape.adapter = try lowRank?.adapter(shape)
     if let dropout {
       shape.dropout = DropoutShape(dropout)

@@ -20,6 +20,10 @@ public enum TrainingError: Error, Equatable, LocalizedError {
   case unknownLabel(path: String, line: Int, label: String, known: [String])
   /// A label is not the numbers that a regression learns.
   case notANumber(path: String, line: Int, label: String, count: Int, separator: String)
+  /// A row has no second text where pairs are learned.
+  case noPair(path: String, line: Int)
+  /// A label is no relevance.
+  case notRelevance(path: String, line: Int, label: String)
   /// An option is outside what makes sense.
   case badOption(name: String, value: String, allowed: String)
   /// The loss stopped being a number.
@@ -78,6 +82,12 @@ public enum TrainingError: Error, Equatable, LocalizedError {
       return "\(path):\(line): \"\(label)\" is not "
         + (count == 1 ? "a number." : "\(count) numbers with \"\(separator)\" between them.")
         + " A regression learns the numbers of the label column, as many in each row; for classes give --task classification."
+    case .noPair(let path, let line):
+      return "\(path):\(line): the row has one text. Pairs of query and text are learned: name the columns with --column and "
+        + "--pair-column."
+    case .notRelevance(let path, let line, let label):
+      return "\(path):\(line): \"\(label)\" is no number from 0 to 1. The label says how well the text answers the query: 0 not at all, "
+        + "1 wholly; divide scores of another range by their highest."
     case .badOption(let name, let value, let allowed):
       return "\(name) is \(value); it must be \(allowed)."
     case .noTrialSucceeded(let log):

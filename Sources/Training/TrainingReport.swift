@@ -52,7 +52,7 @@ public struct TrainingReport {
 
   /// The task's figure at the looks.
   public var scoreChart: LineChart {
-    let name = job.task.scoreName
+    let name = job.objective.scoreName
     return LineChart(
       title: "validation \(name)", xLabel: "epoch", yLabel: "\(name), %",
       series: [.init(name, result.history.looks.map { (Double($0.epoch), $0.score * 100) })])

@@ -14,7 +14,8 @@ struct Train: ParsableCommand {
     discussion: """
       Without a header a file is `label<TAB>text`, UTF-8. The weights of the best validation are kept. \
       --task says what is learned, where the labels do not: one label of several for a text or a pair of \
-      texts (classification), any number of labels with | between them (multi-label), or numbers (regression). \
+      texts (classification), any number of labels with | between them (multi-label), numbers (regression), or how well \
+      a text answers a query, from 0 to 1 (rerank). \
       Without --from a model is trained from nothing, with a vocabulary learned from DATA; with it, \
       another model's weights go on learning, at a lower rate.
 
@@ -199,7 +200,8 @@ struct Train: ParsableCommand {
     let staged = try StagedFolder(for: output)
     if result.parameters.shape.adapter == nil {
       try ModelDirectory.write(
-        result.parameters, to: staged.path, task: job.task.modelTask,
+        result.parameters, to: staged.path, task: job.objective.modelTask,
+        scoreActivation: job.objective.scoreActivation,
         headOver: options.learns == .head ? job.base : nil)
     } else {
       try ModelDirectory.writeAdapter(
@@ -212,7 +214,7 @@ struct Train: ParsableCommand {
     let card = ModelCard(
       name: URL(fileURLWithPath: output).lastPathComponent, command: command,
       dataSource: dataSource, rows: (job.training.rows.count, job.validation.rows.count),
-      program: program, task: job.task, architecture: architecture, options: options,
+      program: program, objective: job.objective, architecture: architecture, options: options,
       result: result)
     try OutputFile.write(card.markdown, to: staged.path + "/README.md")
     let report = try TrainingReport(
@@ -228,7 +230,7 @@ struct Train: ParsableCommand {
       try OutputFile.write(
         extra.serializedBytes(pretty: true), to: staged.path + "/martlet.json")
     }
-    if job.task.modelTask != .regression {
+    if job.objective.modelTask != .regression {
       try ReferenceMeasurement.write(
         directory: staged.path,
         rows: job.validation.rows.map { .init(text: $0.text, pair: $0.pair, label: $0.label) },
@@ -286,15 +288,15 @@ enum TrainingJob {
   }
 
   static func summary(_ job: ModelTraining) -> String {
-    "\(job.task.modelTask.rawValue): \(job.training.rows.count) training and \(job.validation.rows.count) validation rows, "
-      + "\(job.labels.count) \(job.task.modelTask == .regression ? "numbers" : "labels"), \(job.tokenizer.vocabularySize) tokens"
+    "\(job.objective.modelTask.rawValue): \(job.training.rows.count) training and \(job.validation.rows.count) validation rows, "
+      + "\(job.labels.count) \(job.objective.modelTask == .regression ? "numbers" : "labels"), \(job.tokenizer.vocabularySize) tokens"
       + (job.base.map { "; going on from \($0)" } ?? "")
   }
 
   /// What in the data a user should look at, though training goes on.
   static func warnings(_ job: ModelTraining) -> [String] {
     var warnings: [String] = []
-    guard job.task.modelTask == .classification else { return unknownRows(job) }
+    guard job.objective.modelTask == .classification else { return unknownRows(job) }
     let conflicts = job.training.conflicts
     if let first = conflicts.first {
       warnings.append(

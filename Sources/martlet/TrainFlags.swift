@@ -29,9 +29,9 @@ struct DataFlags: ParsableArguments {
     if let task { return task }
     guard let found = TrainingTask.found(in: training) else { return .classification }
     Console.say(
-      "task: \(found.kind.rawValue), since \(found.reason); --task classification takes them for classes"
+      "task: \(found.task.rawValue), since \(found.reason); --task classification takes them for classes"
     )
-    return found.kind
+    return found.task
   }
 
   /// Refuses what gives its rows but once, for commands that read them again for each run.
@@ -314,8 +314,8 @@ struct TrainingFlags: ParsableArguments {
 
   /// Fits what was left open to the rows and the encoder of `job`.
   func adapt(_ options: inout TrainingOptions, to job: ModelTraining) throws {
-    try checkTask(job.task.modelTask)
-    if job.task.modelTask != .classification { options.teacherShare = 0 }
+    try checkTask(job.objective.modelTask)
+    if job.objective.modelTask != .classification { options.teacherShare = 0 }
     try options.adapt(
       width: job.shape.hiddenSize, rows: job.training.rows.count,
       isFineTuning: job.base != nil, choosesRate: try rate() == nil, choosesEpochs: epochs == nil,

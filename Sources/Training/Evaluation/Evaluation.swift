@@ -16,13 +16,13 @@ public enum Evaluation {
     }
   }
 
-  /// Figures of `encoder` for `task` on `examples`.
+  /// Figures of `encoder` for `objective` on `examples`.
   ///
   /// - Throws: `EmptySequence` for an example without tokens.
   static func figures(
-    _ task: any TrainingObjective, _ encoder: Encoder, _ examples: [TrainingExample]
+    _ objective: any TrainingObjective, _ encoder: Encoder, _ examples: [TrainingExample]
   ) throws(EmptySequence) -> ValidationFigures {
-    try task.figures(examples) { rows throws(EmptySequence) in
+    try objective.figures(examples) { rows throws(EmptySequence) in
       encoder.logits(try TokenBatch.of(rows.map { examples[$0] }, in: encoder.shape))
     }
   }

@@ -7,6 +7,8 @@ import Transformer
 public protocol TrainingObjective: Sendable {
   /// What the model is, once it is trained.
   var modelTask: ModelTask { get }
+  /// What the outputs go through when the model is asked.
+  var scoreActivation: ScoreActivation { get }
   /// Names of the outputs, in order.
   var labels: [String] { get }
   /// What `ValidationFigures.score` is.
@@ -41,6 +43,9 @@ public struct TaskLoss {
 
 extension TrainingObjective {
   /// Nothing, unless a task says otherwise.
+  public var scoreActivation: ScoreActivation { .identity }
+
+  /// Nothing, unless a task says otherwise.
   public func prepare(_ parameters: ModelParameters) {}
 
   /// The tokens of a row's text, or pair of texts.
@@ -71,6 +76,8 @@ public struct ValidationFigures: Sendable, Equatable, Codable {
     case multiLabel(MultiLabelReport)
     /// Numbers.
     case regression(RegressionReport)
+    /// Texts in order of their use for queries.
+    case ranking(RankingReport)
   }
 
   /// Mean loss.
@@ -120,6 +127,11 @@ public struct ValidationFigures: Sendable, Equatable, Codable {
           ("Pearson", ClassificationReport.text(report.pearson)),
           ("squared error", ClassificationReport.text(report.meanSquaredError)),
         ]
+      case .ranking(let report):
+        [
+          ("NDCG@10", ClassificationReport.text(report.ndcg10)),
+          ("MRR@10", ClassificationReport.text(report.mrr10)), ("queries", "\(report.queries)"),
+        ]
       }
     return own + [("loss", ClassificationReport.text(loss))]
   }
@@ -143,7 +155,7 @@ public struct ValidationFigures: Sendable, Equatable, Codable {
           [report.labels[$0], ClassificationReport.text(report.f1($0))]
         }
       )
-    case .regression: nil
+    case .regression, .ranking: nil
     }
   }
 

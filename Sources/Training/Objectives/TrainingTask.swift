@@ -6,20 +6,23 @@ public enum TrainingTask: String, Sendable, CaseIterable {
   case multiLabel = "multi-label"
   /// Numbers.
   case regression
+  /// How well texts answer queries.
+  case rerank
 
-  /// The task that rows of `training` make.
+  /// The objective that rows of `training` make.
   ///
   /// - Throws: `TrainingError` where they make none.
-  public func task(_ training: LabeledDataset) throws -> any TrainingObjective {
+  public func objective(_ training: LabeledDataset) throws -> any TrainingObjective {
     switch self {
     case .classification: ClassificationObjective(labels: try training.trainingLabels())
     case .multiLabel: try MultiLabelObjective(training)
     case .regression: try RegressionObjective(training)
+    case .rerank: try RerankObjective(training)
     }
   }
 
   /// What the labels of `training` look like, and by what it is known; nil for classes.
-  public static func found(in training: LabeledDataset) -> (kind: TrainingTask, reason: String)? {
+  public static func found(in training: LabeledDataset) -> (task: TrainingTask, reason: String)? {
     let labels = LabelIndex.distinct(training.rows.lazy.map(\.label))
     let numbers = labels.compactMap { Double($0) }.filter(\.isFinite)
     if numbers.count == labels.count, numbers.count > 10,

@@ -9,7 +9,7 @@ import Transformer
 /// was interrupted and resumed.
 public final class Trainer {
   let options: TrainingOptions
-  let task: any TrainingObjective
+  let objective: any TrainingObjective
   let kernels: Kernels
   let parameters: ModelParameters
   /// The tensors that learn in some epoch: the end of `parameters`, in its storage. Gradients, the optimiser's state and all
@@ -47,18 +47,18 @@ public final class Trainer {
   /// Validation score at which the run is over; nil for none.
   public var target: Double?
 
-  /// Trains `parameters` in place, as a classifier where no task is given. Tokens for which `maskable` holds may be replaced by `maskID`, those
+  /// Trains `parameters` in place, as a classifier where no objective is given. Tokens for which `maskable` holds may be replaced by `maskID`, those
   /// that have `splits` by their parts.
   public init(
-    parameters: ModelParameters, task: (any TrainingObjective)? = nil, options: TrainingOptions,
+    parameters: ModelParameters, objective: (any TrainingObjective)? = nil, options: TrainingOptions,
     kernels: Kernels, maskID: Int32,
     splits: SubwordSplits = SubwordSplits(), maskable: @escaping (Int32) -> Bool
   ) throws {
     try options.validate()
     self.parameters = parameters
     self.options = options
-    let task = task ?? ClassificationObjective(labels: parameters.shape.labels)
-    (self.task, loss) = (task, task.loss(over: [], options))
+    let objective = objective ?? ClassificationObjective(labels: parameters.shape.labels)
+    (self.objective, loss) = (objective, objective.loss(over: [], options))
     self.kernels = kernels
     self.maskID = maskID
     self.splits = splits
@@ -129,7 +129,7 @@ public final class Trainer {
           step: state.step, totalSteps: total, epoch: state.epoch, loss: state.watch.smoothed,
           learningRate: rate, tokensPerSecond: Double(state.tokens) / seconds(),
           secondsLeft: seconds() / Double(state.step) * Double(total - state.step),
-          validation: nil, scoreName: task.scoreName, isBest: false, message: message)
+          validation: nil, scoreName: objective.scoreName, isBest: false, message: message)
         message = nil
         if state.batch == batches.count {
           let figures = try evaluate(validation)
@@ -176,7 +176,7 @@ public final class Trainer {
       peak: options.learningRate, warmupSteps: warmupSteps, totalSteps: total,
       shape: options.schedule, floor: options.scheduleFloor)
     if case .reduceOnPlateau(let reducer) = options.schedule { state.plateau = reducer }
-    loss = task.loss(over: training, options)
+    loss = objective.loss(over: training, options)
     state.watch = LossWatch(chance: loss.chance, patience: max(300, warmupSteps + 200))
     takeSnapshot()
   }
@@ -235,7 +235,7 @@ public final class Trainer {
         TrainingProgress(
           step: state.step, totalSteps: total, epoch: state.epoch, loss: state.watch.smoothed,
           learningRate: 0, tokensPerSecond: 0, secondsLeft: 0, validation: nil,
-          scoreName: task.scoreName, isBest: false,
+          scoreName: objective.scoreName, isBest: false,
           message: "the frozen encoder has read \(rows) of \(all) rows, once for all epochs"))
     }
     guard let training, let validation = try FrozenStates(encoder, validation) else { return }
@@ -304,7 +304,7 @@ public final class Trainer {
   func beginProbe(_ examples: [TrainingExample]) {
     training = examples
     updates = plan.updates(epoch: options.epochs)
-    loss = task.loss(over: examples, options)
+    loss = objective.loss(over: examples, options)
   }
 
   /// One step over `rows`; a loss that is no number changes nothing.
@@ -495,9 +495,9 @@ public final class Trainer {
     func report() throws -> ValidationFigures {
       let encoder = Encoder(tape.packedWeights(), kernels: kernels)
       guard let states else {
-        return try Evaluation.figures(task, encoder, examples)
+        return try Evaluation.figures(objective, encoder, examples)
       }
-      return try task.figures(examples) { rows in
+      return try objective.figures(examples) { rows in
         encoder.logits(headStates: states.validation[rows])
       }
     }

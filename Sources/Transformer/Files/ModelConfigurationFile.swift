@@ -16,18 +16,6 @@ extension ModelShape {
   }
 }
 
-extension ModelTask {
-  /// `problem_type` in `config.json`, by which transformers tells heads on the whole text apart.
-  var problemType: JSONValue? {
-    switch self {
-    case .classification: "single_label_classification"
-    case .multiLabelClassification: "multi_label_classification"
-    case .regression: "regression"
-    case .tokenClassification, .embedding: nil
-    }
-  }
-}
-
 /// Reads and writes `config.json` as Hugging Face's `transformers` has it.
 public enum ModelConfigurationFile {
   /// The content of `config.json` at `path`.
@@ -76,11 +64,12 @@ public enum ModelConfigurationFile {
 
   /// The content of `config.json` for `shape`; nil for a family that is not written here.
   public static func encode(
-    _ shape: ModelShape, task: ModelTask = .classification
+    _ shape: ModelShape, task: ModelTask = .classification,
+    scoreActivation: ScoreActivation = .identity
   ) -> JSONValue? {
     guard let architecture = Architecture.named(shape.modelType) else { return nil }
     var json = JSONObject()
-    let kind = shape.labels.isEmpty ? "Model" : "ForSequenceClassification"
+    let kind = shape.labels.isEmpty ? "Model" : task.definition.classSuffixes.first ?? "Model"
     if let write = architecture.write, shape.settings == nil {
       json["model_type"] = .string(shape.modelType)
       json["vocab_size"] = JSONValue(shape.vocabularySize)
@@ -97,7 +86,11 @@ public enum ModelConfigurationFile {
     }
     json["architectures"] = [.string(architecture.classPrefix + kind)]
     if !shape.labels.isEmpty {
-      json["problem_type"] = task.problemType
+      // By which sentence-transformers' CrossEncoder knows what its scores end in.
+      json["sentence_transformers"] =
+        scoreActivation == .sigmoid
+        ? ["activation_fn": "torch.nn.modules.activation.Sigmoid", "version": "5.4.0"] : nil
+      json["problem_type"] = task.definition.problemType.map { .string($0) }
       var (names, indices) = (JSONObject(), JSONObject())
       for (index, label) in shape.labels.enumerated() {
         names["\(index)"] = .string(label)

@@ -134,17 +134,21 @@ public enum ModelDirectory {
   ///
   /// - Parameters:
   ///   - task: what the head is for, where there is one.
+  ///   - scoreActivation: what its numbers go through.
   ///   - base: the directory of a model with the same weights in front of the head: they are copied from there, byte
   ///   for byte, whatever their type.
   public static func write(
     _ parameters: ModelParameters, to directory: String, task: ModelTask = .classification,
-    headOver base: String? = nil
+    scoreActivation: ScoreActivation = .identity, headOver base: String? = nil
   ) throws {
     let trunk = try base.map(describe).flatMap { base in
       base.shape.adapter == nil ? try Checkpoint(directory: base.encoderDirectory) : nil
     }
     let weights = try ParameterWriter(parameters, path: directory, trunk: trunk).bytes()
-    guard let config = ModelConfigurationFile.encode(parameters.shape, task: task) else {
+    guard
+      let config = ModelConfigurationFile.encode(
+        parameters.shape, task: task, scoreActivation: scoreActivation)
+    else {
       throw ModelError.unsupported(
         path: directory, what: "model_type \"\(parameters.shape.modelType)\"",
         supported: Architecture.supported)
