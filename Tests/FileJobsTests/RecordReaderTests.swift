@@ -2,6 +2,7 @@ import FileJobs
 import Files
 import Foundation
 import Testing
+import Training
 import Transformer
 
 private func read(
