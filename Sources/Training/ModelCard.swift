@@ -14,7 +14,7 @@ public struct ModelCard: Sendable {
   /// The program's version, kernels and threads.
   public var program: String
   /// What was learned.
-  public var objective: any TrainingObjective
+  package var objective: any TrainingObjective
   /// One line on the architecture.
   public var architecture: String
   /// How it was trained.
@@ -23,10 +23,10 @@ public struct ModelCard: Sendable {
   public var result: TrainingResult
 
   /// A card.
-  public init(
+  package init(
     name: String, command: String, dataSource: String, rows: (training: Int, validation: Int),
-    program: String, objective: any TrainingObjective, architecture: String, options: TrainingOptions,
-    result: TrainingResult
+    program: String, objective: any TrainingObjective, architecture: String,
+    options: TrainingOptions, result: TrainingResult
   ) {
     self.program = program
     self.name = name

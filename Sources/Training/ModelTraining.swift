@@ -10,7 +10,7 @@ public struct ModelTraining {
   /// Rows to stop by.
   public let validation: LabeledDataset
   /// What is learned.
-  public let objective: any TrainingObjective
+  package let objective: any TrainingObjective
   /// Names of the outputs in order.
   public var labels: [String] { objective.labels }
   /// Learned from the training texts, or the other model's.
@@ -40,7 +40,8 @@ public struct ModelTraining {
     let shape = ModelShape(
       vocabularySize: tokenizer.vocabularySize, hiddenSize: size.width, layerCount: size.layers,
       headCount: size.heads, feedForwardSize: size.feedForward, maximumTokens: size.maximumTokens,
-      labels: objective.labels, placement: size.placement, positionalEncoding: size.positionalEncoding,
+      labels: objective.labels, placement: size.placement,
+      positionalEncoding: size.positionalEncoding,
       positionOffset: size.placement == .pre ? padding + 1 : 0,
       tokenTypeCount: size.placement == .pre ? 1 : 0, paddingID: padding,
       dropout: DropoutShape(size.dropout))
@@ -93,7 +94,7 @@ public struct ModelTraining {
   /// Tokenised rows of `dataset`.
   ///
   /// - Throws: `TrainingError` naming the line.
-  public static func examples(
+  package static func examples(
     _ dataset: LabeledDataset, _ objective: any TrainingObjective, _ tokenizer: Tokenizer,
     _ maximumTokens: Int
   ) throws -> [TrainingExample] {

@@ -83,11 +83,11 @@ public enum TrainingError: Error, Equatable, LocalizedError {
         + (count == 1 ? "a number." : "\(count) numbers with \"\(separator)\" between them.")
         + " A regression learns the numbers of the label column, as many in each row; for classes give --task classification."
     case .noPair(let path, let line):
-      return "\(path):\(line): the row has one text. Pairs of query and text are learned: name the columns with --column and "
-        + "--pair-column."
+      return "\(path):\(line): the row has one text. Pairs of query and text are learned: "
+        + "name the columns with --column and --pair-column."
     case .notRelevance(let path, let line, let label):
-      return "\(path):\(line): \"\(label)\" is no number from 0 to 1. The label says how well the text answers the query: 0 not at all, "
-        + "1 wholly; divide scores of another range by their highest."
+      return "\(path):\(line): \"\(label)\" is no number from 0 to 1. The label says how "
+        + "well the text answers the query: 0 not at all, 1 wholly; divide scores of another range by their highest."
     case .badOption(let name, let value, let allowed):
       return "\(name) is \(value); it must be \(allowed)."
     case .noTrialSucceeded(let log):

@@ -103,8 +103,8 @@ struct ObjectiveTests {
     try job.writeTokenizer(to: folder)
     let model = try TextModel.load(directory: folder)
     #expect(model.task == .regression)
-    guard case .scores(let scores) = try model.predict([TextInput("one mark four mark two three")])[0].value
-    else { throw CancellationError() }
+    let answer = try model.predict([TextInput("one mark four mark two three")])[0]
+    guard case .scores(let scores) = answer.value else { throw CancellationError() }
     #expect(abs(scores[0] - 120.5) < 12)
   }
 

@@ -3,19 +3,19 @@ import Tokenization
 import Transformer
 
 /// One label of several for a text or a pair: softmax and cross-entropy, judged by accuracy.
-public struct ClassificationObjective: TrainingObjective {
-  public let labels: [String]
+package struct ClassificationObjective: TrainingObjective {
+  package let labels: [String]
   private let places: LabelIndex
 
   /// A task with these class names.
-  public init(labels: [String]) {
+  package init(labels: [String]) {
     (self.labels, places) = (labels, LabelIndex(labels))
   }
 
-  public var modelTask: ModelTask { .classification }
-  public var scoreName: String { "accuracy" }
+  package var modelTask: ModelTask { .classification }
+  package var scoreName: String { "accuracy" }
 
-  public func example(
+  package func example(
     _ row: LabeledText, path: String, tokenizer: Tokenizer, maximumTokens: Int
   ) throws -> TrainingExample {
     guard let label = places[row.label] else {
@@ -27,7 +27,7 @@ public struct ClassificationObjective: TrainingObjective {
     return example
   }
 
-  public func loss(over rows: [TrainingExample], _ options: TrainingOptions) -> TaskLoss {
+  package func loss(over rows: [TrainingExample], _ options: TrainingOptions) -> TaskLoss {
     let truths = rows.map(\.label)
     let weights =
       options.classWeighting == .balanced
@@ -43,7 +43,7 @@ public struct ClassificationObjective: TrainingObjective {
     }
   }
 
-  public func figures(
+  package func figures(
     _ rows: [TrainingExample], outputs: ([Int]) throws(EmptySequence) -> Matrix
   ) throws(EmptySequence) -> ValidationFigures {
     ValidationFigures(

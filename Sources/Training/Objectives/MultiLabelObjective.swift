@@ -4,18 +4,18 @@ import Tokenization
 import Transformer
 
 /// Any number of labels for a text or a pair: a sigmoid and binary cross-entropy for each, judged by micro-F1.
-public struct MultiLabelObjective: TrainingObjective {
-  public let labels: [String]
+package struct MultiLabelObjective: TrainingObjective {
+  package let labels: [String]
   private let places: LabelIndex
   private let separator: UInt8
 
   /// What parts a row's labels where nothing else is asked for.
-  public static let separator = UInt8(ascii: "|")
+  package static let separator = UInt8(ascii: "|")
 
   /// A task with the labels that rows of `dataset` have, parted by `separator`, in order of their bytes.
   ///
   /// - Throws: `TrainingError.oneClass` where there is only one.
-  public init(_ dataset: LabeledDataset, separator: UInt8 = Self.separator) throws {
+  package init(_ dataset: LabeledDataset, separator: UInt8 = Self.separator) throws {
     labels = LabelIndex.distinct(
       dataset.rows.lazy.flatMap { Self.parts($0.label, separator) })
     guard labels.count > 1 else {
@@ -32,10 +32,10 @@ public struct MultiLabelObjective: TrainingObjective {
     .filter { !$0.isEmpty }
   }
 
-  public var modelTask: ModelTask { .multiLabelClassification }
-  public var scoreName: String { "micro-F1" }
+  package var modelTask: ModelTask { .multiLabelClassification }
+  package var scoreName: String { "micro-F1" }
 
-  public func example(
+  package func example(
     _ row: LabeledText, path: String, tokenizer: Tokenizer, maximumTokens: Int
   ) throws -> TrainingExample {
     var example = try tokens(
@@ -50,7 +50,7 @@ public struct MultiLabelObjective: TrainingObjective {
     return example
   }
 
-  public func loss(over rows: [TrainingExample], _ options: TrainingOptions) -> TaskLoss {
+  package func loss(over rows: [TrainingExample], _ options: TrainingOptions) -> TaskLoss {
     let chance = labels.indices.reduce(0.0) { sum, label in
       let share = rows.reduce(0.0) { $0 + Double($1.target[label]) } / Double(max(1, rows.count))
       return sum + BinaryCrossEntropy.entropy(share)
@@ -61,7 +61,7 @@ public struct MultiLabelObjective: TrainingObjective {
     }
   }
 
-  public func figures(
+  package func figures(
     _ rows: [TrainingExample], outputs: ([Int]) throws(EmptySequence) -> Matrix
   ) throws(EmptySequence) -> ValidationFigures {
     var (report, loss) = (MultiLabelReport(labels: labels), 0.0)

@@ -4,8 +4,8 @@ import Tokenization
 import Transformer
 
 /// Numbers for a text or a pair: squared errors in units of the training rows' own spread, judged by Spearman's correlation.
-public struct RegressionObjective: TrainingObjective {
-  public let labels: [String]
+package struct RegressionObjective: TrainingObjective {
+  package let labels: [String]
   /// Mean of each number over the training rows.
   let means: [Double]
   /// Its standard deviation there.
@@ -15,7 +15,7 @@ public struct RegressionObjective: TrainingObjective {
   /// A task with the numbers that rows of `dataset` have; where they are several, `separator` parts them.
   ///
   /// - Throws: `TrainingError.notANumber` naming the line, or `.oneClass` where a number is the same in all rows.
-  public init(
+  package init(
     _ dataset: LabeledDataset, separator: UInt8 = MultiLabelObjective.separator
   ) throws {
     let count = dataset.rows.first.map { Self.parts($0.label, separator).count } ?? 0
@@ -54,10 +54,10 @@ public struct RegressionObjective: TrainingObjective {
     return numbers
   }
 
-  public var modelTask: ModelTask { .regression }
-  public var scoreName: String { "Spearman" }
+  package var modelTask: ModelTask { .regression }
+  package var scoreName: String { "Spearman" }
 
-  public func example(
+  package func example(
     _ row: LabeledText, path: String, tokenizer: Tokenizer, maximumTokens: Int
   ) throws -> TrainingExample {
     var example = try tokens(
@@ -68,12 +68,12 @@ public struct RegressionObjective: TrainingObjective {
   }
 
   /// A head without knowledge gives the mean.
-  public func prepare(_ parameters: ModelParameters) {
+  package func prepare(_ parameters: ModelParameters) {
     guard let bias = parameters[.head, .classifier, .bias] else { return }
     for (place, mean) in means.enumerated() { bias[0, place] = Float(mean) }
   }
 
-  public func loss(over rows: [TrainingExample], _ options: TrainingOptions) -> TaskLoss {
+  package func loss(over rows: [TrainingExample], _ options: TrainingOptions) -> TaskLoss {
     TaskLoss(chance: 1) { outputs, rows, scale, gradient in
       let share = 1 / Double(rows.count * labels.count)
       var sum = 0.0
@@ -88,7 +88,7 @@ public struct RegressionObjective: TrainingObjective {
     }
   }
 
-  public func figures(
+  package func figures(
     _ rows: [TrainingExample], outputs: ([Int]) throws(EmptySequence) -> Matrix
   ) throws(EmptySequence) -> ValidationFigures {
     var predictions = [[Float]](repeating: [], count: rows.count)

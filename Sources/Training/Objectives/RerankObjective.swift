@@ -5,21 +5,21 @@ import Transformer
 
 /// How well a text answers a query: a cross-encoder with one sigmoid and binary cross-entropy, as sentence-transformers'
 /// `CrossEncoder` trains it, judged by the order of each query's texts.
-public struct RerankObjective: TrainingObjective {
+package struct RerankObjective: TrainingObjective {
   /// An objective for rows of query, text and relevance.
   ///
   /// - Throws: `TrainingError` naming the line of a row that is none, or `.oneClass` where all are as relevant.
-  public init(_ dataset: LabeledDataset) throws {
+  package init(_ dataset: LabeledDataset) throws {
     let relevances = try dataset.rows.map { try Self.relevance($0, path: dataset.path) }
     guard Set(relevances).count > 1 else {
       throw TrainingError.oneClass(path: dataset.path, label: dataset.rows.first?.label ?? "")
     }
   }
 
-  public var modelTask: ModelTask { .regression }
-  public var scoreActivation: ScoreActivation { .sigmoid }
-  public let labels = ["score"]
-  public let scoreName = "NDCG@10"
+  package var modelTask: ModelTask { .regression }
+  package var scoreActivation: ScoreActivation { .sigmoid }
+  package let labels = ["score"]
+  package let scoreName = "NDCG@10"
 
   private static func relevance(_ row: LabeledText, path: String) throws -> Float {
     guard row.pair != nil else { throw TrainingError.noPair(path: path, line: row.line) }
@@ -29,7 +29,7 @@ public struct RerankObjective: TrainingObjective {
     return value
   }
 
-  public func example(
+  package func example(
     _ row: LabeledText, path: String, tokenizer: Tokenizer, maximumTokens: Int
   ) throws -> TrainingExample {
     var example = try tokens(
@@ -43,7 +43,7 @@ public struct RerankObjective: TrainingObjective {
     return example
   }
 
-  public func loss(over rows: [TrainingExample], _ options: TrainingOptions) -> TaskLoss {
+  package func loss(over rows: [TrainingExample], _ options: TrainingOptions) -> TaskLoss {
     let mean =
       rows.reduce(0.0) { $0 + Double($1.target.first ?? 0) } / Double(max(1, rows.count))
     return TaskLoss(chance: BinaryCrossEntropy.entropy(mean)) { logits, rows, scale, gradient in
@@ -52,7 +52,7 @@ public struct RerankObjective: TrainingObjective {
     }
   }
 
-  public func figures(
+  package func figures(
     _ rows: [TrainingExample], outputs: ([Int]) throws(EmptySequence) -> Matrix
   ) throws(EmptySequence) -> ValidationFigures {
     var (pairs, loss) = ([RankingReport.Pair](), 0.0)

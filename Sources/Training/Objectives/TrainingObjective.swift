@@ -4,7 +4,7 @@ import Transformer
 
 /// What a model is trained for. A task is one type in one file: what a row's truth is, the loss with its gradient, and the figures
 /// by which an epoch is kept. Trainer, schedules, watch, checkpoints and searches know a task by this alone.
-public protocol TrainingObjective: Sendable {
+package protocol TrainingObjective: Sendable {
   /// What the model is, once it is trained.
   var modelTask: ModelTask { get }
   /// What the outputs go through when the model is asked.
@@ -32,21 +32,21 @@ public protocol TrainingObjective: Sendable {
 }
 
 /// A task's loss over the rows of a run.
-public struct TaskLoss {
+package struct TaskLoss {
   /// The loss of a model that knows how often each answer is right and nothing else.
-  public let chance: Double
+  package let chance: Double
   /// The mean loss of `rows`, whose `outputs` are [rows, labels]; `gradient` (the same shape, and maybe the same storage) gets
   /// `scale` · ∂loss/∂outputs.
-  public let evaluate:
+  package let evaluate:
     (_ outputs: Matrix, _ rows: [TrainingExample], _ scale: Double, _ gradient: Matrix) -> Double
 }
 
 extension TrainingObjective {
   /// Nothing, unless a task says otherwise.
-  public var scoreActivation: ScoreActivation { .identity }
+  package var scoreActivation: ScoreActivation { .identity }
 
   /// Nothing, unless a task says otherwise.
-  public func prepare(_ parameters: ModelParameters) {}
+  package func prepare(_ parameters: ModelParameters) {}
 
   /// The tokens of a row's text, or pair of texts.
   ///

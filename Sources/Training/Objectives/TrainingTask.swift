@@ -12,7 +12,7 @@ public enum TrainingTask: String, Sendable, CaseIterable {
   /// The objective that rows of `training` make.
   ///
   /// - Throws: `TrainingError` where they make none.
-  public func objective(_ training: LabeledDataset) throws -> any TrainingObjective {
+  package func objective(_ training: LabeledDataset) throws -> any TrainingObjective {
     switch self {
     case .classification: ClassificationObjective(labels: try training.trainingLabels())
     case .multiLabel: try MultiLabelObjective(training)

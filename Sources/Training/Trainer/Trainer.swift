@@ -47,11 +47,11 @@ public final class Trainer {
   /// Validation score at which the run is over; nil for none.
   public var target: Double?
 
-  /// Trains `parameters` in place, as a classifier where no objective is given. Tokens for which `maskable` holds may be replaced by `maskID`, those
-  /// that have `splits` by their parts.
-  public init(
-    parameters: ModelParameters, objective: (any TrainingObjective)? = nil, options: TrainingOptions,
-    kernels: Kernels, maskID: Int32,
+  /// Trains `parameters` in place, as a classifier where no objective is given. Tokens for which `maskable` holds may be
+  /// replaced by `maskID`, those that have `splits` by their parts.
+  package init(
+    parameters: ModelParameters, objective: (any TrainingObjective)? = nil,
+    options: TrainingOptions, kernels: Kernels, maskID: Int32,
     splits: SubwordSplits = SubwordSplits(), maskable: @escaping (Int32) -> Bool
   ) throws {
     try options.validate()
