@@ -342,6 +342,10 @@ final class LetterPredictor: Predictor {
       try ask(
         "/pipeline/feature-extraction/org/letters:v1.5", #"{"inputs":["aa"],"normalize":false}"#)
         == [[2, 0]])
+    let inner = try running.post(
+      "/models/org/letters:v1.5", #"{"inputs":["aa"],"parameters":{"normalize":false,"x":1}}"#)
+    #expect(try json(inner) == [[2, 0]])
+    #expect(inner.fields["x-ignored-members"] == "x")
     let other = try running.post(
       "/models/words/pipeline/feature-extraction", #"{"inputs":["aa"]}"#)
     #expect(other.status == 400)

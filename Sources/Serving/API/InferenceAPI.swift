@@ -40,7 +40,11 @@ struct InferenceAPI: Sendable {
       return try TextEmbeddingsAPI(api: api).similarity(call, model: model.name)
     }
     if ModelKind.embedder.suits(model) {
-      return try TextEmbeddingsAPI(api: api).embed(call, body, deployment)
+      call.ignore(
+        (try body.nested("parameters")?.object.keys ?? []).filter {
+          !TextEmbeddingsAPI.embedMembers.contains($0)
+        })
+      return try TextEmbeddingsAPI(api: api).embed(call, body.merging("parameters"), deployment)
     }
     let parameters = try body.nested("parameters")
     let known = model.task.definition.parameters(model.signature).map(\.name)

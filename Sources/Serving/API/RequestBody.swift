@@ -115,6 +115,13 @@ struct RequestBody: Sendable {
     return body
   }
 
+  /// With the members of an object in `name` beside its own.
+  func merging(_ name: String) throws(Problem) -> RequestBody {
+    var body = self
+    for (key, value) in try nested(name)?.object ?? [:] { body.object[key] = value }
+    return body
+  }
+
   /// A truth value, or `standard` where the member is missing.
   func bool(_ name: String, default standard: Bool) throws(Problem) -> Bool {
     guard let value = object[name] else { return standard }
