@@ -158,7 +158,7 @@ async function drawTry() {
   const show = () => {
     const model = models[Number(choice.value)];
     const form = formOf(model);
-    const texts = form.texts.map((name) => make("textarea", { name, value: samples[name] ?? "", spellcheck: false }));
+    const texts = form.texts.map((name) => make("textarea", { name, value: samples[name] ?? "", rows: 1 + (samples[name] ?? "").split("\n").length, spellcheck: false }));
     const parameters = Object.entries(model.parameters ?? {}).map(([name, schema]) => parameterField(name, schema));
     const output = make("div", { class: "drawn", ariaLive: "polite" });
     const ask = make("button", { type: "button", textContent: "Ask" });

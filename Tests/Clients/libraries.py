@@ -109,6 +109,24 @@ def huggingface_hub_client():
 
 
 @check
+def huggingface_hub_client_of_other_tasks():
+    context = "Hello! Many people live in Berlin, and how old are you?"
+    answer = InferenceClient(model=URL + "/models/reader").question_answering(question="who lives in berlin", context=context)
+    assert context[answer.start : answer.end] == answer.answer and 0 <= answer.score <= 1, answer
+    several = InferenceClient(model=URL + "/models/reader").question_answering(question="who", context=context, top_k=3)
+    best_first(several, lambda one: one.score)
+    labels = ["age", "city", "prize"]
+    ranked = InferenceClient(model=URL + "/models/entailment").zero_shot_classification(context, candidate_labels=labels)
+    assert sorted(one.label for one in ranked) == labels and abs(sum(one.score for one in ranked) - 1) < 1e-5, ranked
+    best_first(ranked, lambda one: one.score)
+    entities = InferenceClient(model=URL + "/models/entities")
+    spans = entities.token_classification(context, aggregation_strategy="simple")
+    assert spans and all(one.entity_group == "LOC" and context[one.start : one.end] for one in spans), spans
+    tokens = entities.token_classification(context, aggregation_strategy="none")
+    assert tokens and all(context[one.start : one.end].lower() in one.word.replace("##", "") for one in tokens), tokens
+
+
+@check
 def langchain():
     vectors = OpenAIEmbeddings(model=EMBEDDER, base_url=URL + "/v1", api_key="k", check_embedding_ctx_length=False)
     same(vectors.embed_documents(TEXTS), expected())

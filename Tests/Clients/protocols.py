@@ -116,7 +116,16 @@ def text_embeddings_inference_by_its_description():
     cooked = {rank["index"]: rank["score"] for rank in ranks}
     for rank in raw:
         assert abs(1 / (1 + numpy.exp(-rank["score"])) - cooked[rank["index"]]) < 1e-5
-    assert post("/embed", {"inputs": "hello " * 100}, status=413)["error_type"] == "Validation"
+    long = {"inputs": "hello " * 100}
+    assert len(post("/embed", long)) == 1
+    assert post("/embed", {**long, "truncate": False}, status=413)["error_type"] == "Validation"
+    tokens = post("/tokenize", {"inputs": ["hé hello berlin"], "model": "embedder"})[0]
+    assert [token["special"] for token in tokens] == [True] + [False] * (len(tokens) - 2) + [True]
+    # Places are counted in bytes, as there.
+    assert [(token["text"], token["start"], token["stop"]) for token in tokens[-3:-1]] == [("hello", 4, 9), ("berlin", 10, 16)]
+    ids = [token["id"] for token in tokens[-3:]]
+    assert post("/decode", {"ids": ids, "model": "embedder"}) == ["hello berlin"]
+    assert len(post("/tokenize", {"inputs": "hello", "model": "embedder", "add_special_tokens": False})[0]) == 1
 
 
 @check

@@ -3,7 +3,9 @@
     tiny_models.py DIRECTORY
 
 makes DIRECTORY/embedder (sentence-transformers, 16 numbers of length 1), DIRECTORY/reranker (a cross-encoder with one
-output) and DIRECTORY/tagger (token classification): BERT of one layer, width 16. Standard library alone.
+output), DIRECTORY/tagger and DIRECTORY/entities (token classification, the latter's labels begin with B- and I-),
+DIRECTORY/reader (question answering) and DIRECTORY/entailment (natural language inference): BERT of one layer, width 16. Standard
+library alone.
 """
 
 import json
@@ -83,6 +85,11 @@ def main():
     write(root / "reranker", "BertForSequenceClassification", "bert.", pooler + one, ["LABEL_0"], {})
     three = [("classifier.weight", [3, WIDTH]), ("classifier.bias", [3])]
     write(root / "tagger", "BertForTokenClassification", "bert.", three, ["O", "B", "I"], {})
+    write(root / "entities", "BertForTokenClassification", "bert.", three, ["O", "B-LOC", "I-LOC"], {})
+    inference = ["contradiction", "neutral", "entailment"]
+    write(root / "entailment", "BertForSequenceClassification", "bert.", pooler + three, inference, {})
+    two = [("qa_outputs.weight", [2, WIDTH]), ("qa_outputs.bias", [2])]
+    write(root / "reader", "BertForQuestionAnswering", "bert.", two, [], {})
 
 
 main()

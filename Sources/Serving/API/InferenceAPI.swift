@@ -49,8 +49,11 @@ struct InferenceAPI: Sendable {
     let parameters = try body.nested("parameters")
     let known = model.task.definition.parameters(model.signature).map(\.name)
     var asked = JSONObject()
-    for (name, value) in parameters?.object ?? [:] where known.contains(name) {
-      asked[name] = value
+    var unknown: [String] = []
+    for (name, value) in parameters?.object ?? [:] {
+      // The only name that differs.
+      let own = name == "aggregation_strategy" ? "aggregation" : name
+      if known.contains(own) { asked[own] = value } else { unknown.append(name) }
     }
     var own: Set<String> = []
     var top: Int?
@@ -59,8 +62,7 @@ struct InferenceAPI: Sendable {
       top = try parameters?.integer("top_k", in: 1...Int(Int32.max))
       try checkFunction(parameters, model)
     }
-    call.ignore(
-      (parameters?.object.keys ?? []).filter { !known.contains($0) && !own.contains($0) })
+    call.ignore(unknown.filter { !own.contains($0) })
     let (read, isList) = try body.texts(
       "inputs", maximum: api.options.maximumTextsPerRequest, form: model.task.definition.input)
     var inputs = read
@@ -78,9 +80,9 @@ struct InferenceAPI: Sendable {
       if !own.isEmpty {
         json.list(predictions) { $1.rankedLabels($0, model.labels, top: top) }
       } else if isList {
-        json.list(predictions) { $0.value.write(to: &$1, labels: model.labels) }
-      } else {
-        predictions.first?.value.write(to: &json, labels: model.labels)
+        json.list(predictions) { $1.pipeline($0.value, model.labels) }
+      } else if let first = predictions.first {
+        json.pipeline(first.value, model.labels)
       }
       return try json.finished()
     }
@@ -125,6 +127,51 @@ extension JSONWriter {
       json.number(scores[index])
       json.raw("}")
     }
+  }
+}
+
+extension JSONWriter {
+  /// An answer as pipelines write it, where that is not as we do.
+  fileprivate mutating func pipeline(_ value: Prediction.Value, _ labels: [String]) {
+    switch value {
+    case .spans(let spans):
+      list(spans) { span, json in
+        json.entity(
+          "entity_group", span.label ?? "", span.score, span.word ?? span.text, span.range)
+      }
+    case .tokens(let tokens):
+      list(tokens) { token, json in
+        json.entity(
+          "entity", labels[token.labelIndex], token.probability, token.token, token.range ?? 0..<0)
+      }
+    case .ranking(let names, let scores):
+      list(zip(names, scores)) { one, json in
+        json.raw(#"{"label":"#)
+        json.string(one.0)
+        json.raw(#","score":"#)
+        json.number(one.1)
+        json.raw("}")
+      }
+    default: value.write(to: &self, labels: labels)
+    }
+  }
+
+  private mutating func entity(
+    _ kind: StaticString, _ label: String, _ score: Float, _ word: String, _ range: Range<Int>
+  ) {
+    raw("{\"")
+    raw(kind)
+    raw(#"":"#)
+    string(label)
+    raw(#","score":"#)
+    number(score)
+    raw(#","word":"#)
+    string(word)
+    raw(#","start":"#)
+    integer(range.lowerBound)
+    raw(#","end":"#)
+    integer(range.upperBound)
+    raw("}")
   }
 }
 

@@ -17,6 +17,7 @@ struct PublicAPI: Sendable {
       + TensorFlowServingAPI(api: self).endpoints
       + ModelsAPI(catalog: catalog).endpoints + OpenInferenceAPI(api: self).endpoints
       + OpenAIAPI(api: self).endpoints + TextEmbeddingsAPI(api: self).endpoints
+      + TokenizeAPI(api: self).endpoints
       + RerankAPI(api: self).endpoints + CohereAPI(api: self).endpoints
       + VLLMAPI(api: self).endpoints + InferenceAPI(api: self).endpoints
       + HealthAPI(hooks: hooks).endpoints + IndexAPI(api: self).endpoints

@@ -1,3 +1,4 @@
+import Tokenization
 import Transformer
 
 /// What the API says of a model, as values that any queue may read.
@@ -65,6 +66,8 @@ public final class ServedVersion: @unchecked Sendable {
   /// Its row in `VersionCounters`.
   public let counterIndex: Int
   let predictor: any Predictor
+  /// What cuts its texts, which any queue may use; nil where there is none.
+  let tokenizer: Tokenizer?
   /// Its own, or that of a version before it in its catalog.
   private(set) var trunk = ServedTrunk()
 
@@ -74,6 +77,7 @@ public final class ServedVersion: @unchecked Sendable {
     role: ModelSpecification.Role = .primary, isDefault: Bool = true, counterIndex: Int = 0
   ) {
     self.predictor = predictor
+    tokenizer = (predictor as? TextModel)?.tokenizer
     self.role = role
     self.isDefault = isDefault
     self.counterIndex = counterIndex
