@@ -16,7 +16,7 @@ FUZZ_TARGETS := $(patsubst Fuzz/Sources/fuzz-%,%,$(wildcard Fuzz/Sources/fuzz-*)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test run build test test-arm test-deploy deb lint format bench bench-peers check-benchmarks check-clients check-slices fuzz check-fuzz differential tls-check slow-clients man docs clean
+.PHONY: help deps deps-test run build test test-arm test-deploy deb lint format bench bench-peers check-benchmarks check-clients check-hub check-slices fuzz check-fuzz differential tls-check slow-clients man docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,11 @@ check-slices: ## kill workers at random over the exchange of slices, under the t
 	$(SWIFT) build --sanitize=thread --scratch-path .build-thread --product slice-storm
 	for kind in processes threads; do \
 	  SWIFT_BACKTRACE=enable=no TSAN_OPTIONS='halt_on_error=1 exitcode=66 die_after_fork=0' .build-thread/debug/slice-storm $$kind $(SECONDS) || exit 1; done
+
+check-hub: ## compare the cache of models with huggingface_hub's, both ways
+	$(SWIFT) build -c release --product martlet
+	$(SWIFT) build -c release --product small-hub
+	@Tests/Clients/hub
 
 # The sanitizer's flags stand here and not in a manifest, so that no package of ours has unsafe flags.
 fuzz: ## run a fuzz target: make fuzz TARGET=NAME, as in Fuzz/Sources/fuzz-NAME, SECONDS=600 [SANITIZERS=address]

@@ -47,9 +47,12 @@ let package = Package(
         .embedInCode("report.html"), .embedInCode("report.css"),
       ]),
     .target(name: "Charts", dependencies: ["Files", "Pages"]),
+    .target(name: "HubCache", dependencies: ["Files", "JSON"]),
+    .target(name: "Hub", dependencies: ["COpenSSL", "Files", "HubCache", "JSON"]),
     .target(name: "Tensor", dependencies: ["CKernels"]),
     .target(name: "Tokenization", dependencies: ["Files", "JSON"]),
-    .target(name: "Transformer", dependencies: ["Files", "Tensor", "Tokenization", "JSON"]),
+    .target(
+      name: "Transformer", dependencies: ["Files", "HubCache", "Tensor", "Tokenization", "JSON"]),
     .target(
       name: "Training",
       dependencies: ["Files", "Transformer", "Tokenization", "Tensor", "JSON", "Scoring", "Charts"]),
@@ -71,7 +74,7 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "Files", "HTTP", "Prefork", "CSystem", "COpenSSL", "Transformer", "Health",
+        "Files", "HTTP", "Prefork", "CSystem", "COpenSSL", "HubCache", "Transformer", "Health",
         "JSON",
         "Pages", log,
       ]),
@@ -79,7 +82,7 @@ let package = Package(
       name: "martlet",
       dependencies: [
         "Serving", "Settings", "History", "FileJobs", "Files", "HTTP", "Training", "Charts",
-        "Transformer", "Tensor", "Health", "Prefork", "Doctor",
+        "Transformer", "Tensor", "Health", "Prefork", "Doctor", "Hub", "HubCache", "CSystem",
         "JSON", log,
         argumentParser,
       ]),
@@ -129,7 +132,14 @@ let package = Package(
         "TestDaemon",
       ]),
     .testTarget(name: "DoctorTests", dependencies: ["Doctor"]),
-    .testTarget(name: "EndToEndTests", dependencies: ["JSON", "LoopbackClient", "TestDaemon"]),
+    .executableTarget(
+      name: "small-hub", dependencies: ["SmallHub"], path: "Tests/SmallHubProgram"),
+    .target(name: "SmallHub", dependencies: ["JSON", "COpenSSL"], path: "Tests/SmallHub"),
+    .testTarget(
+      name: "HubTests",
+      dependencies: ["Hub", "HubCache", "Files", "JSON", "SmallHub", "TestDaemon"]),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["JSON", "LoopbackClient", "SmallHub", "TestDaemon"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

@@ -206,6 +206,31 @@ pid_t martlet_spawn_shell(const char *command, const char *variables, size_t siz
   return -1;
 }
 
+int martlet_run_self(const char *words, size_t size) {
+  size_t count = 0;
+  for (size_t i = 0; i < size; i++) count += words[i] == 0;
+  char **arguments = calloc(count + 1, sizeof *arguments);
+  if (arguments == NULL) return -1;
+  size_t filled = 0;
+  for (size_t start = 0; start < size; start += strlen(words + start) + 1) arguments[filled++] = (char *)words + start;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  pid_t process = -1;
+  int code = posix_spawn(&process, "/proc/self/exe", &actions, NULL, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  free(arguments);
+  if (code != 0) {
+    errno = code;
+    return -1;
+  }
+  int status = -1;
+  while (waitpid(process, &status, 0) < 0) {
+    if (errno != EINTR) return -1;
+  }
+  return status;
+}
+
 int martlet_connect_unix(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof address.sun_path) {

@@ -48,7 +48,7 @@ public enum ModelError: Error, Equatable, LocalizedError {
     switch self {
     case .noDirectory(let path):
       return "\(path): no such model directory. Give a folder with config.json, model.safetensors "
-        + "and tokenizer.json or vocab.txt; `martlet train DATA.tsv -o DIR` makes one."
+        + "and tokenizer.json or vocab.txt, as `martlet train DATA.tsv -o DIR` makes one, or a hub's name such as BAAI/bge-small-en-v1.5."
     case .missingFile(let path, let hint): return "\(path): missing. \(hint)"
     case .unreadable(let path, let reason): return "\(path): \(reason). Check path and permissions."
     case .badConfiguration(let path, let key, let problem):
@@ -82,7 +82,7 @@ public enum ModelError: Error, Equatable, LocalizedError {
         + "Check that both files are of the same model."
     case .missingBase(let path, let base, let beside):
       return
-        "\(path): the base model \"\(base.prefix(300))\" is not there. Names of a hub are not fetched: put the model's "
+        "\(path): the base model \"\(base.prefix(300))\" is not there. Bring a hub's model by `martlet pull`, put the "
         + "directory at \(beside), or write its path, absolute or from the adapter's directory on, as "
         + "base_model_name_or_path."
     case .adapter(let path, let mend):

@@ -28,7 +28,7 @@ struct BenchForward: ParsableCommand {
         echo '[101, 7592, 2088, 102]' | martlet bench forward my-model --ids -
       """)
 
-  @Argument(help: "Model directory, with or without a head.") var model: String
+  @Argument(help: "Model directory or a name on a hub, with or without a head.") var model: String
   @OptionGroup var precision: PrecisionOption
   @Option(help: "Tokens in a row, as a list.") var tokens = "8,16,32,64,128,256,512"
   @Option(help: "Rows in a batch, as a list.") var batch = "1,8,32"
@@ -52,7 +52,8 @@ struct BenchForward: ParsableCommand {
 
   func run() throws {
     let benchmark = try ForwardBenchmark(
-      directory: model, precision: precision.precision, threads: threads.count)
+      directory: ModelSource.directory(model), precision: precision.precision,
+      threads: threads.count)
     if interactive { return try benchmark.answerLines() }
     var batches: [[[Int32]]] = []
     if let ids {

@@ -19,13 +19,14 @@ struct BenchTokenizer: ParsableCommand {
         martlet bench tokenizer my-model texts.jsonl --rounds 9 --json
       """)
 
-  @Argument(help: "Directory with a tokenizer.") var model: String
+  @Argument(help: "Directory with a tokenizer, or a name on a hub.") var model: String
   @Argument(help: "File of texts, one a row.") var file: String
   @Option(help: "Passes over the file.") var rounds = 5
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {
     try TrainingError.check("--rounds", rounds, in: 1...10_000)
+    let model = try ModelSource.directory(model, for: .tokenizer)
     let clock = ContinuousClock()
     var start = clock.now
     let tokenizer = try Tokenizer.load(directory: model)

@@ -18,7 +18,7 @@ struct Embed: ParsableCommand {
         martlet embed my-model docs.jsonl --column body --pooling cls --normalize -o out.jsonl
       """)
 
-  @Argument(help: "Model directory.") var model: String
+  @Argument(help: "Model directory, or a name on a hub.") var model: String
   @Argument(help: "File, or - for standard input.") var file = "-"
   @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
   @OptionGroup var options: RecordOptions
@@ -34,7 +34,8 @@ struct Embed: ParsableCommand {
 
   func run() throws {
     let model = try TextModel.load(
-      directory: model, pooling: pooling, normalizes: normalize, precision: precision.precision)
+      directory: ModelSource.directory(model), pooling: pooling, normalizes: normalize,
+      precision: precision.precision)
     guard model.task == .embedding else {
       throw ModelError.wrongTask(path: self.model, found: model.task, wanted: .embedding)
     }

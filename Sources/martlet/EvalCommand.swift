@@ -25,7 +25,7 @@ struct Eval: ParsableCommand {
         martlet eval qa-model squad.jsonl
       """)
 
-  @Argument(help: "Model directory.") var model: String
+  @Argument(help: "Model directory, or a name on a hub.") var model: String
   @Argument(help: "Labelled rows; - for standard input.") var data: String
   @OptionGroup var options: RecordOptions
   @OptionGroup(title: "Task") var task: TaskOptions
@@ -39,7 +39,8 @@ struct Eval: ParsableCommand {
   func validate() throws { try Predict.check(threshold: threshold) }
 
   func run() throws {
-    let model = try TextModel.load(directory: model, precision: precision.precision)
+    let model = try TextModel.load(
+      directory: ModelSource.directory(model), precision: precision.precision)
     model.threshold = threshold
     var format = options.format ?? RecordFormat(path: data)
     // Labelled rows have columns, whatever the file is called.

@@ -15,11 +15,11 @@ struct Inspect: ParsableCommand {
         martlet inspect my-model --json
       """)
 
-  @Argument(help: "Model directory.") var model: String
+  @Argument(help: "Model directory, or a name on a hub.") var model: String
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {
-    let inspection = try ModelInspection(directory: model)
+    let inspection = try ModelInspection(directory: ModelSource.directory(model))
     try Console.print(json ? inspection.json.serialized(pretty: true) : inspection.text)
   }
 }

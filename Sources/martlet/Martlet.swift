@@ -11,6 +11,7 @@ struct Martlet: ParsableCommand {
     discussion: """
       Examples:
         martlet serve Models/sms-spam -w 2 -b 127.0.0.1:5000
+        martlet serve BAAI/bge-small-en-v1.5
         martlet train data.tsv --validation held-out.tsv -o my-model
         martlet eval my-model test.tsv
         martlet predict my-model --text 'WIN a FREE prize now'
@@ -20,7 +21,7 @@ struct Martlet: ParsableCommand {
     subcommands: [
       Serve.self, Train.self, Schedule.self, LRFind.self, Tune.self, Study.self, Eval.self,
       Predict.self, Embed.self, Tokenize.self, Inspect.self, Quantize.self,
-      Profile.self, Report.self,
+      Profile.self, Report.self, Pull.self, Models.self,
       Store.self, Bench.self, Manual.self, Doctor.self, Reload.self, Probe.self,
     ])
 

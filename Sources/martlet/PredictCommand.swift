@@ -24,7 +24,7 @@ struct Predict: ParsableCommand {
         zcat texts.gz | martlet predict my-model --output-format jsonl --scores | head
       """)
 
-  @Argument(help: "Model directory.") var model: String
+  @Argument(help: "Model directory, or a name on a hub.") var model: String
   @Argument(help: "File, or - for standard input.") var file = "-"
   @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
   @Option(help: "The second text of a pair, for each --text.") var pair: [String] = []
@@ -55,7 +55,8 @@ struct Predict: ParsableCommand {
   }
 
   func run() throws {
-    let model = try TextModel.load(directory: model, precision: precision.precision)
+    let model = try TextModel.load(
+      directory: ModelSource.directory(model), precision: precision.precision)
     model.threshold = threshold
     let named = PredictionWriter.Format(
       rawValue: URL(fileURLWithPath: output).pathExtension.lowercased())

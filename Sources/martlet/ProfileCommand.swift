@@ -19,7 +19,7 @@ struct Profile: ParsableCommand {
         martlet profile my-model held-out.tsv --training train.tsv
       """)
 
-  @Argument(help: "Model directory.") var model: String
+  @Argument(help: "Model directory, or a name on a hub.") var model: String
   @Argument(help: "Rows, `label<TAB>text` a line.") var data: String
 
   @Option(
@@ -33,6 +33,7 @@ struct Profile: ParsableCommand {
   @OptionGroup var layoutFlags: LayoutFlags
 
   func run() throws {
+    let model = try ModelSource.directory(model)
     func read(_ path: String) throws -> LabeledDataset {
       try LabeledDataset.read(
         path: path, layout: layoutFlags.layout(text: column, label: labelColumn)

@@ -19,7 +19,7 @@ struct Quantize: ParsableCommand {
         martlet quantize all-MiniLM-L6-v2 -o MiniLM-8bit --validation sentences.txt
       """)
 
-  @Argument(help: "Model directory.") var model: String
+  @Argument(help: "Model directory, or a name on a hub.") var model: String
   @Option(name: .shortAndLong, help: "Directory to write.") var output: String
   @Option(help: "Labelled rows, or plain texts for an embedding model.") var validation: String
   @OptionGroup var options: RecordOptions
@@ -46,6 +46,7 @@ struct Quantize: ParsableCommand {
     if !force && FileManager.default.fileExists(atPath: path) {
       throw ValidationError("\(output) exists; choose another name, or replace it by --force.")
     }
+    let model = try ModelSource.directory(model)
     let original = try TextModel.load(directory: model)
     let isEmbedding = original.task == .embedding
     var format = options.format ?? RecordFormat(path: validation)

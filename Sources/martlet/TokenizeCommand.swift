@@ -23,7 +23,7 @@ struct Tokenize: ParsableCommand {
         zcat texts.gz | martlet tokenize my-model --truncate --json | head
       """)
 
-  @Argument(help: "Model directory, or tokenizer.json.") var model: String
+  @Argument(help: "Model directory, a name on a hub, or tokenizer.json.") var model: String
   @Argument(help: "File, or - for standard input.") var file = "-"
   @Option(help: "A text; may be repeated. No file is read then.") var text: [String] = []
   @Option(help: "The second text of a pair, for each --text.") var pair: [String] = []
@@ -111,6 +111,7 @@ struct Tokenize: ParsableCommand {
       let tokenizer = try Tokenizer.parse([UInt8](data), path: model)
       return (tokenizer, tokenizer.truncation?.maximumLength ?? .max)
     }
+    let model = try ModelSource.directory(model, for: .tokenizer)
     if truncate && maxLength == nil {
       let configuration = try ModelDirectory.describe(model)
       return (

@@ -278,7 +278,7 @@ enum TrainingJob {
     }
     if let from = tune.from {
       return try ModelTraining(
-        training: training, validation: validation, task: kind, from: from,
+        training: training, validation: validation, task: kind, from: ModelSource.directory(from),
         maximumTokens: model.maxTokens,
         dropout: model.dropout, freshHead: tune.newHead, lowRank: tune.lowRank())
     }

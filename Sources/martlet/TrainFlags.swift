@@ -104,7 +104,8 @@ struct OptimizerFlags: ParsableArguments {
 
 /// What of another model's weights learns, and how fast.
 struct FineTuneFlags: ParsableArguments {
-  @Option(help: "Model directory whose weights are the start.") var from: String?
+  @Option(help: "Model whose weights are the start: a directory, or a name on a hub.") var from:
+    String?
   @Flag(help: "Begin with a new head even where the labels are the same.") var newHead = false
   @Option(
     help:

@@ -124,6 +124,9 @@ struct CommandRow: Sendable, CustomStringConvertible {
     CommandRow(
       "reload", ["--ready-file", "{serving}"], input: "{serving}", isDeterministic: false),
     CommandRow("doctor", ["--port", "1", "--admin-port", "0"], isDeterministic: false, code: 2),
+    CommandRow("pull", ["../no/name"], code: 1),
+    CommandRow("models list", ["--json"]),
+    CommandRow("models rm", ["no/such-model"], code: 1),
     CommandRow("manual", []),
   ]
 }

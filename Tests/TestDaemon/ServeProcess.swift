@@ -70,15 +70,16 @@ package final class ServeProcess: Sendable {
   /// - Parameters:
   ///   - models: what is served, as the command line names it.
   ///   - admin: the address of the admin listener.
+  ///   - environment: is added to the test's own.
   package convenience init(
     _ arguments: [String], models: [String] = [BuiltMartlet.model], admin: String = "none",
-    descriptors: Int? = nil
+    environment: [String: String] = [:], descriptors: Int? = nil
   ) throws {
     try self.init(
       launching: BuiltMartlet.binary,
       ["serve"] + models + arguments
         + ["-b", "127.0.0.1:0", "--admin-bind", admin, "--ready-file", "{ready}"],
-      descriptors: descriptors)
+      environment: environment, descriptors: descriptors)
     guard waitUntilReady() else { throw NotReady(output: output) }
   }
 

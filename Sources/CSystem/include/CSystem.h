@@ -84,6 +84,11 @@ char *const *martlet_environment(void);
 /// before it. Returns its process, or -1 with errno.
 pid_t martlet_spawn_shell(const char *command, const char *variables, size_t size, int output);
 
+/// Runs this very program anew and waits for its end: `words` are `size` bytes of arguments, each with its zero byte, the program's
+/// own name first. Its standard output leads nowhere, all else is inherited. No thread is made here, so the caller may fork
+/// afterwards. Returns a status as of waitpid(2), or -1 with errno.
+int martlet_run_self(const char *words, size_t size);
+
 /// Gives this thread, and those that it will start, the class of batch work (SCHED_BATCH, sched(7)): they never interrupt another
 /// that runs. Where that is not permitted, nothing changes.
 void martlet_become_batch_work(void);

@@ -9,13 +9,12 @@ struct ModelsAPI: Sendable {
     let list = Response.json(
       .ok,
       JSONValue.object([
-        "object": "list", "data": .array(catalog.deployments.map(Self.json)),
+        "object": "list", "data": .array(catalog.names.compactMap(json)),
       ]).serializedBytes())
-    let names = catalog.deployments.map(\.primary.description.name)
-    let answers = Dictionary(
-      uniqueKeysWithValues: catalog.deployments.map {
-        ($0.primary.description.name, Response.json(.ok, Self.json($0).serializedBytes()))
-      })
+    let names = catalog.names
+    let answers = names.reduce(into: [:]) { answers, name in
+      answers[name] = json(name).map { Response.json(.ok, $0.serializedBytes()) }
+    }
     return [
       Endpoint(method: .get, template: "/v1/models", operation: Self.listOperation) { _ in list },
       Endpoint(
@@ -29,15 +28,17 @@ struct ModelsAPI: Sendable {
     ]
   }
 
-  /// A model: OpenAI's members, ours, and TensorFlow Serving's status.
-  private static func json(_ deployment: ModelCatalog.Deployment) -> JSONValue {
+  /// A model by one of its names: OpenAI's members, ours, and TensorFlow Serving's status.
+  private func json(_ name: String) -> JSONValue? {
+    guard let deployment = catalog[name] else { return nil }
     let model = deployment.primary.description
     var object: JSONObject = [
-      "id": JSONValue(model.name), "object": "model", "created": 0, "owned_by": "martlet",
+      "id": JSONValue(name), "object": "model", "created": 0, "owned_by": "martlet",
       "version": JSONValue(model.version), "task": JSONValue(model.task.rawValue),
       "labels": .array(model.labels.map { JSONValue($0) }),
       "maximum_tokens": JSONValue(model.maximumTokens),
     ]
+    if model.name != name { object["alias_of"] = JSONValue(model.name) }
     if model.embeddingDimension > 0 {
       object["embedding_dimension"] = JSONValue(model.embeddingDimension)
     }
@@ -58,7 +59,7 @@ struct ModelsAPI: Sendable {
         "id": Schema.string, "object": Schema.constant("model"), "created": ["type": "integer"],
         "owned_by": Schema.string, "version": Schema.string, "task": Schema.string,
         "labels": Schema.list(Schema.string), "maximum_tokens": ["type": "integer"],
-        "embedding_dimension": ["type": "integer"],
+        "alias_of": Schema.string, "embedding_dimension": ["type": "integer"],
         "precision": Schema.values(["f32", "bf16", "int8"]),
         "model_version_status": Schema.list(
           Schema.object(

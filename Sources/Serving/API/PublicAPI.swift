@@ -53,7 +53,7 @@ struct PublicAPI: Sendable {
     }
   }
 
-  var modelNames: [String] { catalog.deployments.map(\.primary.description.name) }
+  var modelNames: [String] { catalog.names }
 
   /// Every version's name, of all models.
   var versionNames: [String] {

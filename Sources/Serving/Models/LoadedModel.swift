@@ -48,6 +48,6 @@ struct LoadedModel {
   var served: ServedVersion {
     ServedVersion(
       model, name: specification.name, version: directory.version, role: specification.role,
-      isDefault: isDefault, counterIndex: counterIndex)
+      isDefault: isDefault, counterIndex: counterIndex, aliases: specification.aliases)
   }
 }

@@ -62,8 +62,12 @@ public struct ModelCatalog: Sendable {
       deployments.insert(deployments.remove(at: index), at: 0)
     }
     self.deployments = deployments
-    byName = Dictionary(
-      uniqueKeysWithValues: deployments.enumerated().map { ($1.primary.description.name, $0) })
+    let names = deployments.enumerated().map { ($1.primary.description.name, $0) }
+    let aliases = deployments.enumerated().flatMap { index, deployment in
+      deployment.primary.aliases.map { ($0, index) }
+    }
+    // A name goes before an alias.
+    byName = Dictionary(names + aliases, uniquingKeysWith: { first, _ in first })
   }
 
   /// Clients see one contract under one name, whichever version answers.
@@ -86,7 +90,13 @@ public struct ModelCatalog: Sendable {
   /// The model that answers where none is named; nil in an empty catalog.
   public var defaultDeployment: Deployment? { deployments.first }
 
-  /// The deployment of a name.
+  /// Every name that a request may ask for, aliases behind the names.
+  var names: [String] {
+    let own = deployments.map(\.primary.description.name)
+    return own + byName.keys.filter { !own.contains($0) }.sorted()
+  }
+
+  /// The deployment of a name or an alias.
   public subscript(name: String) -> Deployment? { byName[name].map { deployments[$0] } }
 
   /// The first deployment whose model has this task.

@@ -1,6 +1,8 @@
 import Foundation
+import HubCache
 
-/// One model to serve, as the command line names it: `DIR` or `NAME=DIR`, with a `:PERCENT%` behind it for a canary.
+/// One model to serve, as the command line names it: `DIR` or `NAME=DIR`, with a `:PERCENT%` behind it for a canary. `DIR` may be a
+/// name on a hub, until `directory` is set to where its files are.
 public struct ModelSpecification: Sendable, Equatable {
   /// What part a directory's model has in answering for its name.
   public enum Role: Sendable, Equatable {
@@ -27,6 +29,8 @@ public struct ModelSpecification: Sendable, Equatable {
   public var directory: String
   /// Its part in answering.
   public var role: Role
+  /// Other names that it answers to.
+  public var aliases: [String] = []
 
   /// Longest name in bytes.
   public static let maximumNameLength = 128
@@ -38,12 +42,55 @@ public struct ModelSpecification: Sendable, Equatable {
     self.role = role
   }
 
-  /// Reads `DIR` or `NAME=DIR`. Without a name, the last part of the path is it.
+  /// Reads `DIR` or `NAME=DIR`. Without a name, the last part of the path is it, or the hub's own name.
   /// - Throws: `ServingError.badModel`.
   public static func primary(_ text: String) throws(ServingError) -> ModelSpecification {
     let (name, directory) = split(text)
+    let isThere = FileManager.default.fileExists(atPath: directory)
+    let own = isThere ? HubCache.name(ofSnapshot: directory)?.name : HubName(directory)
     let last = URL(fileURLWithPath: directory).standardizedFileURL.lastPathComponent
-    return try checked(name ?? sane(last), directory, .primary, text)
+    let found = try checked(
+      name ?? (isThere ? nil : own?.id) ?? sane(last), directory, .primary, text)
+    guard let own, own.id != found.name else { return found }
+    var model = found
+    // Clients of the hub's name need not know what it is called here.
+    model.aliases = [own.id]
+    return model
+  }
+
+  /// Reads `NAME=ALIAS` and gives the alias to the model of that name.
+  /// - Throws: `ServingError.badModel`.
+  public static func addAlias(
+    _ text: String, to models: inout [ModelSpecification]
+  ) throws(ServingError) {
+    let mend =
+      "Write --alias NAME=ALIAS, with the name of a model that is served and one that no other has."
+    guard let equals = text.firstIndex(of: "=") else {
+      throw .badModel(text: text, reason: "an alias needs the name that it stands for", mend: mend)
+    }
+    let (name, alias) = (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    guard isSane(alias) else { throw badName(alias, text) }
+    let primaries = models.indices.filter { models[$0].role == .primary }
+    guard let index = primaries.first(where: { models[$0].name == name }) else {
+      throw .badModel(text: text, reason: "no model '\(name)' is served", mend: mend)
+    }
+    let others = primaries.filter { $0 != index }
+    if models[index].name == alias || others.contains(where: { models[$0].name == alias }) {
+      throw .badModel(text: text, reason: "'\(alias)' is a model's name", mend: mend)
+    }
+    for other in others where models[other].aliases.contains(alias) {
+      throw .badModel(
+        text: text, reason: "'\(alias)' stands for \(models[other].name) already", mend: mend)
+    }
+    if !models[index].aliases.contains(alias) { models[index].aliases.append(alias) }
+  }
+
+  private static func badName(_ name: String, _ text: String) -> ServingError {
+    .badModel(
+      text: text, reason: "the name '\(name)' cannot stand in a path",
+      mend:
+        "Use 1 to \(maximumNameLength) of A-Z a-z 0-9 - _ . : in NAME=DIR, in parts with / between."
+    )
   }
 
   /// Reads `NAME=DIR:PERCENT%`.
@@ -89,13 +136,7 @@ public struct ModelSpecification: Sendable, Equatable {
   private static func checked(
     _ name: String, _ directory: String, _ role: Role, _ text: String
   ) throws(ServingError) -> ModelSpecification {
-    guard isSane(name) else {
-      throw .badModel(
-        text: text, reason: "the name '\(name)' cannot stand in a path",
-        mend:
-          "Use 1 to \(maximumNameLength) of A-Z a-z 0-9 - _ . : in NAME=DIR, with / between parts of it."
-      )
-    }
+    guard isSane(name) else { throw badName(name, text) }
     if directory.isEmpty {
       throw .badModel(
         text: text, reason: "there is no directory behind the name", mend: "Write NAME=DIR.")
@@ -104,11 +145,9 @@ public struct ModelSpecification: Sendable, Equatable {
   }
 
   private static func isSane(_ name: String) -> Bool {
-    (1...maximumNameLength).contains(name.utf8.count)
-      && name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy
-      {
-        !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8)
-          && $0.allSatisfy(isNameByte)
+    (1...maximumNameLength).contains(name.utf8.count) && HubName.isRelativePath(name)
+      && name.utf8.allSatisfy {
+        isNameByte($0) || $0 == UInt8(ascii: "/")
       }
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import HubCache
 import JSON
 import Transformer
 
@@ -8,8 +9,9 @@ import Transformer
 /// 1. A directory without a model of its own but with folders `1`, `2`, … serves the one with the highest number, as
 ///    TensorFlow Serving and Triton do.
 /// 2. `"version"` in `martlet.json` beside the model.
-/// 3. A symbolic link is called by what it points to: `current -> releases/2026-11-25`.
-/// 4. Else a fingerprint of the files, the same on every machine.
+/// 3. A snapshot of a hub's cache is called by the first twelve digits of its commit.
+/// 4. A symbolic link is called by what it points to: `current -> releases/2026-11-25`.
+/// 5. Else a fingerprint of the files, the same on every machine.
 ///
 /// All of it is looked up again at each reload, so that HUP switches versions.
 struct ModelVersionDirectory: Sendable, Equatable {
@@ -42,6 +44,8 @@ struct ModelVersionDirectory: Sendable, Equatable {
     path = directory
     if let stated = Self.statedVersion(directory) {
       version = stated
+    } else if let snapshot = HubCache.name(ofSnapshot: directory) {
+      version = String(snapshot.commit.prefix(12))
     } else if let target = try? manager.destinationOfSymbolicLink(atPath: Self.trimmed(directory)),
       let name = Self.sane(URL(fileURLWithPath: target).lastPathComponent)
     {

@@ -65,6 +65,8 @@ public final class ServedVersion: @unchecked Sendable {
   public let isDefault: Bool
   /// Its row in `VersionCounters`.
   public let counterIndex: Int
+  /// Other names of its model.
+  public let aliases: [String]
   let predictor: any Predictor
   /// What cuts its texts, which any queue may use; nil where there is none.
   let tokenizer: Tokenizer?
@@ -74,8 +76,10 @@ public final class ServedVersion: @unchecked Sendable {
   /// A version that `predictor` answers for.
   public init(
     _ predictor: any Predictor, name: String, version: String,
-    role: ModelSpecification.Role = .primary, isDefault: Bool = true, counterIndex: Int = 0
+    role: ModelSpecification.Role = .primary, isDefault: Bool = true, counterIndex: Int = 0,
+    aliases: [String] = []
   ) {
+    self.aliases = aliases
     self.predictor = predictor
     tokenizer = (predictor as? TextModel)?.tokenizer
     self.role = role

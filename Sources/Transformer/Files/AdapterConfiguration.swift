@@ -1,4 +1,5 @@
 import Foundation
+import HubCache
 import JSON
 
 /// What peft's `adapter_config.json` says of low-rank additions (LoRA) to another model.
@@ -19,6 +20,8 @@ public struct AdapterConfiguration {
   let path: String
   /// Where the base is, as the file says.
   let base: String
+  /// The base's revision on the hub; nil for the main one.
+  let revision: String?
   /// What the head is for, in peft's words.
   let task: String?
   private let rank: Int
@@ -29,7 +32,7 @@ public struct AdapterConfiguration {
   private let alphas: [(layer: String, value: Double)]
 
   /// Whether `directory` holds an adapter.
-  static func isIn(_ directory: String) -> Bool {
+  package static func isIn(_ directory: String) -> Bool {
     FileManager.default.fileExists(atPath: directory + "/" + name)
   }
 
@@ -81,6 +84,7 @@ public struct AdapterConfiguration {
     }
     (self.path, self.base, self.rank, self.alpha) = (path, base, rank, alpha)
     task = json["task_type"]?.stringValue
+    revision = json["revision"]?.stringValue
     usesRoot = json["use_rslora"]?.boolValue ?? false
     ranks = try Self.pattern("rank_pattern", json, path)
     alphas = try Self.pattern("alpha_pattern", json, path)
@@ -140,8 +144,23 @@ public struct AdapterConfiguration {
     return Float(alpha / (usesRoot ? rank.squareRoot() : rank))
   }
 
+  /// The base's name on a hub; nil where it is a path alone.
+  package var baseName: HubName? { HubName(base + (revision.map { "@" + $0 } ?? "")) }
+
+  /// The name of a base that is neither on disk nor in the cache, where `directory` holds an adapter of one.
+  ///
+  /// - Throws: `ModelError` naming the key.
+  package static func missingBase(of directory: String) throws -> HubName? {
+    guard isIn(directory) else { return nil }
+    let configuration = try AdapterConfiguration(directory: directory)
+    guard let name = configuration.baseName,
+      (try? configuration.baseDirectory(from: directory)) == nil
+    else { return nil }
+    return name
+  }
+
   /// The base's directory: the path as it stands, if it is absolute; else from the adapter's directory on or from where the
-  /// program runs; else a directory of that name beside the adapter's.
+  /// program runs; else a directory of that name beside the adapter's; else what is in the cache of that name.
   ///
   /// - Throws: `ModelError.missingBase`.
   func baseDirectory(from directory: String) throws -> String {
@@ -149,7 +168,8 @@ public struct AdapterConfiguration {
     let name = URL(fileURLWithPath: base).lastPathComponent
     let beside = folder.deletingLastPathComponent().appendingPathComponent(name).path
     let places = base.hasPrefix("/") ? [base] : [folder.path + "/" + base, base]
-    let found = (places + [beside]).first { place in
+    let cached = baseName.flatMap { HubSettings.cache().snapshot($0)?.path }
+    let found = (places + [beside] + [cached].compactMap { $0 }).first { place in
       ["config.json", "modules.json"].contains {
         FileManager.default.fileExists(atPath: place + "/" + $0)
       }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import HubCache
 import JSON
 import Tensor
 
@@ -9,12 +10,16 @@ struct AdapterWriter {
   private let parameters: ModelParameters
   private let adapter: AdapterShape
   private let base: String
+  private let revision: String?
 
   /// - Parameter base: directory of the model that the additions go to.
   init?(_ parameters: ModelParameters, base: String) {
     guard let adapter = parameters.shape.adapter else { return nil }
     (self.parameters, self.adapter) = (parameters, adapter)
-    self.base = URL(fileURLWithPath: base).standardizedFileURL.path
+    // What came from a hub is called so, for whoever has the adapter elsewhere.
+    let snapshot = HubCache.name(ofSnapshot: base)
+    self.base = snapshot?.name.id ?? URL(fileURLWithPath: base).standardizedFileURL.path
+    revision = snapshot?.commit
   }
 
   /// - Throws: `ModelError` or `FileError`.
@@ -86,7 +91,7 @@ struct AdapterWriter {
   private func configuration(targets: [String], saved: [String]) -> JSONValue {
     let rank = adapter.additions.first?.rank ?? 1
     let alpha = Double((adapter.additions.first?.scale ?? 1) * Float(rank))
-    return [
+    var json: JSONObject = [
       "peft_type": "LORA",
       "task_type": parameters.shape.head == nil ? "FEATURE_EXTRACTION" : "SEQ_CLS",
       "base_model_name_or_path": .string(base), "r": JSONValue(rank),
@@ -97,5 +102,7 @@ struct AdapterWriter {
       "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
       "use_rslora": false, "use_dora": false, "rank_pattern": [:], "alpha_pattern": [:],
     ]
+    if let revision { json["revision"] = .string(revision) }
+    return .object(json)
   }
 }

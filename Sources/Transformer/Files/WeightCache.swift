@@ -1,12 +1,13 @@
 import Files
 import Foundation
+import HubCache
 import JSON
 import Synchronization
 import Tensor
 
 /// Packed weights of a model on disk, so that the next start neither converts nor packs them.
 ///
-/// The file stands in `.martlet` beside the weights or, where that cannot be written, in
+/// The file stands in `.martlet` beside the weights or, where that cannot be written or is a hub's cache, in
 /// `$XDG_CACHE_HOME/martlet` (`~/.cache/martlet`). It is bound to one set of kernels, to the shape, and
 /// to the weight files: their size, times and inode, or else their content. It appears whole by
 /// rename; one that is damaged or does not fit is skipped. Tables are mapped; packed weights are
@@ -41,7 +42,9 @@ public struct WeightCache {
     (self.shape, self.checkpoint, self.kernels) = (shape, checkpoint, kernels)
     let name = Self.name(checkpoint, kernels)
     let absolute = URL(fileURLWithPath: directory).standardizedFileURL.path
-    var paths = ["\(absolute)/.martlet/\(name)"]
+    // What others keep files in is no place for ours.
+    let isShared = HubCache.name(ofSnapshot: absolute) != nil
+    var paths = isShared ? [] : ["\(absolute)/.martlet/\(name)"]
     let home = environment["HOME"].map { $0 + "/.cache" }
     if let caches = environment["XDG_CACHE_HOME"] ?? home, caches.hasPrefix("/") {
       var hash = ContentHash()

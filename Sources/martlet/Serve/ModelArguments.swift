@@ -5,13 +5,19 @@ import Serving
 struct ModelArguments: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "Model directory, or NAME=DIR; several are served side by side.",
+      "Model directory or a name on a hub, or NAME=DIR; several are served side by side.",
       discussion: """
-        A directory with folders 1, 2, … serves the highest. HUP loads everything anew and switches versions.
+        A directory with folders 1, 2, … serves the highest. HUP loads everything anew and switches versions. \
+        A hub's model is downloaded first if it is not in the cache, which `martlet pull` brings up to date.
         """))
   var models: [String]
   @Option(help: "Name of the model that answers /predict; without it, the first.")
   var defaultModel: String?
+  @Option(
+    help: ArgumentHelp(
+      "NAME=ALIAS: another name that the model answers to; may be repeated.",
+      valueName: "name=alias"))
+  var alias: [String] = []
   @Option(
     help: ArgumentHelp(
       "NAME=DIR:5%: another version of a model that answers this share of its requests.",
@@ -39,9 +45,18 @@ struct ModelArguments: ParsableArguments {
     }
   }
 
-  func specifications() throws -> [ModelSpecification] {
-    try models.map(ModelSpecification.primary) + canary.map(ModelSpecification.canary)
+  /// What is served, by directories.
+  /// - Parameter mayDownload: false at a reload, whose workers would wait for it.
+  func specifications(mayDownload: Bool) throws -> [ModelSpecification] {
+    var all =
+      try models.map(ModelSpecification.primary) + canary.map(ModelSpecification.canary)
       + shadow.map(ModelSpecification.shadow)
+    for alias in alias { try ModelSpecification.addAlias(alias, to: &all) }
+    for index in all.indices {
+      all[index].directory = try ModelSource.directory(
+        all[index].directory, mayDownload: mayDownload)
+    }
+    return all
   }
 
   func apply(to options: inout ServingOptions) {

@@ -25,6 +25,7 @@ struct Serve: ParsableCommand {
       Examples:
         martlet serve Models/sms-spam
         martlet serve my-model -w 4 -b 0.0.0.0:5000
+        martlet serve BAAI/bge-small-en-v1.5 --alias BAAI/bge-small-en-v1.5=bge
         martlet serve my-model -w 4 -b unix:/run/martlet.sock --access-logfile -
         martlet serve spam=Models/sms-spam topics=ag-news --canary topics=ag-news-2:5%
         martlet serve my-model --token-file /etc/martlet/tokens --rate-limit 100/s
@@ -53,7 +54,7 @@ struct Serve: ParsableCommand {
 
   func run() throws {
     if printConfig { return try Console.print(Self.layers().text, terminator: "") }
-    let settings = try settings()
+    let settings = try settings(mayDownload: true)
     try settings.pool.validate()
     ErrorLog.bootstrap()
     // Who checks may be another user, whose file the daemon could not write.
@@ -98,12 +99,12 @@ struct Serve: ParsableCommand {
 
   /// What the settings are now, at a reload.
   private static func reread() throws -> ServeSettings {
-    try parse(layers().arguments).settings()
+    try parse(layers().arguments).settings(mayDownload: false)
   }
 
-  private func settings() throws -> ServeSettings {
+  private func settings(mayDownload: Bool) throws -> ServeSettings {
     var settings = ServeSettings(
-      models: try models.specifications(), access: try access.settings())
+      models: try models.specifications(mayDownload: mayDownload), access: try access.settings())
     settings.defaultModel = models.defaultModel
     settings.precision = precision.precision
     models.apply(to: &settings.options)
