@@ -1,10 +1,12 @@
 #!/bin/bash
 # Installs Martlet behind Nginx on Debian or Ubuntu. Run twice, it changes nothing more; if a step fails, all is put back.
 #
-#   sudo deploy/install.sh [--model DIR] [--domain NAME] [--listen ADDRESS] [--binary FILE] [--dry-run]
+#   sudo deploy/install.sh [--model DIR|NAME] [--domain NAME] [--listen ADDRESS] [--binary FILE] [--dry-run]
 #   sudo deploy/install.sh --uninstall [--keep-data] [--with-packages] [--dry-run]
 #
-# --model DIR      the model to serve (default: the embedded spam classifier)
+# --model DIR|NAME the model to serve (default: the embedded spam classifier): a folder, or a name on a hub, such as
+#                  BAAI/bge-small-en-v1.5, which is pulled into /var/lib/martlet/huggingface first; the daemon has no network. HF_TOKEN and
+#                  HF_ENDPOINT reach this by sudo --preserve-env=HF_TOKEN,HF_ENDPOINT
 # --domain NAME    answer for this host name only; without it, for every name that no other site has
 # --listen ADDRESS listen there too, for an Nginx on another machine: a private address of this one, or 0.0.0.0 for all; the sandbox
 #                  then lets the daemon talk to other machines. 127.0.0.1 takes that back
@@ -121,7 +123,7 @@ remove_everything() {
   if [[ -n "$target" && ! -e "$default_link" && -e "$root/etc/nginx/sites-available/default" ]]; then
     change ln -s "$target" "$default_link"
   fi
-  for path in "$data/models" "$data/model" "$record"; do
+  for path in "$data/models" "$data/model" "$data/huggingface" "$record"; do
     if [[ -e "$path" || -L "$path" ]]; then change rm -rf "$path"; fi
   done
   if [[ "$keep_data" = 0 ]]; then
@@ -154,8 +156,14 @@ fi
 model="${model:-$here/Models/sms-spam}"
 binary="${binary:-$here/.build/release/martlet}"
 [[ -x "$binary" ]] || fail "no program at $binary: run 'make build' first, or give --binary FILE"
-[[ -f "$model/config.json" ]] || fail "no model in $model (config.json is missing): give --model DIR"
-model="$(cd "$model" && pwd)"
+hub_name=""
+if [[ ! -e "$model" && "$model" =~ ^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?(@[A-Za-z0-9._/-]+)?$ ]]; then
+  hub_name="$model"
+elif [[ ! -f "$model/config.json" && ! -f "$model/modules.json" && ! -f "$model/adapter_config.json" ]]; then
+  fail "no model in $model (config.json is missing): give --model DIR, or a name on a hub"
+else
+  model="$(cd "$model" && pwd)"
+fi
 begin_transaction
 
 if [[ -n "$package_version" ]]; then
@@ -183,11 +191,29 @@ daemon_changed="$placed"
 # The record comes after the first file of our own, so that a failure to install packages leaves no trace.
 for package in "${packages_added[@]+"${packages_added[@]}"}"; do add_to_record "package $package"; done
 
+# The daemon finds an adapter's base in the same place: its unit names it.
+export HF_HOME="$data/huggingface"
+unset HF_HUB_CACHE HUGGINGFACE_HUB_CACHE
+if [[ -n "$hub_name" ]]; then
+  step="pulling the model"
+  if [[ "$dry_run" = 1 ]]; then
+    say "would pull $hub_name into $HF_HOME, and serve it"
+    model="$kept/pulled"
+    mkdir "$model"
+  else
+    [[ -d "$HF_HOME" ]] || remember rm -rf "$HF_HOME"
+    make_folder 0755 "$HF_HOME"
+    model="$("$binary" pull "$hub_name")" || fail "$hub_name is not pulled, for the reason above"
+    chmod -R u=rwX,go=rX "$HF_HOME"
+  fi
+fi
+
 # A model stands in a folder named by its content, and a link says which is served: changing it is one step, and undoing it
 # another. The one before is kept for going back.
 step="installing the model"
-digest="$(cd "$model" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-12)"
-model_name="$(basename "$model" | tr -c 'A-Za-z0-9._\n-' '-')-$digest"
+digest="$(cd "$model" && find -L . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-12)"
+if [[ -n "$hub_name" && "$dry_run" = 1 ]]; then digest="CHECKSUM"; fi
+model_name="$(basename "${hub_name:-$model}" | tr -c 'A-Za-z0-9._\n-' '-')-$digest"
 model_changed=0
 if [[ ! -d "$data/models/$model_name" ]]; then
   needed="$(du -sk "$model" | cut -f1)"
@@ -203,7 +229,8 @@ if [[ ! -d "$data/models/$model_name" ]]; then
     make_folder 0755 "$data/models"
     remember rm -rf "$data/models/$model_name" "$data/models/$model_name.new"
     mkdir "$data/models/$model_name.new"
-    cp -rL "$model/." "$data/models/$model_name.new"
+    # What was pulled is on disk once: the copies are links to the same bytes.
+    cp -rL ${hub_name:+"--link"} "$model/." "$data/models/$model_name.new"
     chmod -R u=rwX,go=rX "$data/models/$model_name.new"
     mv -T "$data/models/$model_name.new" "$data/models/$model_name"
   fi

@@ -123,6 +123,32 @@ struct HubCommandTests {
     #expect(gone.code != 0 && gone.text.contains("not in the cache"))
   }
 
+  @Test func installingPullsFirst() throws {
+    defer { clean() }
+    let process = Process()
+    process.executableURL = BuiltMartlet.root.appendingPathComponent("deploy/install.sh")
+    let root = folder + "/root"
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    process.arguments = [
+      "--root", root, "--binary", BuiltMartlet.binary.path, "--model", "org/spam",
+    ]
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    let served = root + "/var/lib/martlet/model"
+    #expect(
+      FileManager.default.contentsEqual(
+        atPath: served + "/model.safetensors", andPath: BuiltMartlet.model + "/model.safetensors"))
+    #expect(!FileManager.default.fileExists(atPath: folder + "/hub"))
+    // The daemon finds an adapter's base there, and asks nobody.
+    let unit = try String(
+      contentsOfFile: root + "/etc/systemd/system/martlet.service", encoding: .utf8)
+    #expect(unit.contains("HF_HUB_OFFLINE=1"))
+    #expect(FileManager.default.fileExists(atPath: root + "/var/lib/martlet/huggingface/hub"))
+  }
+
   @Test func anAdapterBringsItsBase() throws {
     defer { clean() }
     let train = [
