@@ -45,12 +45,25 @@ struct HubClient: Sendable {
     let url = try url(
       "/api/models/\(name.id)/revision/\(Self.encoded(name.wantedRevision, keepsSlash: false))")
     let body = try await retrying { try await json(url, name) }
-    guard let commit = body["sha"]?.stringValue, HubName.isCommit(commit),
-      let siblings = body["siblings"]?.arrayValue
-    else { throw HubError.noHub(url: url.absoluteString, problem: "it gives no commit and files") }
+    guard let commit = body["sha"]?.stringValue, HubName.isCommit(commit) else {
+      throw HubError.noHub(url: url.absoluteString, problem: "it names no commit")
+    }
+    let listed = body["siblings"]?.arrayValue?.compactMap { $0["rfilename"]?.stringValue }
+    let files = if let listed { listed } else { try await tree(name, commit: commit) }
     // A name that leads out of the folder could write any file.
-    let files = siblings.compactMap { $0["rfilename"]?.stringValue }.filter(HubName.isRelativePath)
-    return Revision(commit: commit, files: Set(files))
+    return Revision(commit: commit, files: Set(files.filter(HubName.isRelativePath)))
+  }
+
+  /// The files of a commit, from a hub that does not list them with the revision.
+  private func tree(_ name: HubName, commit: String) async throws -> [String] {
+    let url = try url("/api/models/\(name.id)/tree/\(commit)?recursive=true&expand=false")
+    let entries = try await retrying { try await json(url, name) }
+    guard let entries = entries.arrayValue else {
+      throw HubError.noHub(url: url.absoluteString, problem: "it lists no files")
+    }
+    return entries.filter { $0["type"]?.stringValue == "file" }.compactMap {
+      $0["path"]?.stringValue
+    }
   }
 
   private func json(_ url: URL, _ name: HubName) async throws -> JSONValue {
@@ -217,6 +230,7 @@ struct HubClient: Sendable {
       if asked > Self.longestWait { throw error }
       (seconds, reason) = (Double(asked), "the hub asks to wait")
     case .unreachable(_, "no such host"), .unreachable(_, "connection refused"): throw error
+    case .unreachable where attempt > 1: throw error
     default: break
     }
     waiting(seconds, reason)

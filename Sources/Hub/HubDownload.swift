@@ -232,8 +232,11 @@ package struct HubDownload: Sendable {
       try await fill(begun, file, commit: commit)
       try begun.finish(as: path)
     } catch let error as HubError {
-      // What can be continued stays.
-      if !error.isPassing { unlink(begun.path) }
+      // What can be continued stays, unless it fills the disk.
+      switch error {
+      case .wrongContent, .noSpace: unlink(begun.path)
+      default: break
+      }
       throw error
     }
     report(.finished)

@@ -21,7 +21,7 @@ final class HubTransport: NSObject, URLSessionDataDelegate, Sendable {
   private let exchanges = Mutex<[Int: Exchange]>([:])
   private let session = Mutex<URLSession?>(nil)
   /// Seconds of silence after which an exchange is given up.
-  private static let patience = 30.0
+  private static let patience = 15.0
 
   /// The session holds its delegate until `close`.
   override init() {

@@ -101,6 +101,14 @@ package struct HubSnapshot: Sendable {
     return files.deciding(in: path).allSatisfy { holds($0) || isAbsent($0) } ? .whole : .loadable
   }
 
+  /// - Throws: `HubError.noWeights` where all of the model is here, but for weights that could be read.
+  package func checkWeights(of name: HubName) throws(HubError) {
+    let files = ModelFiles(files)
+    if files.names.contains("config.json") && files.hasTokenizer(in: path) {
+      try files.checkHasWeights(of: name.id)
+    }
+  }
+
   /// How much of a model is in the cache.
   package enum State: Sendable {
     /// All that it needs.

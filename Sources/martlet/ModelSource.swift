@@ -38,9 +38,16 @@ enum ModelSource {
     if found?.isCertain != true {
       let settings = HubSettings()
       if mayDownload && !settings.isOffline {
-        try pull(name, need, hasCopy: found != nil)
+        // What is there in part is made whole, and stays the commit that it is.
+        let own = found.flatMap { HubName("\(name.id)@\($0.commit)") }
+        try pull(own ?? name, need, hasCopy: own != nil)
         found = usable(cache.snapshot(name), need)
-      } else if found == nil {
+      } else if found != nil {
+        Console.say(
+          "\(name): as it is in the cache, where files may be missing that change its answers (martlet pull \(name))"
+        )
+      } else {
+        try cache.snapshot(name)?.checkWeights(of: name)
         throw settings.isOffline
           ? HubError.offline(name: "\(name)", cache: cache.path)
           : HubError.notCached(name: "\(name)", cache: cache.path, there: [])
@@ -61,18 +68,16 @@ enum ModelSource {
 
   private static func usable(
     _ snapshot: HubSnapshot?, _ need: Need
-  ) -> (path: String, isCertain: Bool)? {
+  ) -> (path: String, commit: String, isCertain: Bool)? {
     guard let snapshot else { return nil }
     if need == .tokenizer {
       let files = ModelFiles(snapshot.files)
-      return files.hasTokenizer(in: snapshot.path)
-        ? (snapshot.path, snapshot.state == .whole || files.names.contains("tokenizer.json")) : nil
+      guard files.hasTokenizer(in: snapshot.path) else { return nil }
+      let isCertain = snapshot.state == .whole || files.names.contains("tokenizer.json")
+      return (snapshot.path, snapshot.commit, isCertain)
     }
-    switch snapshot.state {
-    case .whole: return (snapshot.path, true)
-    case .loadable: return (snapshot.path, false)
-    case .partial: return nil
-    }
+    let state = snapshot.state
+    return state == .partial ? nil : (snapshot.path, snapshot.commit, state == .whole)
   }
 
   /// Runs `martlet pull` and waits.
@@ -80,7 +85,7 @@ enum ModelSource {
     var words = ["martlet", "pull", "\(name)", "--for-command"]
     if need == .tokenizer { words.append("--no-weights") }
     if hasCopy { words.append("--or-copy") }
-    let bytes = words.flatMap { Array($0.utf8) + [0] }.map { CChar(bitPattern: $0) }
+    let bytes = words.flatMap { Array($0.utf8) + [0] }.map { CChar(truncatingIfNeeded: $0) }
     let status = martlet_run_self(bytes, bytes.count)
     guard status != -1 else {
       throw FileError.unreadable(

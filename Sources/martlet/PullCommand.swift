@@ -56,8 +56,8 @@ struct Pull: ParsableCommand {
       do {
         let outcome = try bring(name, settings)
         try Console.print(outcome.path)
-      } catch let error as HubError where error.isPassing && orCopy {
-        Console.say("\(error.localizedDescription) Going on with what the cache has of \(name).")
+      } catch let error as HubError where orCopy {
+        Console.say("\(error.localizedDescription) Going on with what the cache has of \(name.id).")
       } catch HubError.unreachable(let endpoint, let reason) where forCommand {
         throw HubError.notReached(name: "\(name)", endpoint: endpoint, reason: reason)
       }

@@ -99,6 +99,29 @@ struct HubCommandTests {
     #expect(hub.requests.contains { $0.method == "HEAD" })
   }
 
+  @Test func whatPythonLeftOutIsBroughtWithoutANewerCommit() throws {
+    defer { clean() }
+    let text = ["predict", "org/spam", "--text", "a"]
+    #expect(try run("pull", "org/spam").code == 0)
+    // Python asks for each file by itself, and remembers what it did not find.
+    try FileManager.default.removeItem(atPath: folder + "/hub/models--org--spam/.no_exist")
+    let dead = environment.merging(["HF_ENDPOINT": "http://127.0.0.1:1"]) { $1 }
+    let alone = try BuiltMartlet.run(text, environment: dead)
+    #expect(alone.code == 0 && alone.text.contains("cannot be reached"))
+    #expect(alone.text.contains("Going on with what the cache has of org/spam"))
+    let commit = try #require(
+      try FileManager.default.contentsOfDirectory(
+        atPath: folder + "/hub/models--org--spam/snapshots"
+      ).first)
+    #expect(try hub.add("org/spam", "old", directory: BuiltMartlet.model) == commit)
+    hub.add("org/spam", files: ["config.json": [1]])
+    let whole = try BuiltMartlet.run(text, environment: environment)
+    #expect(whole.code == 0 && whole.text.split(separator: "\n").count == 1)
+    hub.forgetRequests()
+    #expect(try BuiltMartlet.run(text, environment: environment).text == whole.text)
+    #expect(hub.requests.isEmpty)
+  }
+
   @Test func modelsAreListedAndDeleted() throws {
     defer { clean() }
     #expect(try run("models").text.contains("no models"))
@@ -192,6 +215,19 @@ struct HubCommandTests {
       let answer = try ask("/models/\(name)/predict")
       #expect(
         answer.status == 200 && answer.fields["x-model-version"]?.hasPrefix("org/spam/") == true)
+    }
+    func get(_ path: String) throws -> LoopbackClient.Answer {
+      let client = LoopbackClient(port: daemon.port)
+      client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+      return try #require(client.readAnswer())
+    }
+    let list = try JSONValue(parsing: Array(get("/v1/models").body.utf8))["data"]?.arrayValue ?? []
+    #expect(list.compactMap { $0["id"]?.stringValue } == ["org/spam", "spam:latest"])
+    #expect(list.last?["alias_of"]?.stringValue == "org/spam")
+    let version = try #require(list.first?["version"]?.stringValue)
+    for name in ["org/spam", "org%2Fspam", "spam:latest"] {
+      #expect(try get("/v1/models/\(name)").status == 200)
+      #expect(try get("/v2/models/\(name)/versions/\(version)/ready").status == 200)
     }
     let unknown = try ask("/models/other/predict")
     #expect(unknown.status == 404 && unknown.body.contains("org/spam, spam:latest"))

@@ -14,8 +14,8 @@ import Transformer
       try ModelSpecification.primary("models/my model/")
         == ModelSpecification(name: "my-model", directory: "models/my model/"))
     #expect(
-      try ModelSpecification.primary("a=models/x")
-        == ModelSpecification(name: "a", directory: "models/x"))
+      try ModelSpecification.primary("a=./models/x")
+        == ModelSpecification(name: "a", directory: "./models/x"))
     #expect(
       try ModelSpecification.canary("a=dir:2.5%")
         == ModelSpecification(name: "a", directory: "dir", role: .canary(share: 0.025)))
@@ -32,6 +32,23 @@ import Transformer
       #expect(throws: ServingError.self, "\(bad)") { try ModelSpecification.primary(bad) }
     }
     #expect(throws: ServingError.self) { try ModelSpecification.shadow("dir") }
+  }
+
+  @Test func aNameOfAHubIsTheModelsNameOrItsAlias() throws {
+    let plain = try ModelSpecification.primary("org/some-model@v1")
+    #expect(plain.name == "org/some-model" && plain.directory == "org/some-model@v1")
+    #expect(plain.aliases.isEmpty)
+    let named = try ModelSpecification.primary("m:1=org/some-model")
+    #expect(named.name == "m:1" && named.aliases == ["org/some-model"])
+    var models = [plain, try ModelSpecification.primary("other=./dir")]
+    try ModelSpecification.addAlias("org/some-model=short", to: &models)
+    try ModelSpecification.addAlias("other=x/y", to: &models)
+    #expect(models.map(\.aliases) == [["short"], ["x/y"]])
+    for bad in ["short", "none=a", "other=short", "other=org/some-model", "other=a b", "other="] {
+      #expect(throws: ServingError.self, "\(bad)") {
+        try ModelSpecification.addAlias(bad, to: &models)
+      }
+    }
   }
 
   private static func version(

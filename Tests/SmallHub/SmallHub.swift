@@ -28,6 +28,8 @@ package final class SmallHub: Sendable {
     case changed
     /// As though no part had been asked for.
     case whole
+    /// A revision that does not list its files.
+    case withoutFiles
     /// The fields without those of these names, and with these.
     case fields(without: [String] = [], with: [String: String] = [:])
   }
@@ -120,6 +122,11 @@ package final class SmallHub: Sendable {
     if case .whole? = fault {} else { answer.takePart(of: request.fields["range"]) }
     switch fault {
     case .cut(let count): answer.sent = count
+    case .withoutFiles:
+      if var object = try? JSONValue(parsing: answer.body).objectValue {
+        object["siblings"] = nil
+        answer.body = JSONValue.object(object).serializedBytes()
+      }
     case .changed: if !answer.body.isEmpty { answer.body[0] ^= 0xFF }
     case .fields(let without, let with):
       answer.fields = answer.fields.filter { !without.contains($0.key) }.merging(with) { $1 }

@@ -266,6 +266,15 @@ struct SafeTensorsTests {
     #expect(error?.localizedDescription.contains(reason) == true, "\(String(describing: error))")
   }
 
+  @Test("What git-lfs left in place of the weights is told as that")
+  func pointers() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    let error = #expect(throws: ModelError.self) {
+      try SafeTensors(path: "m", data: Data(pointer.utf8))
+    }
+    #expect(error?.localizedDescription.contains("git lfs pull") == true)
+  }
+
   @Test("F16 and BF16 are widened exactly")
   func halves() throws {
     let header =

@@ -58,6 +58,9 @@ public struct SafeTensors: Sendable {
     guard data.count >= 8 else { throw bad("\(data.count) bytes, too short for a header") }
     var length: UInt64 = 0
     for (index, byte) in data.prefix(8).enumerated() { length |= UInt64(byte) << (8 * index) }
+    guard !data.starts(with: Array("version https://git-lfs".utf8)) else {
+      throw bad("it is the pointer of git-lfs and not what that stands for; run: git lfs pull")
+    }
     guard length <= UInt64(data.count - 8) else {
       throw bad("the header should take \(length) bytes, but only \(data.count - 8) follow")
     }
