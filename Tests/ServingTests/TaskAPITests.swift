@@ -139,4 +139,24 @@ struct TaskAPITests {
       "/predict", #"{"input": {"question": "\#(question)", "context": "\#(long)"}}"#)
     #expect(crowded.status == 422 && crowded.body.contains("no room"), "\(crowded.body)")
   }
+
+  @Test(
+    "The examples of the description are answered by the model that is served",
+    arguments: ["bert-entities", "bert-answers", "bert-entailment"])
+  func examples(model: String) throws {
+    let running = try serve(model)
+    let document = try json(running.get("/openapi.json"))
+    var count = 0
+    for path in ["/predict", "/v2/models/{model}/infer", "/v1/models/{model}:predict"] {
+      let body = document["paths"]?[path]?["post"]?["requestBody"]?["content"]?["application/json"]
+      let examples = try #require(body?["examples"]?.objectValue)
+      for (name, example) in zip(examples.keys, examples.values) {
+        let answer = try running.post(
+          path.replacing("{model}", with: model), (example["value"] ?? .null).serialized())
+        #expect(answer.status == 200, "\(path) \(name): \(answer.body)")
+        count += 1
+      }
+    }
+    #expect(count >= 6)
+  }
 }

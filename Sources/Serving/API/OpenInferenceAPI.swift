@@ -48,7 +48,7 @@ struct OpenInferenceAPI: Sendable {
     infer.parameters.append(Schema.timeout)
     infer.description =
       "BYTES in JSON, or by the binary tensor extension with Inference-Header-Content-Length."
-    infer.body = (requestSchema, Self.examples)
+    infer.body = (requestSchema, examples)
     infer.answers[0].headers = ["X-Model-Version"]
     return [
       Endpoint(
@@ -128,21 +128,19 @@ struct OpenInferenceAPI: Sendable {
 // MARK: - Description
 
 extension OpenInferenceAPI {
-  private static var examples: [(name: String, value: JSONValue)] {
-    [
-      (
-        "two texts",
-        [
-          "id": "42",
-          "inputs": [
-            [
-              "name": "text", "shape": [2], "datatype": "BYTES",
-              "data": ["Are you coming home for dinner?", "Call now to claim your prize"],
-            ]
-          ],
-        ]
-      )
-    ]
+  /// The tensors of the first model.
+  private var tensors: [String] {
+    (api.catalog.defaultDeployment?.primary.description.task.definition.input ?? .text).tensors
+  }
+
+  private var examples: [(name: String, value: JSONValue)] {
+    let inputs = tensors.map { name -> JSONValue in
+      [
+        "name": .string(name), "shape": [2], "datatype": "BYTES",
+        "data": ["Are you coming home for dinner?", "Call now to claim your prize"],
+      ]
+    }
+    return [("two texts", ["id": "42", "inputs": .array(inputs)])]
   }
 
   private func operation(
@@ -196,14 +194,14 @@ extension OpenInferenceAPI {
     let shape: JSONValue = ["enum": [[1], [1, 1]]]
     let tensor = Schema.object(
       [
-        "name": Schema.constant("text"), "shape": shape, "datatype": Schema.constant("BYTES"),
+        "name": Schema.values(tensors), "shape": shape, "datatype": Schema.constant("BYTES"),
         "data": data, "parameters": ["type": "object", "maxProperties": 0],
       ], required: ["name", "shape", "datatype", "data"])
     return Schema.object(
       [
         "id": ["type": "string", "minLength": 1, "maxLength": 256],
         "parameters": ["type": "object", "maxProperties": 0],
-        "inputs": Schema.list(tensor, minimum: 1, maximum: 1),
+        "inputs": Schema.list(tensor, minimum: tensors.count, maximum: tensors.count),
       ], required: ["inputs"])
   }
 }

@@ -209,12 +209,9 @@ extension PredictAPI {
   }
 
   private func examples(named: Bool) -> [(name: String, value: JSONValue)] {
-    var examples: [(name: String, value: JSONValue)] = [
-      ("one", ["input": "WINNER! Claim your free prize now, text YES to 80086"]),
-      ("list", ["input": ["Are you coming home for dinner?", "Call now to claim your prize"]]),
-      ("pair", ["input": ["text": "How old are you?", "text_pair": "What is your age?"]]),
-    ]
-    if !named && api.modelNames.count > 1 {
+    let models = api.catalog.deployments.map(\.primary.description)
+    var examples = models.first.map { $0.task.definition.examples($0.signature) } ?? []
+    if !named && models.count > 1, models.allSatisfy({ !$0.task.definition.input.isPair }) {
       let names = api.modelNames.prefix(3).map { JSONValue($0) }
       examples.append(
         ("several models", ["input": "Call now to claim your prize", "models": .array(names)]))

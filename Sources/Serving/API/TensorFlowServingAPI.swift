@@ -237,20 +237,21 @@ struct TensorFlowServingAPI: Sendable {
 extension TensorFlowServingAPI {
   private func predictOperation(_ id: String, _ parameters: [JSONValue]) -> Operation {
     let maximum = api.options.maximumTextsPerRequest
-    let pair = Schema.object(
-      ["text": Schema.text, "text_pair": Schema.text], required: ["text"], isClosed: true)
+    let form = api.catalog.defaultDeployment?.primary.description.task.definition.input ?? .text
     let rows = Schema.object(
       [
         "signature_name": Schema.constant(JSONValue(Self.signature)),
-        "instances": Schema.list(Schema.any(Schema.text, pair), minimum: 1, maximum: maximum),
+        "instances": Schema.list(form.schema, minimum: 1, maximum: maximum),
         "inputs": false,
       ], required: ["instances"])
     let column = Schema.list(Schema.text, minimum: 1, maximum: maximum)
+    var named = JSONObject()
+    for name in form.tensors { named[name] = column }
+    let byName = Schema.object(named, required: form.tensors, isClosed: true)
     let columns = Schema.object(
       [
         "signature_name": Schema.constant(JSONValue(Self.signature)),
-        "inputs": Schema.any(
-          column, Schema.object(["text": column], required: ["text"], isClosed: true)),
+        "inputs": form.isPair ? byName : Schema.any(column, byName),
         "instances": false,
       ], required: ["inputs"])
     return Operation(
@@ -261,10 +262,7 @@ extension TensorFlowServingAPI {
       parameters: parameters + [Schema.timeout],
       body: (
         Schema.any(rows, columns),
-        [
-          ("rows", ["instances": ["Are you coming home?", "Call now to claim your prize"]]),
-          ("columns", ["inputs": ["text": ["Are you coming home?"]]]),
-        ]
+        examples(form)
       ),
       answers: [
         Operation.Answer(
@@ -274,6 +272,17 @@ extension TensorFlowServingAPI {
           headers: ["X-Model-Version"])
       ],
       errors: [404, 500, 503, 504], shape: .message)
+  }
+
+  private func examples(_ form: InputForm) -> [(name: String, value: JSONValue)] {
+    var (row, columns) = (JSONObject(), JSONObject())
+    for name in form.tensors {
+      row[name] = "Are you coming home?"
+      columns[name] = ["Are you coming home?"]
+    }
+    let rows: JSONValue =
+      form.isPair ? [.object(row)] : ["Are you coming home?", "Call now to claim your prize"]
+    return [("rows", ["instances": rows]), ("columns", ["inputs": .object(columns)])]
   }
 
   private func metadataOperation(_ id: String, _ parameters: [JSONValue]) -> Operation {

@@ -10,6 +10,15 @@ struct ClassificationTask: TaskDefinition {
 
   func head(_ source: HeadSource) throws -> any TaskHead { try TextHead(source) }
 
+  func examples(_ model: ModelSignature) -> [(name: String, value: JSONValue)] {
+    let usual = RegressionTask().examples(model)
+    if ZeroShot.entailment(model.labels) == nil { return usual }
+    let labels: JSONValue = ["politics", "sports", "business"]
+    return [
+      ("candidate labels", ["input": "The goal came late.", "candidate_labels": labels])
+    ] + usual
+  }
+
   func parameters(_ model: ModelSignature) -> [TaskParameter] {
     ZeroShot.parameters(model) + LongText.parameters(pooling: pooling ?? "")
   }

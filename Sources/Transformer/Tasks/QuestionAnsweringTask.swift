@@ -22,6 +22,16 @@ struct QuestionAnsweringTask: TaskDefinition {
     architecture.tokenHead == nil ? nil : "qa_outputs"
   }
 
+  func examples(_ model: ModelSignature) -> [(name: String, value: JSONValue)] {
+    let input: JSONValue = [
+      "question": "Where do I live?", "context": "My name is Wolfgang and I live in Berlin.",
+    ]
+    return [
+      ("one", ["input": input]), ("list", ["input": [input]]),
+      ("several answers", ["input": input, "top_k": 3, "handle_impossible_answer": true]),
+    ]
+  }
+
   func parameters(_ model: ModelSignature) -> [TaskParameter] {
     [
       TaskParameter(

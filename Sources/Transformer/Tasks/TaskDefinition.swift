@@ -24,6 +24,8 @@ package protocol TaskDefinition: Sendable {
   var pooling: String? { get }
   /// What an input looks like.
   var input: InputForm { get }
+  /// Requests to try it with.
+  func examples(_ model: ModelSignature) -> [(name: String, value: JSONValue)]
   /// What a request may say beside its inputs.
   func parameters(_ model: ModelSignature) -> [TaskParameter]
   /// Checks what no parameter's own kind can.
@@ -59,6 +61,13 @@ extension TaskDefinition {
   package func tokenOutputs(_ labels: [String]) -> Int? { nil }
   package func tokenLayer(_ architecture: Architecture) -> String? { nil }
   package var input: InputForm { .text }
+  package func examples(_ model: ModelSignature) -> [(name: String, value: JSONValue)] {
+    [
+      ("one", ["input": "WINNER! Claim your free prize now, text YES to 80086"]),
+      ("list", ["input": ["Are you coming home for dinner?", "Call now to claim your prize"]]),
+      ("pair", ["input": ["text": "How old are you?", "text_pair": "What is your age?"]]),
+    ]
+  }
   package var pooling: String? { nil }
   package func parameters(_ model: ModelSignature) -> [TaskParameter] {
     pooling.map { LongText.parameters(pooling: $0) } ?? []

@@ -11,6 +11,15 @@ struct TokenClassificationTask: TaskDefinition {
 
   func head(_ source: HeadSource) throws -> any TaskHead { try TokenHead(source) }
 
+  func examples(_ model: ModelSignature) -> [(name: String, value: JSONValue)] {
+    let text: JSONValue = "Angela Merkel zahlte 5.975,74 Euro in Bad Homburg."
+    return [
+      ("one", ["input": text]), ("list", ["input": [text, "Anna lives in Berlin."]]),
+      ("by words", ["input": text, "aggregation": "first"]),
+      ("tokens", ["input": text, "aggregation": "none"]),
+    ]
+  }
+
   func parameters(_ model: ModelSignature) -> [TaskParameter] {
     let usual = Self.usual(model.labels)
     return [
