@@ -9,8 +9,8 @@ public final class Encoder {
   /// What the head's last layer read in the latest call of `logits`, [sequences, d]; valid until the next call.
   public private(set) var pooled: Matrix?
   let kernels: Kernels
-  private let network: Network
-  private let pass: Pass
+  let network: Network
+  let pass: Pass
   /// Of the latest batch: which rows have states, and where each sequence stands.
   private var states: (rows: Matrix, kept: RowSelection, layout: RaggedRows)?
 

@@ -10,8 +10,8 @@ public struct PackedWeights: Sendable {
   let buffer: FloatBuffer
   /// Bytes of all packed weights, which a forward pass reads once.
   public var byteCount: Int { buffer.count * MemoryLayout<Float>.size }
-  /// The constant table of places, where the shape has one.
-  let sinusoids: Matrix?
+  /// The constant tables of places, where the shape has any.
+  let sinusoids: ConstantPositions
   /// The angles of rotary places.
   let angles: [RotaryTable]
   /// What relative places add to the scores of each set of blocks' weights.
@@ -62,7 +62,7 @@ public struct PackedWeights: Sendable {
   ) {
     (self.parameters, self.products) = (parameters, products)
     buffer = FloatBuffer(count: 0)
-    sinusoids = parameters.shape.sinusoids
+    sinusoids = ConstantPositions(parameters.shape)
     angles = parameters.shape.angles
     if parameters.shape.hasRelativePlaces { relative = Network(self).relativeTables(kernels) }
   }
@@ -105,10 +105,10 @@ public struct PackedWeights: Sendable {
     }
     (self.parameters, self.buffer, self.products) = (parameters, buffer, products)
     guard parameters.extent != .head else {
-      (sinusoids, angles) = (nil, [])
+      (sinusoids, angles) = (ConstantPositions(), [])
       return
     }
-    sinusoids = parameters.shape.sinusoids
+    sinusoids = ConstantPositions(parameters.shape)
     angles = parameters.shape.angles
     if parameters.shape.hasRelativePlaces { relative = Network(self).relativeTables(kernels) }
   }

@@ -8,6 +8,8 @@ public struct TokenBatch: Sendable {
   public let tokenTypes: [Int32]
   /// Where each sequence starts.
   public let layout: RaggedRows
+  /// The place in its text of each sequence's first token; empty where that is 0 for all.
+  let firstPlaces: [Int]
 
   /// Sequences of ids, with the segment of each token; without, all are of segment 0.
   ///
@@ -15,6 +17,15 @@ public struct TokenBatch: Sendable {
   public init(
     _ sequences: [[Int32]], tokenTypes types: [[Int32]]? = nil
   ) throws(EmptySequence) {
+    try self.init(sequences, tokenTypes: types, firstPlaces: [])
+  }
+
+  /// Tokens that go on from others, as many of each text as `firstPlaces` says.
+  init(
+    _ sequences: [[Int32]], tokenTypes types: [[Int32]]? = nil, firstPlaces: [Int]
+  ) throws(EmptySequence) {
+    precondition(firstPlaces.isEmpty || firstPlaces.count == sequences.count, "a place for each")
+    self.firstPlaces = firstPlaces
     let lengths = sequences.map(\.count)
     precondition(types == nil || types?.map(\.count) == lengths, "a segment for each token")
     layout = try RaggedRows(lengths: lengths)
@@ -24,13 +35,14 @@ public struct TokenBatch: Sendable {
   }
 
   /// Calls `body` with each token's row and the row of the position table that it takes: its place in the sequence
-  /// plus `offset`. Families that count from behind the padding id count as `transformers` does: a padding token in the
-  /// text takes the padding id's row, and no place.
-  func eachPosition(offset: Int, _ body: (Int, Int32) -> Void) {
+  /// plus the shape's offset. Families that count from behind the padding id count as `transformers` does: a padding token in
+  /// the text takes the padding id's row, and no place.
+  func eachPosition(_ shape: EmbeddingShape, _ body: (Int, Int32) -> Void) {
+    let offset = shape.positionOffset
     for sequence in 0..<layout.count {
-      var next = Int32(offset)
+      var next = Int32(offset + (firstPlaces.isEmpty ? 0 : firstPlaces[sequence]))
       for row in layout[sequence] {
-        if offset > 0 && ids[row] == Int32(offset - 1) {
+        if offset > 0 && !shape.countsPadding && ids[row] == Int32(offset - 1) {
           body(row, ids[row])
         } else {
           body(row, next)
@@ -41,10 +53,10 @@ public struct TokenBatch: Sendable {
   }
 
   /// The rows of the position table that the tokens take, in order.
-  func positions(offset: Int) -> [Int32] {
+  func positions(_ shape: EmbeddingShape) -> [Int32] {
     var positions: [Int32] = []
     positions.reserveCapacity(ids.count)
-    eachPosition(offset: offset) { positions.append($1) }
+    eachPosition(shape) { positions.append($1) }
     return positions
   }
 

@@ -21,6 +21,10 @@ public struct Architecture: Sendable {
   let names: @Sendable (ParameterKey, ModelShape) -> [CheckpointSlice]
   /// What its checkpoints may call them as well: `transformers` writes some families under the names of their first code.
   var otherNames: [@Sendable (ParameterKey, ModelShape) -> [CheckpointSlice]] = []
+  /// What the checkpoint may hold a second time, under names without prefix: tied tables.
+  var copies: [String] = []
+  /// The end of the class that writes texts, such as "ForConditionalGeneration"; nil for encoders.
+  var generator: String?
   /// The layer that labels tokens; nil where the head on tokens is the one on the text, on each token.
   var tokenHead: String? = "classifier"
   /// Whether a `config.json` is of this family, where its `model_type` does not say; the first such family wins.
@@ -31,7 +35,7 @@ public struct Architecture: Sendable {
     .bert, .distilBERT, .roberta, .xlmRoberta, .camembert, .data2vecText, .robertaPreLayerNorm,
     .xlmRobertaXL, .electra, .ernie, .albert, .modernBERT, .mpnet, .nomicBERT, .nomicBERTOwn, .gte,
     .gteOwn, .jinaBERT, .debertaV2, .deberta, .roFormer, .esm, .euroBERT, .llama, .mistral,
-    .qwen2, .qwen3, .gemma2, .gemma3,
+    .qwen2, .qwen3, .gemma2, .gemma3, .bart, .mbart, .marian, .m2m100, .pegasus, .t5,
   ]
 
   /// The family of the `config.json` that `reader` has.
@@ -52,6 +56,11 @@ public struct Architecture: Sendable {
   /// Every `model_type` that is supported.
   public static var modelTypes: [String] { all.flatMap(\.modelTypes) }
 
+  /// The `model_type`s of encoder–decoders.
+  package static var generatorTypes: [String] {
+    all.filter { $0.generator != nil }.flatMap(\.modelTypes)
+  }
+
   /// Every `model_type`, as messages list them.
   static var supported: String { modelTypes.joined(separator: ", ") }
 }
@@ -65,7 +74,7 @@ extension ModelShape {
 
   /// The first block with the weights that `key` names.
   func block(_ key: ParameterKey) -> BlockShape? {
-    key.block.flatMap { number in encoder.blocks.first { $0.weights == number } }
+    key.block.flatMap { number in blocks.first { $0.weights == number } }
   }
 }
 

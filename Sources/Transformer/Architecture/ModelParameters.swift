@@ -75,7 +75,9 @@ public struct ModelParameters: Sendable {
 
   /// The tensor that `key` names; nil where the shape has none.
   public subscript(key: ParameterKey) -> Matrix? {
-    places[key].map { matrix(tensors[$0]) } ?? added[key]
+    if let place = places[key] { return matrix(tensors[place]) }
+    if let tied = shape.tiedOutput, tied.key == key { return self[.embeddings, .words, .table] }
+    return added[key]
   }
 
   /// The tensor of `part` at `place`; nil where the shape has none.
@@ -140,7 +142,7 @@ public struct ModelParameters: Sendable {
 
   /// What inference packs of it, whether the unpacked form is at hand or not.
   var products: [TensorSpec] {
-    shape.tensors.filter { $0.isProduct && (extent != .head || extent.has($0)) }
+    shape.products.filter { extent != .head || extent.has($0) }
   }
 
   /// A copy of all but the blocks' products.

@@ -11,6 +11,8 @@ public struct ModelShape: Sendable, Equatable {
   public var embeddings: EmbeddingShape
   /// The blocks.
   public var encoder: StackShape
+  /// What writes texts; nil for an encoder alone.
+  public var decoder: DecoderShape?
   /// The head on the whole text; nil for a bare encoder.
   public var head: SequenceHeadShape?
   /// The family's head on the whole text, without labels.
@@ -49,9 +51,9 @@ public struct ModelShape: Sendable, Equatable {
   public func depth(_ key: ParameterKey) -> Int {
     switch key.place {
     case .embeddings: 0
-    case .block(let number):
-      1 + (encoder.blocks.firstIndex { $0.weights == number } ?? encoder.blocks.count)
-    case .final, .head: encoder.blocks.count + 1
+    case .block(let number): 1 + (blocks.firstIndex { $0.weights == number } ?? blocks.count)
+    case .decoderEmbeddings: encoder.blocks.count + 1
+    case .final, .decoderFinal, .output, .head: blocks.count + 1
     }
   }
   /// Class names in order; empty for a bare encoder.
@@ -95,6 +97,16 @@ public struct EmbeddingShape: Sendable, Equatable {
     case sinusoidal
   }
 
+  /// How a constant table is laid out.
+  public enum Sinusoids: String, Sendable {
+    /// Sine and cosine of an angle side by side, as the paper writes them.
+    case neighbours
+    /// All sines, then all cosines (Marian).
+    case halves
+    /// All sines, then all cosines, of angles that reach 1 / 10000 (tensor2tensor); the row before the first place is zero.
+    case spread
+  }
+
   /// Rows of the word table.
   public var vocabularySize: Int
   /// Columns of the tables.
@@ -111,6 +123,10 @@ public struct EmbeddingShape: Sendable, Equatable {
   public var positionCount: Int
   /// Row that token 0 takes: RoBERTa counts from the padding id plus one.
   public var positionOffset: Int
+  /// How a constant table is laid out.
+  public var sinusoids = Sinusoids.neighbours
+  /// Whether padding tokens in a text take places as others do; else, with an offset, they take the row before the first.
+  public var countsPadding = false
   /// Rows of the segment table; 0 where there is none.
   public var tokenTypeCount: Int
   /// The norm over the sum.
@@ -169,10 +185,14 @@ public struct BlockShape: Sendable, Equatable {
   public var weights: Int
   /// Self-attention.
   public var attention: AttentionShape
+  /// Attention to the encoder's states; nil where there is none.
+  public var crossAttention: AttentionShape?
   /// The feed-forward part.
   public var feedForward: FeedForwardShape
   /// The norm of the attention part; nil where there is none.
   public var attentionNorm: NormShape?
+  /// The norm of the part that reads the encoder's states.
+  public var crossNorm: NormShape?
   /// The norm of the feed-forward part.
   public var feedForwardNorm: NormShape?
   /// Where norms stand.

@@ -4,17 +4,23 @@ public struct ParameterKey: Sendable, Hashable {
   public enum Place: Sendable, Hashable {
     /// Before the blocks.
     case embeddings
-    /// In the blocks with weights of this number.
+    /// In the blocks with weights of this number; a decoder's are numbered behind the encoder's.
     case block(Int)
     /// Behind the blocks.
     case final
+    /// Before the decoder's blocks.
+    case decoderEmbeddings
+    /// Behind the decoder's blocks.
+    case decoderFinal
+    /// From a decoder's states to scores of the words.
+    case output
     /// In the head on the whole text.
     case head
   }
 
   /// In which part.
   public enum Part: Sendable, Hashable {
-    /// Word table.
+    /// Word table, or in the output scores of words.
     case words
     /// Position table.
     case positions
@@ -38,6 +44,14 @@ public struct ParameterKey: Sendable, Hashable {
     case attentionOutput
     /// The attention part's norm.
     case attentionNorm
+    /// From a decoder's states to the queries that meet the encoder's.
+    case crossQuery
+    /// From the encoder's states to keys and values, one under the other.
+    case crossKeys
+    /// From the heads that read the encoder's states back to the stack's width.
+    case crossOutput
+    /// The norm of that part.
+    case crossNorm
     /// Feed-forward, in.
     case feedForwardInput
     /// Feed-forward, out.

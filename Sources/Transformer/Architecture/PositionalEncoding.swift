@@ -30,25 +30,52 @@ public enum PositionalEncoding: String, Sendable, CaseIterable {
     return distanceSlopes(heads: power) + between.map(\.element).prefix(heads - power)
   }
 
-  /// The sinusoidal table, [positions, width], by the formula above.
-  public static func sinusoids(positions: Int, width: Int) -> Matrix {
+  /// The sinusoidal table, [positions, width], by the formula above, in the order and with the angles of `layout`.
+  public static func sinusoids(
+    positions: Int, width: Int, layout: EmbeddingShape.Sinusoids = .neighbours
+  ) -> Matrix {
     let table = Matrix(rows: positions, columns: width)
-    for position in 0..<positions {
-      for column in 0..<width {
-        let exponent = Double(column / 2 * 2) / Double(width)
+    let sines = layout == .spread ? width / 2 : (width + 1) / 2
+    for column in 0..<width {
+      let isSine = layout == .neighbours ? column % 2 == 0 : column < sines
+      let pair = layout == .neighbours ? column / 2 : isSine ? column : column - sines
+      if layout == .spread && pair >= sines { continue }
+      let exponent =
+        layout == .spread
+        ? Double(pair) / Double(max(1, sines - 1)) : Double(2 * pair) / Double(width)
+      for position in 0..<positions {
         let angle = Double(position) / pow(10000, exponent)
-        table[position, column] = Float(column % 2 == 0 ? sin(angle) : cos(angle))
+        table[position, column] = Float(isSine ? sin(angle) : cos(angle))
       }
     }
     return table
   }
 }
 
-extension ModelShape {
+/// The constant tables of places of both stacks.
+struct ConstantPositions: Sendable {
+  var encoder: Matrix?
+  var decoder: Matrix?
+
+  init() {}
+
+  /// The tables of `shape`, one for both where they are alike.
+  init(_ shape: ModelShape) {
+    encoder = shape.embeddings.constantPositions
+    guard let decoder = shape.decoder?.embeddings else { return }
+    self.decoder = decoder == shape.embeddings ? encoder : decoder.constantPositions
+  }
+}
+
+extension EmbeddingShape {
   /// The constant table of places, [places, width]; nil where it is learned or there is none.
-  var sinusoids: Matrix? {
-    embeddings.positions == .sinusoidal
-      ? PositionalEncoding.sinusoids(
-        positions: embeddings.positionCount, width: embeddings.width) : nil
+  var constantPositions: Matrix? {
+    guard positions == .sinusoidal else { return nil }
+    let table = PositionalEncoding.sinusoids(
+      positions: positionCount, width: width, layout: sinusoids)
+    if sinusoids == .spread, positionOffset > 0, positionOffset <= table.rows {
+      table.rowRange(positionOffset - 1..<positionOffset).zero()
+    }
+    return table
   }
 }

@@ -8,17 +8,19 @@ public struct DistanceBuckets: Sendable, Equatable {
   public var count: Int
   /// From this distance on, all take the last.
   public var farthest: Int
+  /// Whether keys behind the query are never seen, and all rows are for those before it.
+  public var isCausal = false
 
   /// The bucket of the key at j as the query at i sees it, `distance` = j − i.
   func bucket(_ distance: Int) -> Int {
-    let side = count / 2
-    let (size, near) = (abs(distance), side / 2)
+    let side = isCausal ? count : count / 2
+    let (size, near) = (isCausal ? max(0, -distance) : abs(distance), side / 2)
     var bucket = size
     if size >= near {
       let share = log(Float(size) / Float(near)) / Float(log(Double(farthest) / Double(near)))
       bucket = min(near + Int(share * Float(side - near)), side - 1)
     }
-    return distance > 0 ? side + bucket : bucket
+    return distance > 0 && !isCausal ? side + bucket : bucket
   }
 }
 
@@ -82,9 +84,11 @@ extension AttentionShape.Positions {
 extension ModelShape {
   /// Whether tables are chosen from by distance.
   var hasRelativePlaces: Bool {
-    switch encoder.blocks.first?.attention.positions {
-    case .buckets, .disentangled, .distances: true
-    case nil, .some(.none), .rotary, .slopes: false
+    blocks.contains { block in
+      switch block.attention.positions {
+      case .buckets, .disentangled, .distances: true
+      case .none, .rotary, .slopes: false
+      }
     }
   }
 }

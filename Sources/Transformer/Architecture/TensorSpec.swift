@@ -11,6 +11,8 @@ public struct TensorSpec: Sendable, Equatable {
   public let parts: Int
   /// Neighbours that a convolution's row has for each input, which files keep as a dimension of its own.
   var kernel = 1
+  /// Whether files keep a vector as a matrix of one row.
+  var isRow = false
   /// First float in the buffer; each tensor starts on a cache line.
   public let offset: Int
 
@@ -27,12 +29,14 @@ public struct TensorSpec: Sendable, Equatable {
 
   /// The same tensor at another place.
   func moved(to offset: Int) -> TensorSpec {
-    TensorSpec(key: key, rows: rows, columns: columns, parts: parts, kernel: kernel, offset: offset)
+    TensorSpec(
+      key: key, rows: rows, columns: columns, parts: parts, kernel: kernel, isRow: isRow,
+      offset: offset)
   }
 
   /// The shape in files of `rows` rows of it.
   func fileShape(rows: Int) -> [Int] {
-    if isVector { return [rows] }
+    if isVector { return isRow ? [1, rows] : [rows] }
     return kernel == 1 ? [rows, columns] : [rows, columns / kernel, kernel]
   }
 }
@@ -47,8 +51,9 @@ extension ModelShape {
       list.addBlock(block, width: encoder.width)
       list.addRelative(block, maximumTokens: maximumTokens, width: encoder.width)
     }
-    list.addRelative(encoder)
+    list.addRelative(encoder, .embeddings)
     list.addNorm(encoder.finalNorm, .final, .norm, width: encoder.width)
+    if let decoder { list.addDecoder(decoder, vocabularySize: vocabularySize) }
     if let head { list.addHead(head, width: encoder.width) }
     for addition in adapter?.additions ?? [] { list.addLowRank(addition) }
     return list.specs
@@ -62,12 +67,12 @@ private struct TensorList {
 
   mutating func add(
     _ place: ParameterKey.Place, _ part: ParameterKey.Part, _ role: ParameterKey.Role, _ rows: Int,
-    _ columns: Int, parts: Int = 1, kernel: Int = 1
+    _ columns: Int, parts: Int = 1, kernel: Int = 1, isRow: Bool = false
   ) {
     specs.append(
       TensorSpec(
         key: ParameterKey(place, part, role), rows: rows, columns: columns, parts: parts,
-        kernel: kernel, offset: offset))
+        kernel: kernel, isRow: isRow, offset: offset))
     offset += (rows * columns + 15) / 16 * 16
   }
 
@@ -112,6 +117,16 @@ private struct TensorList {
       place, .attentionOutput, width, attention.form.width, hasBias: attention.hasOutputBias)
     addNorm(block.attentionNorm, place, .attentionNorm, width: width)
     if isAround { addNorm(block.attentionNorm, place, .attentionOutputNorm, width: width) }
+    if let cross = block.crossAttention?.form {
+      let (input, output) = (
+        block.crossAttention?.hasInputBias, block.crossAttention?.hasOutputBias
+      )
+      addProduct(place, .crossQuery, cross.width, width, hasBias: input == true)
+      addProduct(
+        place, .crossKeys, 2 * cross.keyValueWidth, width, parts: 2, hasBias: input == true)
+      addProduct(place, .crossOutput, width, cross.width, hasBias: output == true)
+      addNorm(block.crossNorm, place, .crossNorm, width: width)
+    }
     let gates = feedForward.isGated ? 2 : 1
     addProduct(
       place, .feedForwardInput, gates * feedForward.width, width, parts: gates,
@@ -141,16 +156,30 @@ private struct TensorList {
     }
   }
 
-  /// What all blocks share.
-  mutating func addRelative(_ stack: StackShape) {
+  mutating func addDecoder(_ decoder: DecoderShape, vocabularySize: Int) {
+    let (embeddings, width) = (decoder.embeddings, decoder.stack.width)
+    if embeddings.positions == .learned {
+      add(
+        .decoderEmbeddings, .positions, .table, embeddings.positionCount, embeddings.width)
+    }
+    addNorm(embeddings.norm, .decoderEmbeddings, .norm, width: embeddings.width)
+    for block in decoder.stack.blocks { addBlock(block, width: width) }
+    addRelative(decoder.stack, .decoderEmbeddings)
+    addNorm(decoder.stack.finalNorm, .decoderFinal, .norm, width: width)
+    if !decoder.output.isTied { addProduct(.output, .words, vocabularySize, width, hasBias: false) }
+    if decoder.output.hasBias { add(.output, .words, .bias, 1, vocabularySize, isRow: true) }
+  }
+
+  /// What all blocks of a stack share.
+  mutating func addRelative(_ stack: StackShape, _ place: ParameterKey.Place) {
     switch stack.blocks.first?.attention {
     case let attention? where attention.positions.buckets != nil:
       let count = attention.positions.buckets?.count ?? 0
-      add(.embeddings, .relativePlaces, .table, count, attention.form.heads)
+      add(place, .relativePlaces, .table, count, attention.form.heads)
     case let attention?:
       guard case .disentangled(let shape) = attention.positions else { return }
-      add(.embeddings, .relativePlaces, .table, 2 * shape.span, stack.width)
-      addNorm(shape.norm, .embeddings, .relativeNorm, width: stack.width)
+      add(place, .relativePlaces, .table, 2 * shape.span, stack.width)
+      addNorm(shape.norm, place, .relativeNorm, width: stack.width)
     case nil: break
     }
   }

@@ -44,9 +44,12 @@ struct CheckpointNames {
     self.names = names ?? architecture.names
   }
 
-  /// Whether `file` has the weights of the first block under these names.
+  /// Whether `file` has the weights of the first block, and what is of words, under these names.
   private func isIn(_ file: Checkpoint) -> Bool {
-    shape.tensors.filter { $0.key.block == 0 && $0.key.role == .weight }.allSatisfy {
+    shape.tensors.filter {
+      $0.key.role == .weight && ($0.key.block == 0 || $0.key.place == .output)
+        || $0.key.part == .words && $0.key.role == .table
+    }.allSatisfy {
       sources($0).allSatisfy { file[$0.name] != nil }
     }
   }

@@ -12,6 +12,10 @@ struct HeadDescription {
   ///   `.badConfiguration`.
   init(_ json: JSONValue, _ architecture: Architecture, path: String) throws {
     let prefix = architecture.classPrefix
+    guard architecture.generator == nil else {
+      throw ModelError.unsupported(
+        path: path, what: "an encoder-decoder", supported: "encoders")
+    }
     let named = json["architectures"]?.arrayValue?.compactMap(\.stringValue) ?? []
     let name = named.first { !Self.tasks($0, prefix).isEmpty }
     guard let name = name ?? (named.isEmpty ? prefix + "Model" : nil) else {

@@ -39,12 +39,18 @@ public enum ModelConfigurationFile {
   ///
   /// - Throws: `ModelError` naming the key.
   public static func read(_ json: JSONValue, path: String) throws -> ModelShape {
+    let architecture = try architecture(ConfigReader(json: json, path: path))
+    var shape = try bareShape(json, path: path)
+    shape.setHead(try HeadDescription(json, architecture, path: path), architecture)
+    return shape
+  }
+
+  /// The same without a head.
+  package static func bareShape(_ json: JSONValue, path: String) throws -> ModelShape {
     let reader = ConfigReader(json: json, path: path)
     let architecture = try architecture(reader)
     try reader.refuseVariants()
     var shape = try architecture.read(reader)
-    let head = try HeadDescription(json, architecture, path: path)
-    shape.setHead(head, architecture)
     if architecture.write == nil { shape.settings = json }
     return shape
   }

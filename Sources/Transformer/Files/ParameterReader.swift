@@ -12,6 +12,7 @@ struct ParameterReader {
   /// Buffers that `transformers` stores beside the weights.
   private static let constants = [
     "embeddings.position_ids", "embeddings.token_type_ids", "encoder.embed_positions.weight",
+    "decoder.embed_positions.weight",
   ]
   /// Ends of names of stored constants: the angles of rotary places.
   private static let constantEnds = ["rotary_emb.inv_freq", "rotary_embeddings.inv_freq"]
@@ -77,6 +78,7 @@ struct ParameterReader {
   ) throws {
     let target = CheckpointNames.view(parameters.matrix(spec), spec, source)
     let name = present(source.name, spec)
+    if mayBeMissing(spec), file[name] == nil { return }
     let count = source.range.count
     let place = source.part * count..<(source.part + 1) * count
     guard spec.isQuantizable, file[name]?.type == "I8" else {
@@ -124,7 +126,7 @@ struct ParameterReader {
   private func refuseStrangers() throws {
     let used = Set(contents)
     let spaces = names.namespaces(shape.tensors)
-    let constants = Self.constants.map { names.prefix + $0 }
+    let constants = (Self.constants + (try tables())).map { names.prefix + $0 }
     let strangers = file.names.filter { name in
       !used.contains(name) && !constants.contains(name) && spaces.contains { name.hasPrefix($0) }
         && !Self.constantEnds.contains { name.hasSuffix($0) }
@@ -134,9 +136,31 @@ struct ParameterReader {
     }
   }
 
+  /// Names under which the words' table stands a second time.
+  ///
+  /// - Throws: `ModelError.extraTensor` for one with other numbers.
+  private func tables() throws -> [String] {
+    let copies = names.architecture.copies
+    guard let words = shape.tensors.first.flatMap({ names.sources($0).first?.name }) else {
+      return copies
+    }
+    let own = Set(contents)
+    for name in Set(copies.flatMap { [$0, names.prefix + $0] })
+    where file[name] != nil && !own.contains(name) && !file.hasSame(name, as: file, words) {
+      throw ModelError.extraTensor(path: file.path, name: file.stored(name))
+    }
+    return copies
+  }
+
+  /// A bias of scores may be missing, and is zero then.
+  private func mayBeMissing(_ spec: TensorSpec) -> Bool {
+    spec.key.place == .output && spec.key.role == .bias
+  }
+
   private func check(_ spec: TensorSpec, _ source: CheckpointNames.Source) throws {
     let name = present(source.name, spec)
     guard let entry = file[name] else {
+      if mayBeMissing(spec) { return }
       throw file.missing(name)
     }
     let wanted = CheckpointNames.shape(spec, source)
@@ -155,7 +179,7 @@ struct ParameterReader {
       throw ModelError.badTensors(
         path: file.path,
         problem:
-          "it holds \(file.names.count) tensors where \(shape.layerCount) layers have \(needed)")
+          "it holds \(file.names.count) tensors where \(shape.blocks.count) layers have \(needed)")
     }
   }
 
@@ -179,7 +203,9 @@ struct ParameterReader {
   }
 
   private func hasSinusoids() throws -> Bool {
-    guard let name = names.positions, file[name] != nil, let wanted = shape.sinusoids else {
+    guard let name = names.positions, file[name] != nil,
+      let wanted = shape.embeddings.constantPositions
+    else {
       return true
     }
     let stored = Matrix(rows: wanted.rows, columns: wanted.columns)

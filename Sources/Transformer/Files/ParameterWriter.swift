@@ -44,7 +44,8 @@ struct ParameterWriter {
     }
     self.parameters = parameters
     let names = CheckpointNames(
-      shape, architecture, prefix: shape.head == nil ? "" : architecture.tensorPrefix)
+      shape, architecture,
+      prefix: shape.head == nil && shape.decoder == nil ? "" : architecture.tensorPrefix)
     self.names = names
     copies = try trunk.map { try Self.copies(parameters, names, $0) } ?? [:]
   }
@@ -86,7 +87,8 @@ struct ParameterWriter {
       copies.isEmpty || copies[name] != nil
     {
       let (rows, columns) = (embeddings.positionCount, embeddings.width)
-      let table = parameters.shape.sinusoids?.buffer ?? FloatBuffer(count: rows * columns)
+      let table =
+        parameters.shape.embeddings.constantPositions?.buffer ?? FloatBuffer(count: rows * columns)
       tensors.append(
         copy(name) ?? (name, [rows, columns], table.bytes(0..<rows * columns)))
     }

@@ -142,7 +142,7 @@ public struct WeightCache {
     let isQuantized = json["quantized"]?.boolValue ?? false
     let tables = ModelParameters.floatCount(resolved, .withoutBlockProducts)
     let packed = PackedWeights.floats(
-      resolved.tensors.filter(\.isProduct), isQuantized: isQuantized, smoothed: smoothed,
+      resolved.products, isQuantized: isQuantized, smoothed: smoothed,
       kernels: kernels)
     let first = Self.aligned(head)
     let second = Self.aligned(first + tables * 4)

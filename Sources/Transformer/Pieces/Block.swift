@@ -1,11 +1,13 @@
 import Tensor
 
-/// One block of an encoder: attention, then feed-forward, each with a residual sum, and norms behind, before or
+/// One block of a stack: attention, attention to another stack's states where there is any, then feed-forward, each with a residual sum, and norms behind, before or
 /// around them.
 struct Block {
   let placement: BlockShape.Placement
   let attention: SelfAttention
   let attentionEnd: Residual
+  /// What reads the encoder's states.
+  let cross: (attention: CrossAttention, end: Residual)?
   let feedForward: FeedForward
   let feedForwardEnd: Residual
   let convolution: Convolution?
@@ -21,7 +23,9 @@ struct Block {
     let mixed = kept.of(attention.forward(attentionEnd.read(input, pass), pass), pass)
     let residual = kept.of(input, pass)
     let parts = pass.parts(residual.rows)
-    guard parts.count > 1 else { return behindAttention(mixed, addingTo: residual, pass) }
+    guard parts.count > 1, cross == nil else {
+      return behindAttention(mixed, addingTo: residual, pass)
+    }
     for rows in parts {
       _ = behindAttention(mixed.rowRange(rows), addingTo: residual.rowRange(rows), pass)
     }
@@ -30,7 +34,11 @@ struct Block {
 
   /// What the heads' outputs and the feed-forward add; in inference in place of `residual`.
   private func behindAttention(_ mixed: Matrix, addingTo residual: Matrix, _ pass: Pass) -> Matrix {
-    let middle = attentionEnd.forward(mixed, addingTo: residual, pass)
+    var middle = attentionEnd.forward(mixed, addingTo: residual, pass)
+    if let cross {
+      let read = cross.attention.forward(cross.end.read(middle, pass), pass)
+      middle = cross.end.forward(read, addingTo: middle, pass)
+    }
     let wide = feedForward.forward(feedForwardEnd.read(middle, pass), pass)
     return feedForwardEnd.forward(wide, addingTo: middle, pass)
   }
@@ -51,8 +59,13 @@ struct Block {
   private func plainBackward(
     _ outputGradient: Matrix, keeping kept: RowSelection, _ pass: Pass
   ) -> Matrix {
-    let middle = feedForwardEnd.backward(outputGradient, keeping: .all, pass) {
+    var middle = feedForwardEnd.backward(outputGradient, keeping: .all, pass) {
       feedForward.backward($0, pass)
+    }
+    if let cross {
+      middle = cross.end.backward(middle, keeping: .all, pass) {
+        cross.attention.backward($0, pass)
+      }
     }
     return attentionEnd.backward(middle, keeping: kept, pass) { attention.backward($0, pass) }
   }

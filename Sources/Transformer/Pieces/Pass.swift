@@ -23,6 +23,10 @@ final class Pass {
   let recorder: Recorder?
   /// Where each sequence stands among the rows.
   private(set) var layout = RaggedRows()
+  /// What each sequence of the layout has kept of its tokens so far, while a decoder runs in inference.
+  var caches: [SequenceCache]?
+  /// The states that cross-attention reads, while a decoder runs in training.
+  var source: SourceStates?
   /// Sees what goes into each product of the blocks, in inference.
   var observer: ((ParameterKey, Matrix) -> Void)?
   /// Called before each product, so that a slow model can be told from a hung one.
@@ -75,6 +79,7 @@ final class Recorder {
     case activation(input: Matrix)
     case lowRank(input: Matrix, narrow: Matrix)
     case attention(fused: Matrix, weights: FloatBuffer, RelativeAttention.Tables?)
+    case crossAttention(queries: Matrix, keys: Matrix, weights: FloatBuffer)
   }
 
   /// Decides what dropout drops; nil switches it off.

@@ -23,7 +23,9 @@ struct PieceTensors {
     weight: @escaping (TensorSpec) -> (PackedWeight, back: PackedMatrix?)
   ) {
     (self.parameters, self.gradients, self.weight) = (parameters, gradients, weight)
-    specs = Dictionary(parameters.shape.tensors.map { ($0.key, $0) }) { first, _ in first }
+    let shape = parameters.shape
+    let all = shape.tensors + [shape.tiedOutput].compactMap(\.self)
+    specs = Dictionary(all.map { ($0.key, $0) }) { first, _ in first }
   }
 
   func projection(_ place: ParameterKey.Place, _ part: ParameterKey.Part) -> Projection? {

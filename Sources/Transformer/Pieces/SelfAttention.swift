@@ -13,6 +13,8 @@ struct SelfAttention {
   let turnsValues: Bool
   let relative: RelativeAttention?
   let hasKeyBias: Bool
+  /// Which block of its stack it is in.
+  let number: Int
   let dropout: Float
   let dropoutPlace: UInt32
 
@@ -22,6 +24,7 @@ struct SelfAttention {
     let fused = normed(input.forward(hidden, into: .fused, pass), pass)
     if let angles { kernels.rotate(fused, layout, form, angles, includingValues: turnsValues) }
     let tables = relative?.forward(input, pass)
+    if let caches = pass.caches { return goOn(fused, caches, tables?.bias, pass) }
     let weights = pass.recorder?.buffer(form.weightCount(layout))
     // In inference the heads' outputs take the queries' place.
     let mixed =
@@ -35,6 +38,21 @@ struct SelfAttention {
       recorder.keep(.attention(fused: fused, weights: weights, tables))
     }
     return mixed
+  }
+
+  /// The same of rows that go on from those whose keys and values are kept; theirs are kept too.
+  private func goOn(
+    _ fused: Matrix, _ caches: [SequenceCache], _ bias: Matrix?, _ pass: Pass
+  ) -> Matrix {
+    let queries = fused.columnRange(0..<form.width)
+    let added = fused.columnRange(form.width..<form.fusedWidth)
+    let keys = caches.enumerated().map { sequence, cache in
+      cache.append(added.rowRange(pass.layout[sequence]), block: number)
+    }
+    pass.kernels.attention(
+      queries: queries, layout: pass.layout, keys: keys, offsets: caches.map(\.count), form: form,
+      distanceBias: bias, output: queries, scratch: pass.attention)
+    return queries
   }
 
   /// ∂loss/∂hidden from ∂loss/∂output.

@@ -10,10 +10,9 @@ struct TokenEmbedding {
   let norm: Normalization?
   let projection: Projection?
   let dropout: Float
+  let dropoutPlace: UInt32
   /// The tables' gradients; nil in inference.
   let gradients: (words: Matrix, positions: Matrix?, tokenTypes: Matrix?)?
-
-  private static let dropoutPlace: UInt32 = 1
 
   /// Hidden states [tokens, d].
   func forward(_ batch: TokenBatch, _ pass: Pass) -> Matrix {
@@ -31,12 +30,12 @@ struct TokenEmbedding {
       }
     }
     if let positions {
-      batch.eachPosition(offset: shape.positionOffset) { row, place in
+      batch.eachPosition(shape) { row, place in
         kernels.addEmbedding(place, table: positions, output: hidden, row: row)
       }
     }
     if let norm { hidden = norm.forward(hidden, pass) }
-    kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: hidden)
+    kernels.apply(pass.dropout(dropout, dropoutPlace), to: hidden)
     if let projection { hidden = projection.forward(hidden, into: .hidden, pass) }
     return hidden
   }
@@ -60,14 +59,14 @@ struct TokenEmbedding {
     let kernels = pass.kernels
     var gradient = outputGradient
     if let projection { gradient = projection.backward(gradient, pass) }
-    kernels.apply(pass.dropout(dropout, Self.dropoutPlace), to: gradient)
+    kernels.apply(pass.dropout(dropout, dropoutPlace), to: gradient)
     if let norm { gradient = norm.backward(gradient, pass) }
     if let types = gradients.tokenTypes {
       kernels.embeddingBackward(batch.types, outputGradient: gradient, tableGradient: types)
     }
     if let positions = gradients.positions {
       kernels.embeddingBackward(
-        batch.positions(offset: shape.positionOffset), outputGradient: gradient,
+        batch.positions(shape), outputGradient: gradient,
         tableGradient: positions)
     }
     dropMasks(gradient, batch, kernels)

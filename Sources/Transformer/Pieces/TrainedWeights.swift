@@ -15,8 +15,8 @@ struct TrainedWeights {
     self.kernels = kernels
     let shape = parameters.shape
     let lowest = learning.tensors.map { shape.depth($0.key) }.min() ?? 0
-    let reached = Set(shape.encoder.blocks.dropFirst(max(0, lowest - 1)).map(\.weights))
-    products = parameters.tensors.filter(\.isProduct).map { spec in
+    let reached = Set(shape.blocks.dropFirst(max(0, lowest - 1)).map(\.weights))
+    products = shape.products.map { spec in
       let weight = parameters.matrix(spec)
       let isReached = spec.key.block.map(reached.contains) ?? (shape.depth(spec.key) >= lowest)
       return (
