@@ -27,6 +27,10 @@ public final class Tokenizer: Sendable {
   let decoder: TokenDecoder?
   /// What `tokenizer.json` is to hold, of a tokenizer with learned merges; nil for others.
   let document: JSONValue?
+  /// Whether spaces at both ends of what `decode` gives fall away.
+  let trimsTexts: Bool
+  /// Tokens that are no part of a text.
+  let specialIDs: Set<Int32>
   private let addedTexts: [Int32: String]
   private let addedIDs: [String: Int32]
   private let workspaces = Mutex<[Workspace]>([])
@@ -41,9 +45,12 @@ public final class Tokenizer: Sendable {
   init(
     _ pipeline: Pipeline, postProcessor: PostProcessor, addedTokens: [AddedToken],
     truncation: Truncation? = nil, decoder: TokenDecoder? = nil, sources: [String] = [],
-    document: JSONValue? = nil
+    document: JSONValue? = nil, roles: [Int32] = [], trimsTexts: Bool = false,
+    knownCount: Int? = nil
   ) {
     self.pipeline = pipeline
+    self.trimsTexts = trimsTexts
+    specialIDs = Set(addedTokens.filter(\.isSpecial).map(\.id) + roles)
     self.postProcessor = postProcessor
     self.addedTokens = addedTokens
     self.truncation = truncation
@@ -54,7 +61,7 @@ public final class Tokenizer: Sendable {
     let ids = Dictionary(addedTokens.map { ($0.content, $0.id) }) { first, _ in first }
     (addedTexts, addedIDs) = (texts, ids)
     vocabularySize = max(
-      pipeline.vocabulary.count, (addedTokens.map { Int($0.id) + 1 }.max() ?? 0),
+      knownCount ?? pipeline.vocabulary.count, (addedTokens.map { Int($0.id) + 1 }.max() ?? 0),
       postProcessor.highestID + 1)
     func named(_ names: String...) -> Int32? {
       names.lazy.compactMap { name in
@@ -82,6 +89,7 @@ public final class Tokenizer: Sendable {
     addedTexts[id] ?? pipeline.vocabulary.text(Int(id))
   }
 
+
   /// The id of this token.
   public func id(for token: String) -> Int32? {
     if let id = addedIDs[token] { return id }
@@ -107,7 +115,8 @@ public final class Tokenizer: Sendable {
         normalizers: [.lowercase] + normalizers, preTokenizers: pipeline.preTokenizers,
         model: pipeline.model, vocabulary: pipeline.vocabulary, addedTokens: addedTokens),
       postProcessor: postProcessor, addedTokens: addedTokens, truncation: truncation,
-      decoder: decoder, sources: sources, document: document)
+      decoder: decoder, sources: sources, document: document, roles: Array(specialIDs),
+      trimsTexts: trimsTexts, knownCount: vocabularySize)
   }
 
   /// How many tokens a text begins with that begins with `prompt`; 0 for no prompt.
@@ -194,7 +203,12 @@ public final class Tokenizer: Sendable {
     workspace.output.removeAll(keepingCapacity: true)
     var text = text
     text.withUTF8 { pipeline.run($0.span, limit: limit, &workspace) }
-    return Array(workspace.output)
+    let ids = Array(workspace.output)
+    // Pieces that cut texts, and are no tokens of the model.
+    guard vocabularySize < pipeline.vocabulary.count, let unknown = specialTokens.unknown else {
+      return ids
+    }
+    return ids.map { $0 < vocabularySize ? $0 : unknown }
   }
 
   private static func cut(_ tokens: inout [Int32], to count: Int, left: Bool) {

@@ -29,6 +29,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// A classifier's scores are divided by it before softmax, so that probabilities are shares of right
   /// answers (Guo et al., 2017); `martlet train` fits it. 1 leaves them as they are.
   public var temperature: Float = 1
+  /// How texts are written where a request says nothing; nil for encoders.
+  package var decoding: DecodingSettings?
   /// What a user should know of how the files were understood.
   public var notes: [String]
 

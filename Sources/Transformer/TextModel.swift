@@ -209,6 +209,9 @@ public final class TextModel {
   public static func predict(
     _ questions: [(model: TextModel, input: EncodedInput)]
   ) -> [Result<Prediction, PredictionError>] {
+    if let first = questions.first?.model, first.task.definition.writesTexts {
+      return written(questions)
+    }
     let sequences = questions.flatMap { question in
       question.input.encodings.map { (model: question.model, encoding: $0) }
     }
@@ -234,6 +237,21 @@ public final class TextModel {
 
   /// Tokens that are computed at a time, where they are not one sequence.
   private static let largestRun = 16384
+
+  /// The texts that each model writes, one model after the other.
+  private static func written(
+    _ questions: [(model: TextModel, input: EncodedInput)]
+  ) -> [Result<Prediction, PredictionError>] {
+    var results = [Result<Prediction, PredictionError>](
+      repeating: .failure(.notFinite), count: questions.count)
+    let own = Dictionary(grouping: questions.indices) { ObjectIdentifier(questions[$0].model) }
+    for places in own.values {
+      let model = questions[places[0]].model
+      let answers = model.task.definition.answers(places.map { questions[$0].input }, by: model)
+      for (place, answer) in zip(places, answers ?? []) { results[place] = answer }
+    }
+    return results
+  }
 
   /// What each model's head says of each sequence: the part of a prediction that takes time, in one batch over one `trunk`.
   package static func outputs(

@@ -113,8 +113,8 @@ def main():
                 rows = []
                 for index, row in enumerate(out.sequences.tolist()):
                     row = row[1:]
-                    while row and row[-1] == pad and pad != 2:
-                        row.pop()
+                    # What fills up is the padding token, or where that is 0 the end.
+                    row = row[:row.index(2) + 1] if 2 in row else row
                     rows.append(row)
                 entry = {"name": name, "settings": settings, "ids": rows}
                 if settings.get("num_beams", 1) > 1:

@@ -18,13 +18,13 @@ struct UnigramModel: Sendable {
   /// In the list of best tokens: nothing ends here. A character of n bytes that no token makes up is n less.
   private static let nothing: Int32 = -1
 
-  /// A model over `vocabulary`, whose ids have `scores`.
+  /// A model over `vocabulary`, whose ids have `scores`; NaN for those that cut no text.
   init(vocabulary: Vocabulary, scores: [Double], unknown: Int32, byteTokens: [Int32]?) {
     self.unknown = unknown
     self.byteTokens = byteTokens
     self.scores = scores
-    unknownScore = (scores.min() ?? 0) - Self.unknownPenalty
-    let entries = scores.indices.compactMap { id in
+    unknownScore = (scores.filter { !$0.isNaN }.min() ?? 0) - Self.unknownPenalty
+    let entries = scores.indices.filter { !scores[$0].isNaN }.compactMap { id in
       vocabulary.range(id).flatMap { $0.isEmpty ? nil : (range: $0, token: Int32(id)) }
     }
     trie = PieceTrie(entries, bytes: vocabulary.bytes)

@@ -3,7 +3,7 @@ import JSON
 
 extension Tokenizer {
   /// Reads the tokenizer in `directory`: `tokenizer.json`, or where that is missing `vocab.json` with
-  /// `merges.txt` (RoBERTa), or `vocab.txt` (BERT; `do_lower_case` from `tokenizer_config.json`).
+  /// `source.spm` (Marian) or `merges.txt` (RoBERTa), or `vocab.txt` (BERT; `do_lower_case` from `tokenizer_config.json`).
   ///
   /// - Throws: `TokenizationError` naming the file.
   public static func load(directory: String) throws -> Tokenizer {
@@ -17,6 +17,13 @@ extension Tokenizer {
           supported: "what tokenizer.json alone describes")
       }
       return try read(bytes, path: json, sources: sources(directory, "tokenizer.json"))
+    }
+    if let vocabulary = contents(directory + "/vocab.json"),
+      let source = contents(directory + "/source.spm")
+    {
+      return try marian(
+        directory, vocabulary: vocabulary, source: source,
+        sources: sources(directory, "vocab.json", "source.spm", "target.spm"))
     }
     if let vocabulary = contents(directory + "/vocab.json"),
       let merges = contents(directory + "/merges.txt")
@@ -50,8 +57,11 @@ extension Tokenizer {
     if let own = mapped(directory, "tokenizer.json") {
       return own == mapped(other, "tokenizer.json")
     }
-    return ["tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer_config.json"]
-      .allSatisfy { mapped(directory, $0) == mapped(other, $0) }
+    return [
+      "tokenizer.json", "vocab.json", "merges.txt", "source.spm", "vocab.txt",
+      "tokenizer_config.json",
+    ]
+    .allSatisfy { mapped(directory, $0) == mapped(other, $0) }
   }
 
   private static func contents(_ path: String) -> [UInt8]? {

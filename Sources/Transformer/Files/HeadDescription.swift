@@ -12,27 +12,36 @@ struct HeadDescription {
   ///   `.badConfiguration`.
   init(_ json: JSONValue, _ architecture: Architecture, path: String) throws {
     let prefix = architecture.classPrefix
-    guard architecture.generator == nil else {
-      throw ModelError.unsupported(
-        path: path, what: "an encoder-decoder", supported: "encoders")
-    }
     let named = json["architectures"]?.arrayValue?.compactMap(\.stringValue) ?? []
-    let name = named.first { !Self.tasks($0, prefix).isEmpty }
-    guard let name = name ?? (named.isEmpty ? prefix + "Model" : nil) else {
+    let name = named.first { !Self.tasks($0, architecture).isEmpty }
+    guard
+      let name = name ?? (named.isEmpty ? prefix + (architecture.generator ?? "Model") : nil)
+    else {
       throw ModelError.unsupported(
         path: path, what: "architecture \"\(named[0].prefix(100))\"",
-        supported: ExactString.unique(ModelTask.all.flatMap(\.definition.classSuffixes))
-          .map { prefix + $0 }.joined(separator: ", "))
+        supported: ExactString.unique(Self.suffixes(architecture)).map { prefix + $0 }
+          .joined(separator: ", "))
     }
     self.architecture = name
-    let tasks = Self.tasks(name, prefix)
+    let tasks = Self.tasks(name, architecture)
     labels = tasks.contains(where: \.definition.hasLabels) ? try Self.labels(json, path: path) : []
     task = try Self.task(tasks, json, labels, path: path)
   }
 
   /// The tasks whose models have the class `name`.
-  private static func tasks(_ name: String, _ prefix: String) -> [ModelTask] {
-    ModelTask.all.filter { $0.definition.classSuffixes.contains { name == prefix + $0 } }
+  private static func tasks(_ name: String, _ architecture: Architecture) -> [ModelTask] {
+    of(architecture).filter {
+      $0.definition.classSuffixes.contains { name == architecture.classPrefix + $0 }
+    }
+  }
+
+  /// The tasks of a family's models.
+  private static func of(_ architecture: Architecture) -> [ModelTask] {
+    ModelTask.all.filter { $0.definition.writesTexts == (architecture.generator != nil) }
+  }
+
+  private static func suffixes(_ architecture: Architecture) -> [String] {
+    architecture.generator.map { [$0] } ?? of(architecture).flatMap(\.definition.classSuffixes)
   }
 
   /// The one of `tasks` that `problem_type` names.

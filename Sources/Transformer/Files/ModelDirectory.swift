@@ -47,6 +47,10 @@ public enum ModelDirectory {
         "neither a head nor modules.json is there: embeddings by mean pooling, not normalised")
     }
     configuration.temperature = try temperature(directory, head: head.task)
+    if let decoder = shape.decoder {
+      configuration.decoding = try DecodingSettings.read(
+        directory: encoderDirectory, config: json, decoder: decoder)
+    }
     return configuration
   }
 

@@ -11,7 +11,7 @@ public struct ModelTask: Sendable, Hashable, CustomStringConvertible {
   /// Every task. Of several for one class of `config.json`, the first is that of a file which says no more.
   package static let all: [ModelTask] = [
     .classification, .multiLabelClassification, .regression, .tokenClassification,
-    .questionAnswering, .embedding,
+    .questionAnswering, .embedding, .generation,
   ]
 
   /// Its name.

@@ -45,6 +45,21 @@ extension Prediction.Value {
       json.raw(#","scores":"#)
       json.numbers(scores)
       json.raw("}")
+    case .texts(let texts, let isDetailed):
+      func one(_ text: WrittenText, _ json: inout JSONWriter) {
+        guard isDetailed else { return json.string(text.text) }
+        json.raw(#"{"text":"#)
+        json.string(text.text)
+        json.raw(#","score":"#)
+        json.number(text.score)
+        json.raw(#","tokens":"#)
+        json.integer(text.tokenCount)
+        json.raw(#","end":"#)
+        json.string(text.end.rawValue)
+        json.raw("}")
+      }
+      if texts.count == 1 { return one(texts[0], &json) }
+      json.list(texts) { one($0, &$1) }
     }
   }
 
@@ -53,7 +68,7 @@ extension Prediction.Value {
     switch self {
     case .spans, .answers: true
     case .tokens(let tokens): tokens.contains { $0.range != nil }
-    case .label, .labels, .scores, .ranking, .vector: false
+    case .label, .labels, .scores, .ranking, .vector, .texts: false
     }
   }
 
@@ -84,6 +99,7 @@ extension Prediction.Value {
         best.text, digits(best.score), "\(best.range.lowerBound)", "\(best.range.upperBound)",
       ]
     case .ranking(let labels, let scores): return [labels[0], digits(scores[0])]
+    case .texts(let texts, _): return [texts.first?.text ?? ""]
     }
   }
 
@@ -96,6 +112,7 @@ extension Prediction.Value {
     case .tokens(let tokens): tokens.allSatisfy(\.probability.isFinite)
     case .spans(let spans), .answers(let spans, _): spans.allSatisfy(\.score.isFinite)
     case .ranking(_, let scores): scores.allSatisfy(\.isFinite)
+    case .texts(let texts, _): texts.allSatisfy(\.score.isFinite)
     }
   }
 
@@ -116,6 +133,8 @@ extension Prediction.Value {
         zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
       }
       return a.count == b.count && dot(a, b) >= 0.99 * (dot(a, a) * dot(b, b)).squareRoot()
+    case (.texts(let a, _), .texts(let b, _)):
+      return a.map { Array($0.text.utf8) } == b.map { Array($0.text.utf8) }
     default: return false
     }
   }

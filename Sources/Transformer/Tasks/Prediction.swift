@@ -38,6 +38,8 @@ public struct Prediction: Sendable, Equatable {
     case ranking(labels: [String], scores: [Float])
     /// The embedding.
     case vector([Float])
+    /// What was written, the best first; with scores and lengths where `isDetailed`.
+    case texts([WrittenText], isDetailed: Bool)
   }
 
   /// The answer.
@@ -68,7 +70,7 @@ public struct Prediction: Sendable, Equatable {
     case .label(let top, let all): (index, probabilities) = (top, all)
     case .labels(_, let all):
       (index, probabilities) = (all.firstIndex(of: all.max() ?? 0) ?? 0, all)
-    case .scores, .tokens, .spans, .answers, .ranking, .vector: return nil
+    case .scores, .tokens, .spans, .answers, .ranking, .vector, .texts: return nil
     }
     return Classification(
       labelIndex: index, probabilities: probabilities, tokenCount: tokenCount,

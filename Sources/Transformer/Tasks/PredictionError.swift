@@ -17,6 +17,8 @@ public enum PredictionError: Error, Equatable, LocalizedError {
   case overlapTooLong(String, overlap: Int, room: Int)
   /// Labels are asked of a pair of texts.
   case pairWithLabels
+  /// The tokenizer has no token for a language.
+  case unknownLanguage(String)
 
   /// What is wrong.
   public var errorDescription: String? {
@@ -32,6 +34,8 @@ public enum PredictionError: Error, Equatable, LocalizedError {
     case .overlapTooLong(let name, let overlap, let room):
       "'\(name)' is \(overlap), but a window has room for \(room) tokens of the text, so the next would not advance."
     case .pairWithLabels: "Candidate labels are asked of one text, and this is a pair."
+    case .unknownLanguage(let name):
+      "The model's tokenizer knows no language '\(name.prefix(64))'."
     }
   }
 
@@ -46,6 +50,8 @@ public enum PredictionError: Error, Equatable, LocalizedError {
     case .questionTooLong: "Send a shorter question."
     case .overlapTooLong(let name, _, let room): "Send \(name) below \(room)."
     case .pairWithLabels: "Send the text as a string; the labels make the second texts."
+    case .unknownLanguage:
+      "Send the language as the tokenizer calls it, such as deu_Latn or de_DE."
     }
   }
 }

@@ -39,6 +39,12 @@ package protocol TaskDefinition: Sendable {
 
   /// What reads the encoder's states.
   func head(_ source: HeadSource) throws -> any TaskHead
+  /// Whether it writes texts: models with a decoder alone do.
+  var writesTexts: Bool { get }
+  /// The answers of a task that writes texts, in order; nil for one whose answers are functions of the encoder's states.
+  func answers(
+    _ inputs: [EncodedInput], by model: TextModel
+  ) -> [Result<Prediction, PredictionError>]?
   /// The answer, of what the head said of each of the input's sequences; all of it is finite.
   func value(
     _ outputs: [SequenceOutput], of input: EncodedInput, by model: TextModel
@@ -58,6 +64,10 @@ extension TaskDefinition {
   package var problemType: String? { nil }
   package var hasLabels: Bool { true }
   package var hasProbabilities: Bool { false }
+  package var writesTexts: Bool { false }
+  package func answers(
+    _ inputs: [EncodedInput], by model: TextModel
+  ) -> [Result<Prediction, PredictionError>]? { nil }
   package func tokenOutputs(_ labels: [String]) -> Int? { nil }
   package func tokenLayer(_ architecture: Architecture) -> String? { nil }
   package var input: InputForm { .text }
