@@ -89,7 +89,6 @@ public final class Tokenizer: Sendable {
     addedTexts[id] ?? pipeline.vocabulary.text(Int(id))
   }
 
-
   /// The id of this token.
   public func id(for token: String) -> Int32? {
     if let id = addedIDs[token] { return id }
