@@ -94,6 +94,12 @@ public struct ModelInspection: Sendable {
     return configuration.task.definition.parameters(signature).map(\.name)
   }
 
+  private var prompts: JSONValue {
+    var object = JSONObject()
+    for prompt in configuration.prompts.all { object[prompt.name] = .string(prompt.text) }
+    return .object(object)
+  }
+
   /// All of it as one JSON object.
   public var json: JSONValue {
     let c = configuration
@@ -118,6 +124,7 @@ public struct ModelInspection: Sendable {
         lengths.map {
           ["tokens": JSONValue($0), "ms": JSONValue(expectedMilliseconds(tokens: $0))]
         }),
+      "prompts": prompts, "default_prompt_name": .string(c.prompts.defaultName ?? ""),
       "notes": .array(c.notes.map { .string($0) }),
     ]
   }
@@ -138,6 +145,13 @@ public struct ModelInspection: Sendable {
       let kinds = embedding.poolings.map(\.rawValue).joined(separator: "+")
       let normal = embedding.steps.contains(.normalize) ? ", normalised" : ""
       rows.append(("embedding", "\(c.embeddingDimension) numbers, \(kinds) pooling\(normal)"))
+    }
+    if !c.prompts.all.isEmpty {
+      let names = c.prompts.all.map { prompt in
+        "\(prompt.name) \"\(prompt.text.prefix(60))\""
+          + (prompt.name == c.prompts.defaultName ? " (default)" : "")
+      }
+      rows.append(("prompts", names.joined(separator: ", ")))
     }
     let e = c.shape
     rows += [

@@ -25,12 +25,17 @@ public struct PredictionWriter {
   private var rows = 0
 
   /// A writer of what `model` says.
-  /// - Parameter hasScores: whether the probability of each label is written.
+  /// - Parameters:
+  ///   - hasScores: whether the probability of each label is written.
+  ///   - dimensions: numbers that are asked for of each vector; nil for all.
   package init(
-    _ output: OutputFile, format: Format, model: TextModel, hasScores: Bool = false
+    _ output: OutputFile, format: Format, model: TextModel, hasScores: Bool = false,
+    dimensions: Int? = nil
   ) throws {
     (self.output, self.format, self.hasScores) = (output, format, hasScores)
-    (signature, task) = (model.signature, model.task)
+    var signature = model.signature
+    if let dimensions { signature.dimension = min(signature.dimension, dimensions) }
+    (self.signature, task) = (signature, model.task)
     if format == .csv {
       let header = task.definition.columns(signature, hasScores: hasScores)
       try writeLine(header.map(CSVReader.escaped), separator: ",")
@@ -49,6 +54,9 @@ public struct PredictionWriter {
       try output.write(json(prediction))
     case .npy:
       guard case .vector(let vector) = prediction.value else { return }
+      guard vector.count == signature.dimension else {
+        throw UnevenVectors(row: rows, count: vector.count, others: signature.dimension)
+      }
       for value in vector {
         let bits = value.bitPattern
         try output.write((0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) })
@@ -107,5 +115,17 @@ public struct PredictionWriter {
       "{'descr': '<f4', 'fortran_order': False, 'shape': (\(rows), \(signature.dimension)), }"
     text += String(repeating: " ", count: max(0, 128 - 10 - 1 - text.utf8.count)) + "\n"
     return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(text.utf8.count), 0] + Array(text.utf8)
+  }
+}
+
+/// A row of an array has another number of columns than the array.
+struct UnevenVectors: Error, Equatable, LocalizedError {
+  let row: Int
+  let count: Int
+  let others: Int
+
+  var errorDescription: String? {
+    "row \(row): its vector has \(count) numbers, and an array of NumPy has rows of \(others). "
+      + "Give --dimensions for all rows, or write JSON lines."
   }
 }

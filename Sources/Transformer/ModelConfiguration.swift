@@ -18,12 +18,22 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var labels: [String]
   /// What a regression head ends in.
   public var scoreActivation: ScoreActivation
+  /// Whether the files say that it scores pairs of texts.
+  public var isCrossEncoder = false
   /// For embeddings, how they are made.
   public var embedding: EmbeddingConfiguration?
+  /// For sparse vectors, how they are made.
+  public var sparse: SparseConfiguration?
+  /// For a decoder that says by two words whether a document answers a query, which.
+  var logitScore: LogitScore?
+  /// For a vector for each token, how they are made.
+  public var multiVector: MultiVectorConfiguration?
   /// Longest input in tokens.
   public var maximumTokens: Int
   /// Put before each text, or the first of a pair.
-  public var prompt = ""
+  public var prompts = Prompts()
+  /// How texts are read, where the model is a table without layers.
+  var table: StaticTable.Reading?
   /// Whether texts are lowercased before anything else is done with them.
   public var lowercases = false
   /// A classifier's scores are divided by it before softmax, so that probabilities are shares of right
@@ -36,7 +46,8 @@ public struct ModelConfiguration: Sendable, Equatable {
 
   /// Numbers in one embedding; 0 for other tasks.
   public var embeddingDimension: Int {
-    embedding?.dimension(hiddenSize: shape.hiddenSize) ?? 0
+    embedding?.dimension(hiddenSize: shape.hiddenSize)
+      ?? multiVector?.steps.outputs(of: shape.hiddenSize) ?? 0
   }
 
   /// The layer of the head on each token, where that stands beside the encoder; nil for other heads.
@@ -58,6 +69,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   public func embedding(pooling: Pooling?, normalizes: Bool?) -> ModelConfiguration {
     var copy = self
     if pooling != nil || embedding != nil { (copy.task, copy.labels) = (.embedding, []) }
+    if pooling != nil { (copy.sparse, copy.multiVector) = (nil, nil) }
     if let pooling {
       copy.shape.head = nil
       copy.embedding = EmbeddingConfiguration(

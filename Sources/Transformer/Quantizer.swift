@@ -130,7 +130,7 @@ public enum Quantizer {
     try copyFiles(source, to: staged.path)
     let inside = configuration.encoderDirectory.dropFirst(configuration.directory.count)
     try Folder.make(staged.path + inside)
-    let extra = configuration.tokenLayerTensors
+    let extra = configuration.tokenLayerTensors + configuration.wordHeadTensors(checkpoint)
     for (name, matrix) in extra { try checkpoint.read(name, into: matrix) }
     try OutputFile.write(
       ParameterWriter(parameters, path: staged.path + inside).bytes(extra: extra),

@@ -15,6 +15,7 @@ package struct SharedSequences {
   private struct Tokens: Hashable {
     let ids: [Int32]
     let types: [Int32]
+    let seen: Int?
   }
 
   /// Tokens of each sequence.
@@ -42,7 +43,7 @@ package struct SharedSequences {
         readers.append(Reader())
         asked.append([:])
       }
-      let tokens = Tokens(ids: encoding.ids, types: encoding.typeIDs)
+      let tokens = Tokens(ids: encoding.ids, types: encoding.typeIDs, seen: encoding.seenCount)
       let turn = asked[number][tokens, default: 0]
       asked[number][tokens] = turn + 1
       if turn == places[tokens, default: []].count {

@@ -26,8 +26,12 @@ public final class TextModel {
     set { encoder.progress = newValue }
   }
   private var sketch: EmbeddingSketch?
-  /// Tokens of the prompt that have no part in pooling.
-  private let excludedTokens: Int
+  /// How a table without layers reads texts.
+  private let table: TableReading?
+  /// A weight for each token, for queries that no layer reads.
+  let staticWeights: [Float]?
+  /// Tokens whose vectors are left out.
+  let skippedIDs: Set<Int32>
   private let weights: PackedWeights
   private let head: any TaskHead
   let encoder: Encoder
@@ -45,7 +49,9 @@ public final class TextModel {
   public var maximumTokens: Int { configuration.maximumTokens }
   /// What describes its inputs and answers.
   public var signature: ModelSignature {
-    ModelSignature(labels: labels, dimension: configuration.embeddingDimension)
+    ModelSignature(
+      labels: labels, dimension: configuration.embeddingDimension,
+      prompts: configuration.prompts.names)
   }
   /// What the layers are computed in; not `auto`.
   public var precision: Precision {
@@ -111,7 +117,8 @@ public final class TextModel {
     }
     try self.init(
       configuration, weights: weights, encoder: encoder,
-      sequenceHead: own.flatMap { SequenceHead(PieceTensors($0)) }, tokenizer: tokenizer
+      sequenceHead: own.flatMap { SequenceHead(PieceTensors($0)) }, tokenizer: tokenizer,
+      shape: { checkpoint[$0]?.shape }
     ) {
       try adapter?.read($0, into: $1, base: checkpoint) ?? checkpoint.read($0, into: $1)
     }
@@ -132,32 +139,35 @@ public final class TextModel {
     ) { name, _ in throw ModelError.missingTensor(path: configuration.directory, name: name) }
   }
 
-  /// `read` gets the tensors of a head that stands beside the encoder.
+  /// `read` gets the tensors of a head that stands beside the encoder, `shape` says which there are.
   private init(
     _ configuration: ModelConfiguration, weights: PackedWeights, encoder: Encoder,
-    sequenceHead: SequenceHead?, tokenizer: Tokenizer, read: (String, Matrix) throws -> Void
+    sequenceHead: SequenceHead?, tokenizer: Tokenizer,
+    shape: @escaping (String) -> [Int]? = { _ in nil }, read: (String, Matrix) throws -> Void
   ) throws {
     try configuration.check(tokenizer)
     let tokenizer = configuration.lowercases ? tokenizer.lowercasing() : tokenizer
     self.configuration = configuration
     self.tokenizer = tokenizer
-    excludedTokens =
-      configuration.embedding?.excludesPrompt ?? false
-      ? tokenizer.openingCount(configuration.prompt, maximum: configuration.maximumTokens) : 0
+    table = configuration.table.map { TableReading($0, tokenizer) }
+    staticWeights = try configuration.sparse?.queryWeights.map {
+      try TokenWeights.read($0, count: configuration.shape.vocabularySize)
+    }
+    skippedIDs = Set(
+      (configuration.multiVector?.skippedTokens ?? []).compactMap { tokenizer.id(for: $0) })
     (self.weights, self.encoder) = (weights, encoder)
-    let excludedTokens = excludedTokens
     head = try withoutActuallyEscaping(read) {
       try configuration.task.definition.head(
         HeadSource(
-          configuration: configuration, sequenceHead: sequenceHead, kernels: encoder.kernels,
-          excludedTokens: excludedTokens, read: $0))
+          configuration: configuration, sequenceHead: sequenceHead, tokenizer: tokenizer,
+          weights: weights.parameters, kernels: encoder.kernels, shape: shape, read: $0))
     }
   }
 
   private init(sharing other: TextModel) {
     (configuration, tokenizer) = (other.configuration, other.tokenizer)
     (weights, head, threshold) = (other.weights, other.head, other.threshold)
-    excludedTokens = other.excludedTokens
+    (table, staticWeights, skippedIDs) = (other.table, other.staticWeights, other.skippedIDs)
     (makesSketches, sketch) = (other.makesSketches, other.sketch)
     encoder = Encoder(weights, kernels: other.kernels)
   }
@@ -173,13 +183,24 @@ public final class TextModel {
   }
 
   /// The tokens of one input in one sequence, whose end is left off where it is too long.
-  func encodeWhole(_ input: TextInput) throws(PredictionError) -> EncodedInput {
-    let text = configuration.prompt + input.text
-    if input.pair != nil && tokenizer.frameCount(isPair: true) > maximumTokens {
-      throw .noRoom(tokens: maximumTokens)
+  ///
+  /// - Parameter longest: tokens of the sequence at most; nil for what the model reads.
+  func encodeWhole(
+    _ input: TextInput, maximum longest: Int? = nil
+  ) throws(PredictionError) -> EncodedInput {
+    let longest = longest ?? maximumTokens
+    let prompt = configuration.prompts.text(for: input.parameters)
+    let text = prompt + input.text
+    if input.pair != nil && tokenizer.frameCount(isPair: true) > longest {
+      throw .noRoom(tokens: longest)
     }
-    let encoding = tokenizer.encode(text, pair: input.pair, maximumLength: maximumTokens)
-    if excludedTokens > 0 && encoding.ids.count <= excludedTokens { throw .noTokens }
+    var encoding =
+      table?.encode(text, by: tokenizer, maximum: longest)
+      ?? tokenizer.encode(text, pair: input.pair, maximumLength: longest)
+    if configuration.embedding?.excludesPrompt == true {
+      encoding.promptCount = tokenizer.openingCount(prompt, maximum: longest)
+      if encoding.promptCount > 0 && encoding.ids.count <= encoding.promptCount { throw .noTokens }
+    }
     return try EncodedInput(input, encoding)
   }
 
@@ -200,8 +221,11 @@ public final class TextModel {
   /// Whether both make the same tokens of every input.
   public func encodes(like other: TextModel) -> Bool {
     tokenizer === other.tokenizer && maximumTokens == other.maximumTokens
-      && excludedTokens == other.excludedTokens
-      && configuration.prompt.utf8.elementsEqual(other.configuration.prompt.utf8)
+      && configuration.embedding?.excludesPrompt == other.configuration.embedding?.excludesPrompt
+      && configuration.prompts == other.configuration.prompts
+      && configuration.table == other.configuration.table
+      && configuration.sparse == other.configuration.sparse
+      && configuration.multiVector == other.configuration.multiVector
   }
 
   /// Answers in one batch inputs to models with one `trunk`, in their order. What several models are asked of the same tokens
@@ -257,6 +281,12 @@ public final class TextModel {
   package static func outputs(
     _ sequences: [(model: TextModel, encoding: Encoding)]
   ) -> [SequenceOutput] {
+    let apart = sequences.indices.filter { sequences[$0].encoding.seenCount != nil }
+    let unread = sequences.indices.filter { !sequences[$0].encoding.isRead }
+    // What one sequence needs must not change the bits of another's answer.
+    if !unread.isEmpty || !apart.isEmpty && apart.count < sequences.count {
+      return outputs(sequences, parted: [Set(apart), Set(unread)])
+    }
     guard let first = sequences.first?.model else { return [] }
     precondition(sequences.allSatisfy { $0.model.encoder === first.encoder }, "one trunk")
     let shared = SharedSequences(
@@ -272,6 +302,21 @@ public final class TextModel {
       for (place, output) in zip(reader.questions, own) { results[place] = output }
     }
     return results.compactMap(\.self)
+  }
+
+  /// The same in several batches: the first set, those in no set, and no batch for the second, which the layers do not read.
+  private static func outputs(
+    _ sequences: [(model: TextModel, encoding: Encoding)], parted sets: [Set<Int>]
+  ) -> [SequenceOutput] {
+    var results = [SequenceOutput](repeating: SequenceOutput([]), count: sequences.count)
+    let rest = Set(sequences.indices).subtracting(sets[0]).subtracting(sets[1])
+    for part in [sets[0], rest] where !part.isEmpty {
+      let places = part.sorted()
+      for (place, output) in zip(places, outputs(places.map { sequences[$0] })) {
+        results[place] = output
+      }
+    }
+    return results
   }
 
   /// The answer for an input, of what the head said of its sequences. The kernels let nothing that is not finite become a number
@@ -299,7 +344,8 @@ public final class TextModel {
     // One row of segments, as RoBERTa has it, is every token's.
     let hasSegments = configuration.shape.embeddings.tokenTypeCount > 1
     return try? TokenBatch(
-      encodings.map(\.ids), tokenTypes: hasSegments ? encodings.map(\.typeIDs) : nil)
+      encodings.map(\.ids), tokenTypes: hasSegments ? encodings.map(\.typeIDs) : nil,
+      seen: encodings.contains { $0.seenCount != nil } ? encodings.map(\.seenCount) : [])
   }
 
   /// Predicts for `inputs` in one batch.

@@ -10,25 +10,30 @@ public struct TokenBatch: Sendable {
   public let layout: RaggedRows
   /// The place in its text of each sequence's first token; empty where that is 0 for all.
   let firstPlaces: [Int]
+  /// How many tokens of each sequence are seen by all, the first ones; those behind see them alone. Empty where all see all.
+  let seen: [Int]
 
   /// Sequences of ids, with the segment of each token; without, all are of segment 0.
   ///
   /// - Throws: `EmptySequence` naming a sequence without ids.
   public init(
-    _ sequences: [[Int32]], tokenTypes types: [[Int32]]? = nil
+    _ sequences: [[Int32]], tokenTypes types: [[Int32]]? = nil, seen: [Int?] = []
   ) throws(EmptySequence) {
-    try self.init(sequences, tokenTypes: types, firstPlaces: [])
+    try self.init(sequences, tokenTypes: types, firstPlaces: [], seen: seen)
   }
 
   /// Tokens that go on from others, as many of each text as `firstPlaces` says.
   init(
-    _ sequences: [[Int32]], tokenTypes types: [[Int32]]? = nil, firstPlaces: [Int]
+    _ sequences: [[Int32]], tokenTypes types: [[Int32]]? = nil, firstPlaces: [Int],
+    seen: [Int?] = []
   ) throws(EmptySequence) {
     precondition(firstPlaces.isEmpty || firstPlaces.count == sequences.count, "a place for each")
     self.firstPlaces = firstPlaces
     let lengths = sequences.map(\.count)
     precondition(types == nil || types?.map(\.count) == lengths, "a segment for each token")
     layout = try RaggedRows(lengths: lengths)
+    precondition(seen.isEmpty || seen.count == sequences.count, "for each sequence")
+    self.seen = zip(seen, lengths).map { max(1, min($0 ?? $1, $1)) }
     ids = sequences.flatMap(\.self)
     let flat = types?.flatMap(\.self) ?? []
     tokenTypes = flat.contains { $0 != 0 } ? flat : []

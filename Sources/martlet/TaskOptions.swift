@@ -21,6 +21,13 @@ struct TaskOptions: ParsableArguments {
   @Option(help: "Tokens that two windows of a long text share.") var stride: Int?
   @Option(help: "How many answers to a question; JSON lines have all, tables the best.")
   var topK: Int?
+  @Option(help: "The model's prompt of this name is put before texts (embeddings).")
+  var promptName: String?
+  @Option(help: "Put before texts (embeddings).") var prompt: String?
+  @Option(help: "Which side of a search texts are on: query, document (embeddings).")
+  var inputType: String?
+  @Option(help: "How many of a vector's numbers are kept, the first ones.") var dimensions: Int?
+  @Option(help: "Words that a mask may stand for, parted by commas.") var targets: String?
   @Option(
     help: "Another parameter of the model's task, such as max_answer_len=30; may be repeated.")
   var parameter: [String] = []
@@ -40,6 +47,11 @@ struct TaskOptions: ParsableArguments {
     if let aggregation { members["aggregation"] = .string(aggregation) }
     if let longText { members["long_text"] = .string(longText) }
     if let stride { members["stride"] = JSONValue(stride) }
+    if let promptName { members["prompt_name"] = .string(promptName) }
+    if let prompt { members["prompt"] = .string(prompt) }
+    if let inputType { members["input_type"] = .string(inputType) }
+    if let dimensions { members["dimensions"] = JSONValue(dimensions) }
+    if let targets { members["targets"] = .string(targets) }
     if let topK { members["top_k"] = JSONValue(topK) }
     for text in parameter {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

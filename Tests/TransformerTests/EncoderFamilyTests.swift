@@ -28,8 +28,11 @@ struct EncoderFamilyTests {
   func complete() {
     let tried = Set(Self.cases.map(\.modelType))
     // Own code is told by other keys than `model_type`, and has a note behind it here.
+    // A table without layers has no head: SentenceTransformersTests.
     for type in Architecture.modelTypes
-    where !type.hasSuffix(")") && !Architecture.generatorTypes.contains(type) {
+    where !type.hasSuffix(")") && !Architecture.generatorTypes.contains(type)
+      && type != "model2vec"
+    {
       #expect(tried.contains(type), "\(type)")
     }
   }

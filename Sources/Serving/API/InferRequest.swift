@@ -109,6 +109,11 @@ struct InferRequest: Sendable {
       members[parameter.name] = given[parameter.name]
     }
     do throws(InputProblem) {
+      if members["dimensions"] != nil {
+        throw InputProblem(
+          "Vectors have the width that the model's metadata tells.",
+          mend: "Leave 'dimensions' out, or ask /predict.", pointer: "/dimensions")
+      }
       return try TaskParameters(members, task: model.task, model: model.signature)
     } catch {
       throw Problem(error, at: "/parameters", example: example)

@@ -16,10 +16,18 @@ struct ModelKind: Sendable {
     noun: "an embedding model", example: "a sentence-transformers model"
   ) { $0.task == .embedding }
 
-  /// Gives one number for a pair of texts.
+  /// Gives one number for a pair of texts, or one against and one for.
   static let crossEncoder = ModelKind(
     noun: "a cross-encoder", example: "a cross-encoder with one output"
-  ) { $0.task == .regression && $0.labels.count <= 1 }
+  ) { model in
+    model.task == .regression && model.labels.count <= 1
+      || model.isCrossEncoder && model.labels.count == 2
+  }
+
+  /// Gives a vector for each token.
+  static let lateInteraction = ModelKind(
+    noun: "a model of late interaction", example: "a ColBERT"
+  ) { $0.task == .multiVectorEmbedding }
 
   /// Gives a probability for each of its labels.
   static let classifier = ModelKind(
@@ -29,7 +37,8 @@ struct ModelKind: Sendable {
   /// Says how near a text is to another: by itself, or by its vectors.
   static let scorer = ModelKind(
     noun: "a cross-encoder or embedding model", example: "a cross-encoder",
-    suits: { crossEncoder.suits($0) || embedder.suits($0) }, isPreferred: crossEncoder.suits)
+    suits: { crossEncoder.suits($0) || embedder.suits($0) || lateInteraction.suits($0) },
+    isPreferred: { crossEncoder.suits($0) || lateInteraction.suits($0) })
 }
 
 extension PublicAPI {

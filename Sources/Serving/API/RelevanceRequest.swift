@@ -4,7 +4,7 @@ import JSON
 import Transformer
 
 /// What every dialect's rerank and score ask: how well texts answer a query. A cross-encoder reads both together; of an embedding
-/// model it is the cosine of their vectors.
+/// model it is the cosine of their vectors, of one of late interaction the sum of the best products of its tokens' vectors.
 struct RelevanceRequest: Sendable {
   let deployment: ModelCatalog.Deployment
   /// One for all texts, or one for each.
@@ -19,6 +19,9 @@ struct RelevanceRequest: Sendable {
 
   /// What is said of all texts of an embedding model, in place of the sides on which they are.
   private var said: JSONObject?
+
+  /// What is done with texts that are longer than the model reads, where the request says so.
+  private var long = JSONObject()
 
   init(
     deployment: ModelCatalog.Deployment, queries: [String], texts: [String],
@@ -39,17 +42,28 @@ struct RelevanceRequest: Sendable {
     self.said = said
   }
 
+  /// Reads how long texts are to be read: in windows, of which the best counts.
+  mutating func readLongText(_ body: RequestBody) {
+    for name in ["long_text", "stride"] { long[name] = body[name] }
+  }
+
   /// What the model is asked.
   ///
   /// - Throws: the problem of a parameter that the model does not take.
   func inputs() throws(Problem) -> [TextInput] {
-    if isPair { return texts.indices.map { TextInput(queries[query($0)], pair: texts[$0]) } }
     let model = deployment.primary.description
     let body = RequestBody(object: JSONObject(), example: "")
+    if isPair {
+      var pairs = texts.indices.map { TextInput(queries[query($0)], pair: texts[$0]) }
+      try pairs.say(long, to: model, body)
+      return pairs
+    }
     var sides = (queries: queries.map { TextInput($0) }, texts: texts.map { TextInput($0) })
     let hasSides = said == nil && model.takes("input_type")
     try sides.queries.say(said ?? (hasSides ? ["input_type": "query"] : [:]), to: model, body)
-    try sides.texts.say(said ?? (hasSides ? ["input_type": "document"] : [:]), to: model, body)
+    var document = said ?? (hasSides ? ["input_type": "document"] : [:])
+    for (name, value) in long { document[name] = value }
+    try sides.texts.say(document, to: model, body)
     return sides.queries + sides.texts
   }
 
@@ -61,6 +75,14 @@ struct RelevanceRequest: Sendable {
   /// The scores, of what the model says of `inputs()`.
   func scores(_ predictions: [Prediction], _ activation: ScoreActivation) -> [Float] {
     if isPair { return predictions.map { $0.relevance(isRaw: isRaw, activation) } }
+    if ModelKind.lateInteraction.suits(deployment.primary.description) {
+      let vectors = predictions.map { prediction -> [[Float]] in
+        if case .vectors(let vectors) = prediction.value { vectors } else { [] }
+      }
+      return texts.indices.map {
+        LateInteraction.score(query: vectors[query($0)], document: vectors[queries.count + $0])
+      }
+    }
     let vectors = predictions.map { prediction -> [Float] in
       if case .vector(let vector) = prediction.value { vector } else { [] }
     }
@@ -71,6 +93,11 @@ struct RelevanceRequest: Sendable {
 extension Prediction {
   /// A cross-encoder's output, or its sigmoid, whichever of them the model gives.
   fileprivate func relevance(isRaw: Bool, _ activation: ScoreActivation) -> Float {
+    // Two outputs: the second is for, and the softmax of both is the sigmoid of their difference.
+    if case .label(_, let both) = value, both.count == 2 {
+      let bounded = min(max(Double(both[1]), 1e-38), 1 - 0x1p-25)
+      return isRaw ? Float(log(bounded / (1 - bounded))) : both[1]
+    }
     guard case .scores(let scores) = value, let score = scores.first else { return 0 }
     let value = Double(score)
     switch (activation, isRaw) {

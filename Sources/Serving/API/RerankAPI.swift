@@ -45,7 +45,8 @@ struct RerankAPI: Sendable {
       known: [
         "model", "query", "documents", "top_n", "return_documents", "rank_fields", "truncation",
         "user",
-        "texts", "truncate", "truncation_direction", "raw_scores", "return_text",
+        "long_text", "stride", "texts", "truncate", "truncation_direction", "raw_scores",
+        "return_text",
       ])
     if takesTexts, body["documents"] == nil { return try rerankTexts(call, body) }
     if let fields = body["rank_fields"], fields != ["text"] {
@@ -59,6 +60,7 @@ struct RerankAPI: Sendable {
       deployment: try api.deployment(body, .scorer), queries: [query], texts: documents,
       pointer: { "/documents/\($0)" })
     request.refusesLongTexts = try !body.bool("truncation", default: true)
+    request.readLongText(body)
     let (id, name) = (call.request.id, request.deployment.primary.description.name)
     return try api.score(call, request) { scores, tokens throws(Problem) in
       var json = JSONWriter(capacity: 64 * scores.count + 256)
@@ -132,6 +134,7 @@ struct RerankAPI: Sendable {
     try body.refuseCutsOnTheLeft()
     request.isRaw = try body.bool("raw_scores", default: false)
     request.refusesLongTexts = try !body.bool("truncate", default: true)
+    request.readLongText(body)
     return try api.score(call, request) { scores, _ throws(Problem) in
       var json = JSONWriter(capacity: 48 * scores.count)
       json.list(scores.ranking.prefix(top)) { index, json in
@@ -162,6 +165,7 @@ extension RerankAPI {
       [
         "model": Schema.values(api.names(.scorer)), "query": Schema.text, "documents": documents,
         "top_n": Schema.nullable(Schema.integer(from: 0, to: Int(Int32.max))),
+        "long_text": Schema.longText, "stride": Schema.integer(from: 0, to: 65536),
         "return_documents": Schema.nullable(Schema.boolean),
       ], required: ["query", "documents"])
     let result = Schema.object(
@@ -186,6 +190,7 @@ extension RerankAPI {
         Schema.object(
           [
             "query": Schema.text, "texts": texts, "truncate": Schema.nullable(Schema.boolean),
+            "long_text": Schema.longText, "stride": Schema.integer(from: 0, to: 65536),
             "raw_scores": Schema.boolean, "return_text": Schema.boolean,
           ], required: ["query", "texts"]))
       answered = Schema.any(

@@ -13,6 +13,10 @@ public protocol Predictor: AnyObject {
   var maximumTokens: Int { get }
   /// Numbers in one embedding; 0 for other tasks.
   var embeddingDimension: Int { get }
+  /// Whether the files say that it scores pairs of texts.
+  var isCrossEncoder: Bool { get }
+  /// Names of what may be put before texts.
+  var promptNames: [String] { get }
   /// What a regression's scores have gone through.
   var scoreActivation: ScoreActivation { get }
   /// What the layers are computed in; nil where there are none.
@@ -42,6 +46,10 @@ public struct Question {
 extension Predictor {
   /// None, unless a model says otherwise.
   public var embeddingDimension: Int { 0 }
+  /// No, unless a model says otherwise.
+  public var isCrossEncoder: Bool { false }
+  /// None, unless a model says otherwise.
+  public var promptNames: [String] { [] }
   /// None, unless a model says otherwise.
   public var scoreActivation: ScoreActivation { .identity }
   /// None, unless a model says otherwise.
@@ -75,6 +83,10 @@ extension Predictor {
 extension TextModel: Predictor {
   /// Numbers in one embedding; 0 for other tasks.
   public var embeddingDimension: Int { configuration.embeddingDimension }
+  /// Whether the files say that it scores pairs of texts.
+  public var isCrossEncoder: Bool { configuration.isCrossEncoder }
+  /// Names of what may be put before texts.
+  public var promptNames: [String] { configuration.prompts.names }
   /// What a regression's scores have gone through.
   public var scoreActivation: ScoreActivation { configuration.scoreActivation }
   /// What the layers are computed in.

@@ -15,6 +15,10 @@ public struct ModelDescription: Sendable, Equatable {
   public var maximumTokens: Int
   /// Numbers in one embedding; 0 for other tasks.
   public var embeddingDimension: Int
+  /// Names of what may be put before texts.
+  public var prompts: [String]
+  /// Whether the files say that it scores pairs of texts.
+  public var isCrossEncoder: Bool
   /// What a regression's scores have gone through.
   public var scoreActivation: ScoreActivation
   /// What the layers are computed in; nil where there are none.
@@ -28,6 +32,8 @@ public struct ModelDescription: Sendable, Equatable {
     labels = predictor.labels
     maximumTokens = predictor.maximumTokens
     embeddingDimension = predictor.embeddingDimension
+    prompts = predictor.promptNames
+    isCrossEncoder = predictor.isCrossEncoder
     scoreActivation = predictor.scoreActivation
     precision = predictor.layerPrecision
   }
@@ -35,7 +41,9 @@ public struct ModelDescription: Sendable, Equatable {
   /// Whether the outputs are probabilities of labels for the whole text.
   var hasProbabilities: Bool { task.definition.hasProbabilities }
   /// What describes its inputs and answers.
-  var signature: ModelSignature { ModelSignature(labels: labels, dimension: embeddingDimension) }
+  var signature: ModelSignature {
+    ModelSignature(labels: labels, dimension: embeddingDimension, prompts: prompts)
+  }
   /// What protocols of tensors get.
   var outputs: [TensorOutput] { task.definition.outputs(signature) }
 

@@ -18,6 +18,9 @@ extension Schema {
     return .object(object)
   }
 
+  /// What is done with a text that is longer than the model reads.
+  static let longText = Schema.values(["truncate", "truncate_left", "refuse", "windows"])
+
   /// A text, or a list of them.
   static func texts(_ maximum: Int) -> JSONValue {
     any(text, list(text, minimum: 1, maximum: maximum))

@@ -27,6 +27,8 @@ public struct Architecture: Sendable {
   var generator: String?
   /// The layer that labels tokens; nil where the head on tokens is the one on the text, on each token.
   var tokenHead: String? = "classifier"
+  /// What its checkpoints may call the head for masked words; empty for none.
+  var wordHeads: [WordHeadNames] = []
   /// Whether a `config.json` is of this family, where its `model_type` does not say; the first such family wins.
   var claims: (@Sendable (ConfigReader) -> Bool)?
 
@@ -36,6 +38,7 @@ public struct Architecture: Sendable {
     .xlmRobertaXL, .electra, .ernie, .albert, .modernBERT, .mpnet, .nomicBERT, .nomicBERTOwn, .gte,
     .gteOwn, .jinaBERT, .debertaV2, .deberta, .roFormer, .esm, .euroBERT, .llama, .mistral,
     .qwen2, .qwen3, .gemma2, .gemma3, .bart, .mbart, .marian, .m2m100, .pegasus, .t5,
+    .staticTable,
   ]
 
   /// The family of the `config.json` that `reader` has.

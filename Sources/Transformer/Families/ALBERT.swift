@@ -49,5 +49,10 @@ extension Architecture {
       case (_, .feedForwardNorm): return [.encoder("\(block)full_layer_layer_norm.\(kind)")]
       default: return BERTLayout.names(key)
       }
-    })
+    },
+    wordHeads: [
+      WordHeadNames(
+        dense: "predictions.dense", norm: "predictions.LayerNorm", decoder: "predictions.decoder",
+        biases: ["predictions.decoder.bias", "predictions.bias"])
+    ])
 }

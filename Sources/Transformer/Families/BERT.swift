@@ -27,7 +27,8 @@ extension Architecture {
       case (.head, _): [.head("classifier.\(key.moduleSuffix)")]
       default: BERTLayout.names(key)
       }
-    })
+    },
+    wordHeads: [.bert])
 }
 
 /// The keys and tensor names that BERT gave all families built on its code.

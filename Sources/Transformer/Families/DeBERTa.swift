@@ -39,7 +39,8 @@ extension Architecture {
       case .relativeQueries: return [.encoder("\(attention)pos_query_proj.\(kind)")]
       default: return DeBERTaLayout.names(key)
       }
-    })
+    },
+    wordHeads: [.bert, .deberta])
 
   /// The convolution beside the first layer, as deberta-v2-xlarge has it.
   private static func convolution(_ reader: ConfigReader) throws -> ConvolutionShape? {
@@ -88,7 +89,8 @@ extension Architecture {
       case (.relativeQueries, _): return [.encoder("\(attention)pos_q_proj.\(key.moduleSuffix)")]
       default: return DeBERTaLayout.names(key)
       }
-    })
+    },
+    wordHeads: [.bert, .deberta])
 }
 
 private enum DeBERTaLayout {

@@ -57,5 +57,10 @@ extension Architecture {
       case .classifier: return [.head("classifier.\(kind)")]
       default: return []
       }
-    })
+    },
+    wordHeads: [
+      WordHeadNames(
+        dense: "vocab_transform", norm: "vocab_layer_norm", decoder: "vocab_projector",
+        biases: ["vocab_projector.bias"])
+    ])
 }

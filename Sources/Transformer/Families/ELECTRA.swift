@@ -22,5 +22,11 @@ extension Architecture {
       guard key.place == .head else { return BERTLayout.names(key) }
       let layer = key.part == .pool ? "dense" : "out_proj"
       return [.head("classifier.\(layer).\(key.moduleSuffix)")]
-    })
+    },
+    wordHeads: [
+      WordHeadNames(
+        dense: "generator_predictions.dense", activation: .gelu,
+        norm: "generator_predictions.LayerNorm", decoder: "generator_lm_head",
+        biases: ["generator_lm_head.bias"])
+    ])
 }

@@ -12,5 +12,6 @@ extension Architecture {
       }
       return try BERTLayout.read(reader)
     },
-    headPlan: bert.headPlan, write: bert.write, names: bert.names)
+    headPlan: bert.headPlan, write: bert.write, names: bert.names,
+    wordHeads: [.bert])
 }

@@ -45,5 +45,6 @@ extension Architecture {
             attention: "attention.LayerNorm", feedForward: "LayerNorm",
             final: "encoder.emb_layer_norm_after"))
       }
-    })
+    },
+    wordHeads: [.roberta])
 }

@@ -36,5 +36,6 @@ extension Architecture {
       case (_, .attentionNorm): return [.encoder("\(attention)LayerNorm.\(kind)")]
       default: return BERTLayout.names(key)
       }
-    })
+    },
+    wordHeads: [.roberta])
 }

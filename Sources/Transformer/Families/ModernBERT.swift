@@ -8,7 +8,11 @@ extension Architecture {
     modelTypes: ["modernbert"], classPrefix: "ModernBert", tensorPrefix: "model.",
     read: { try ModernBERTLayout.read($0) },
     headPlan: SequenceHeadShape(activation: .gelu),
-    names: { key, _ in ModernBERTLayout.names(key) }, tokenHead: nil)
+    names: { key, _ in ModernBERTLayout.names(key) }, tokenHead: nil,
+    wordHeads: [
+      WordHeadNames(
+        dense: "head.dense", norm: "head.norm", decoder: "decoder", biases: ["decoder.bias"])
+    ])
 }
 
 private enum ModernBERTLayout {

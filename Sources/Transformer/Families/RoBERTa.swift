@@ -51,6 +51,6 @@ extension Architecture {
         guard key.place == .head else { return BERTLayout.names(key, names) }
         let layer = key.part == .pool ? "dense" : "out_proj"
         return [.head("classifier.\(layer).\(key.moduleSuffix)")]
-      })
+      }, wordHeads: [.roberta])
   }
 }

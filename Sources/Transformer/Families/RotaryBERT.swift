@@ -11,7 +11,8 @@ extension Architecture {
         reader, theta: 1000, activation: "silu", hasAttentionBias: false, hasOutputBias: false)
     },
     headPlan: SequenceHeadShape(activation: .tanh),
-    names: { key, shape in RotaryBERTLayout.names(key, shape) }, otherNames: [nomicBERTOwn.names])
+    names: { key, shape in RotaryBERTLayout.names(key, shape) }, otherNames: [nomicBERTOwn.names],
+    wordHeads: [.bert])
 
   /// GTE (Zhang et al., 2024): `GteModel` of transformers. As NomicBERT, with biases but on the gates.
   static let gte = Architecture(
@@ -21,7 +22,8 @@ extension Architecture {
         reader, theta: 160_000, activation: "gelu", hasAttentionBias: true, hasOutputBias: true)
     },
     headPlan: SequenceHeadShape(activation: .tanh),
-    names: { key, shape in RotaryBERTLayout.names(key, shape) }, otherNames: [gteOwn.names])
+    names: { key, shape in RotaryBERTLayout.names(key, shape) }, otherNames: [gteOwn.names],
+    wordHeads: [.roberta])
 }
 
 /// BERT's embeddings and head around blocks as Llama names them, with layer norms behind.

@@ -46,7 +46,7 @@ struct AdapterReader {
     if let head = try head(model, architecture) {
       model.embedding = nil
       (model.architecture, model.task, model.labels) = (head.architecture, head.task, head.labels)
-      (model.prompt, model.lowercases, model.scoreActivation) = ("", false, .identity)
+      (model.prompts, model.lowercases, model.scoreActivation) = (Prompts(), false, .identity)
       model.notes = []
       model.maximumTokens = model.shape.maximumTokens
       model.shape.setHead(head, architecture)

@@ -30,6 +30,12 @@ public struct Checkpoint: Sendable {
   ///
   /// - Throws: `ModelError.missingFile`, `.unreadable`, `.badTensors` or `.missingTensor`.
   public init(directory: String) throws {
+    let file = try Checkpoint(files: directory)
+    self = file["embeddings"] == nil ? file : try StaticTable.unfolded(file)
+  }
+
+  /// The tensors as they stand in the files.
+  init(files directory: String) throws {
     let single = directory + "/model.safetensors"
     let index = single + ".index.json"
     let manager = FileManager.default

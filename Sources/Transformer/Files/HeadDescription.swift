@@ -115,13 +115,21 @@ struct HeadDescription {
     _ modules: SentenceTransformersModules, _ json: JSONValue, path: String
   ) throws -> ScoreActivation {
     guard task == .regression else { return .identity }
+    let isCrossEncoder = modules.isCrossEncoder || json["sentence_transformers"] != nil
+    return try Self.activation(
+      modules, json, path: path,
+      standard: isCrossEncoder && labels.count == 1 ? .sigmoid : .identity)
+  }
+
+  /// The one that the files name, or `standard`.
+  static func activation(
+    _ modules: SentenceTransformersModules, _ json: JSONValue, path: String,
+    standard: ScoreActivation
+  ) throws -> ScoreActivation {
     let name =
       modules.activation ?? json["sentence_transformers"]?["activation_fn"]?.stringValue
       ?? json["sbert_ce_default_activation_function"]?.stringValue
-    guard let name else {
-      let isCrossEncoder = modules.isCrossEncoder || json["sentence_transformers"] != nil
-      return isCrossEncoder && labels.count == 1 ? .sigmoid : .identity
-    }
+    guard let name else { return standard }
     switch name.split(separator: ".").last {
     case "Identity": return .identity
     case "Sigmoid": return .sigmoid

@@ -15,7 +15,34 @@ public enum ModelDirectory {
   /// Reads shape, task and labels from `directory`, and checks that they are supported.
   ///
   /// - Throws: `ModelError` naming file and key.
-  public static func describe(_ directory: String) throws -> ModelConfiguration {
+  ///
+  /// - Parameter task: what the model is to be, where its files have layers for several; nil for what `martlet.json` says, or the
+  ///   files alone.
+  public static func describe(
+    _ directory: String, as task: ModelTask? = nil
+  ) throws -> ModelConfiguration {
+    let found = try describeAsIs(directory)
+    guard let task = try task ?? ownTask(directory), task != found.task else { return found }
+    if task == .embedding { return found.embedding(pooling: .mean, normalizes: nil) }
+    if let other = try TokenLayers.configuration(found, as: task) { return other }
+    throw ModelError.wrongTask(path: directory, found: found.task, wanted: task)
+  }
+
+  /// The task that `martlet.json` names.
+  private static func ownTask(_ directory: String) throws -> ModelTask? {
+    let path = directory + "/martlet.json"
+    guard FileManager.default.fileExists(atPath: path),
+      let name = try ModelConfigurationFile.json(path: path)["task"]?.stringValue
+    else { return nil }
+    guard let task = ModelTask.all.first(where: { $0.rawValue == name }) else {
+      throw ModelError.unsupported(
+        path: path, what: "task \"\(name.prefix(100))\"",
+        supported: ModelTask.all.map(\.rawValue).joined(separator: ", "))
+    }
+    return task
+  }
+
+  private static func describeAsIs(_ directory: String) throws -> ModelConfiguration {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory),
       isDirectory.boolValue
@@ -26,8 +53,14 @@ public enum ModelDirectory {
     let modules = try SentenceTransformersModules(directory: directory)
     var encoderDirectory = directory
     if !modules.encoderPath.isEmpty { encoderDirectory += "/" + modules.encoderPath }
+    if modules.isStatic || modules.isPlain && StaticTable.isModel2Vec(encoderDirectory) {
+      return try StaticTable.describe(directory, encoderDirectory, modules)
+    }
     let path = encoderDirectory + "/config.json"
-    let json = try ModelConfigurationFile.json(path: path)
+    var json = try ModelConfigurationFile.json(path: path)
+    let reader = ConfigReader(json: json, path: path)
+    let colbert = try StanfordColBERT.encoder(json, ModelConfigurationFile.architecture(reader))
+    json = colbert ?? json
     let shape = try ModelConfigurationFile.read(json, path: path)
     let head = try HeadDescription(
       json, ModelConfigurationFile.architecture(ConfigReader(json: json, path: path)), path: path)
@@ -36,15 +69,40 @@ public enum ModelDirectory {
       task: head.task, shape: shape, labels: head.labels,
       scoreActivation: try head.scoreActivation(modules, json, path: path), embedding: nil,
       maximumTokens: min(shape.maximumTokens, modules.maximumTokens ?? .max),
-      prompt: modules.prompt, lowercases: modules.lowercases, notes: [])
-    if let embedding = modules.embedding {
-      configuration.embedding = embedding
-      (configuration.task, configuration.labels) = (.embedding, [])
+      prompts: modules.prompts, lowercases: modules.lowercases, notes: [])
+    configuration.isCrossEncoder =
+      modules.isCrossEncoder || json["sentence_transformers"] != nil
+    if !modules.isPlain {
+      configuration.labels = []
       configuration.shape.head = nil
-    } else if head.task == .embedding {
+    }
+    if colbert != nil {
+      configuration.task = .multiVectorEmbedding
+      let (vectors, prompts) = try StanfordColBERT.vectors(
+        encoderDirectory, width: shape.hiddenSize)
+      (configuration.multiVector, configuration.prompts) = (vectors, prompts)
+      return configuration
+    }
+    switch modules.kind {
+    case .causal(let score):
+      (configuration.task, configuration.logitScore) = (.regression, score)
+      (configuration.labels, configuration.shape.head) = (["LABEL_0"], nil)
+      configuration.scoreActivation = try HeadDescription.activation(
+        modules, json, path: path, standard: .sigmoid)
+    case .embedding(let embedding):
+      (configuration.task, configuration.embedding) = (.embedding, embedding)
+    case .sparse(let sparse):
+      (configuration.task, configuration.sparse) = (.sparseEmbedding, sparse)
+    case .multiVector(let vectors):
+      (configuration.task, configuration.multiVector) = (.multiVectorEmbedding, vectors)
+    case .plain where head.task == .embedding:
       configuration.embedding = EmbeddingConfiguration(poolings: [.mean])
       configuration.notes.append(
         "neither a head nor modules.json is there: embeddings by mean pooling, not normalised")
+    case .plain where head.task == .maskedWords:
+      configuration.notes.append(
+        "it names masked words; embeddings of the encoder alone: martlet embed --pooling mean")
+    case .plain: break
     }
     configuration.temperature = try temperature(directory, head: head.task)
     if let decoder = shape.decoder {
@@ -145,7 +203,7 @@ public enum ModelDirectory {
     _ parameters: ModelParameters, to directory: String, task: ModelTask = .classification,
     scoreActivation: ScoreActivation = .identity, headOver base: String? = nil
   ) throws {
-    let trunk = try base.map(describe).flatMap { base in
+    let trunk = try base.map { try describe($0) }.flatMap { base in
       base.shape.adapter == nil ? try Checkpoint(directory: base.encoderDirectory) : nil
     }
     let weights = try ParameterWriter(parameters, path: directory, trunk: trunk).bytes()

@@ -4,22 +4,43 @@ import JSON
 /// Reads what sentence-transformers writes beside a model: `modules.json`, the folders of its modules, the settings of the encoder
 /// under any of their names, and `config_sentence_transformers.json`. Equal to its version 6 on what versions 2 to 6 save.
 struct SentenceTransformersModules {
+  /// What the modules make of a text.
+  enum Kind {
+    /// There are none, or they say nothing of it.
+    case plain
+    /// One vector.
+    case embedding(EmbeddingConfiguration)
+    /// A sparse vector over the vocabulary.
+    case sparse(SparseConfiguration)
+    /// A vector for each token.
+    case multiVector(MultiVectorConfiguration)
+    /// How much likelier one word is than another to come next.
+    case causal(LogitScore)
+  }
+
   /// The folder of the encoder, relative to the model's.
   private(set) var encoderPath = ""
-  /// Pooling and what follows; nil where there is no Pooling module.
-  private(set) var embedding: EmbeddingConfiguration?
+  /// What the modules make of a text.
+  private(set) var kind = Kind.plain
+  /// How a text's one vector is made; nil where none is.
+  var embedding: EmbeddingConfiguration? {
+    if case .embedding(let embedding) = kind { embedding } else { nil }
+  }
+  /// Whether there are no modules that say what is made of a text.
+  var isPlain: Bool { if case .plain = kind { true } else { false } }
+  /// Whether the encoder is a table without layers.
+  private(set) var isStatic = false
   /// `max_seq_length`, or else the tokenizer's `model_max_length`.
   private(set) var maximumTokens: Int?
   /// Whether texts are lowercased first.
   private(set) var lowercases = false
-  /// Put before each text.
-  private(set) var prompt = ""
+  /// Put before texts.
+  private(set) var prompts = Prompts()
   /// What a cross-encoder ends in, where `config_sentence_transformers.json` says it.
   private(set) var activation: String?
   /// Whether the files are those of a cross-encoder.
   private(set) var isCrossEncoder = false
 
-  private static let supported = "Transformer, Pooling, Dense, Normalize, Dropout"
   /// The names that the encoder's settings have had; the first that holds anything counts.
   private static let settings = [
     "bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet",
@@ -29,171 +50,91 @@ struct SentenceTransformersModules {
   ///
   /// - Throws: `ModelError` naming the file and the module.
   init(directory: String) throws {
-    let path = directory + "/modules.json"
-    let isModular = FileManager.default.fileExists(atPath: path)
-    if isModular { try readModules(directory, path) }
-    try readSettings(encoderPath.isEmpty ? directory : "\(directory)/\(encoderPath)")
     let file = directory + "/config_sentence_transformers.json"
-    isCrossEncoder = isModular && embedding == nil
-    guard FileManager.default.fileExists(atPath: file) else { return }
-    let json = try Self.json(file)
-    if json["model_type"]?.stringValue == "CrossEncoder" { isCrossEncoder = true }
-    activation = json["activation_fn"]?.stringValue
-    if let name = json["default_prompt_name"]?.stringValue {
-      prompt = json["prompts"]?[name]?.stringValue ?? ""
+    let settings =
+      FileManager.default.fileExists(atPath: file) ? try SavedModule.json(file) : .object([:])
+    let modules = try SavedModule.list(directory)
+    if let modules { try read(modules, settings) }
+    let encoder = encoderPath.isEmpty ? directory : "\(directory)/\(encoderPath)"
+    try readSettings(encoder, settings)
+    if case .plain = kind { isCrossEncoder = modules != nil }
+    if case .multiVector(var vectors) = kind, settings["query_prefix"] != nil {
+      vectors.insertsMarkers = true
+      kind = .multiVector(vectors)
     }
-    if let width = json["truncate_dim"], !width.isNull {
+    if settings["model_type"]?.stringValue == "CrossEncoder" { isCrossEncoder = true }
+    activation = settings["activation_fn"]?.stringValue
+    prompts = try Prompts(settings, path: file)
+    if let width = settings["truncate_dim"], !width.isNull {
       guard let width = width.intValue, width >= 1 else {
         throw ModelError.badConfiguration(
           path: file, key: "truncate_dim", problem: "is not a number from 1 on")
       }
-      embedding?.width = width
-    }
-  }
-
-  private mutating func readModules(_ directory: String, _ path: String) throws {
-    let list = try Self.json(path)
-    guard let modules = list.arrayValue, !modules.isEmpty, modules.count <= 64 else {
-      throw ModelError.badConfiguration(path: path, key: "", problem: "is no list of modules")
-    }
-    var steps: [EmbeddingConfiguration.Step] = []
-    for (index, module) in modules.enumerated() {
-      let type = module["type"]?.stringValue ?? ""
-      let folder = try Self.folder(module, path: path)
-      switch type.split(separator: ".").last {
-      case "Transformer" where index == 0: encoderPath = folder
-      case "Pooling" where embedding == nil:
-        embedding = try Self.pooling(directory + "/\(folder)/config.json")
-      case "Normalize" where embedding != nil:
-        let settings = directory + "/\(folder)/config.json"
-        if FileManager.default.fileExists(atPath: settings) {
-          try Self.checkPlace(Self.json(settings), path: settings)
-        }
-        steps.append(.normalize)
-      case "Dense" where embedding != nil:
-        steps.append(.dense(try Self.dense(directory + "/" + folder)))
-      case "Dropout": break
-      default:
-        throw ModelError.unsupported(
-          path: path, what: "module \(index), \"\(type.prefix(100))\",", supported: Self.supported)
+      if case .embedding(var embedding) = kind {
+        embedding.width = width
+        kind = .embedding(embedding)
       }
     }
-    embedding?.steps = steps
   }
 
-  private mutating func readSettings(_ encoder: String) throws {
+  private mutating func read(_ modules: SavedModule.List, _ settings: JSONValue) throws {
+    var list = ModuleChain(path: modules.path)
+    list.isMultiVector =
+      ["MultiVectorEncoder", "ColBERT"].contains(settings["model_type"]?.stringValue)
+      || settings["query_prefix"] != nil || settings["document_prefix"] != nil
+    for module in modules.all { try list.add(module) }
+    (encoderPath, isStatic) = (list.encoderPath, list.isStatic)
+    kind = try list.kind(modules)
+  }
+
+  private mutating func readSettings(_ encoder: String, _ model: JSONValue) throws {
+    var read = JSONValue.object([:])
     for name in Self.settings {
       let path = "\(encoder)/\(name)"
       guard FileManager.default.fileExists(atPath: path) else { continue }
-      let json = try Self.json(path)
-      if json.objectValue?.isEmpty ?? true { continue }
-      lowercases = json["do_lower_case"]?.boolValue ?? false
-      maximumTokens = try Self.length(json, "max_seq_length", path: path)
+      read = try SavedModule.json(path)
+      if read.objectValue?.isEmpty ?? true { continue }
+      lowercases = read["do_lower_case"]?.boolValue ?? false
+      maximumTokens = try SavedModule.length(read, "max_seq_length", path: path)
       break
     }
     let path = encoder + "/tokenizer_config.json"
-    if maximumTokens == nil && FileManager.default.fileExists(atPath: path) {
-      maximumTokens = try Self.length(Self.json(path), "model_max_length", path: path)
+    if maximumTokens == nil && !isStatic && FileManager.default.fileExists(atPath: path) {
+      maximumTokens = try SavedModule.length(
+        SavedModule.json(path), "model_max_length", path: path)
+    }
+    if case .multiVector(var vectors) = kind {
+      try vectors.readLengths(encoder: read, model: model, path: encoder)
+      kind = .multiVector(vectors)
     }
   }
+}
 
-  /// A length in tokens; nil where there is none, or one that means none, such as 10^30.
-  private static func length(_ json: JSONValue, _ key: String, path: String) throws -> Int? {
-    guard let value = json[key], !value.isNull else { return nil }
-    guard let number = value.doubleValue, number >= 1 else {
-      throw ModelError.badConfiguration(path: path, key: key, problem: "is not a number from 1 on")
+extension Prompts {
+  /// Those that `config_sentence_transformers.json` at `path` holds.
+  ///
+  /// - Throws: `ModelError` for a default that is not there.
+  fileprivate init(_ settings: JSONValue, path: String) throws {
+    self.init()
+    for (name, value) in settings["prompts"]?.objectValue ?? [:] {
+      // What is null is filled by sentence-transformers with nothing.
+      all.append(Named(name: name, text: value.stringValue ?? ""))
     }
-    return number >= 1e9 ? nil : Int(number)
-  }
-
-  /// Modules may work on what others left anywhere; here they work on the text's one vector.
-  private static func checkPlace(_ json: JSONValue, path: String) throws {
-    for key in ["module_input_name", "module_output_name"] {
-      if let name = json[key]?.stringValue, name != "sentence_embedding" {
-        throw ModelError.unsupported(
-          path: path, what: "\(key) \"\(name.prefix(100))\"", supported: "sentence_embedding")
-      }
+    // PyLate has the markers of its sides apart; they stand before the prompts.
+    for side in TextSide.allCases {
+      guard let marker = settings["\(side)_prefix"]?.stringValue else { continue }
+      let text = self[side.rawValue] ?? ""
+      all.removeAll { $0.name == side.rawValue }
+      let whole = text.utf8.starts(with: marker.utf8) ? text : marker + text
+      all.append(Named(name: side.rawValue, text: whole))
     }
-  }
-
-  private static func json(_ path: String) throws -> JSONValue {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw ModelError.missingFile(path: path, hint: "The model's modules.json asks for it.")
-    }
-    do {
-      return try JSONValue(
-        parsing: data, limits: JSONLimits(depth: 32, bytes: 1 << 22, elements: 1 << 16))
-    } catch {
+    guard let name = settings["default_prompt_name"], !name.isNull else { return }
+    defaultName = name.stringValue ?? ""
+    if let name = defaultName, self[name] == nil {
       throw ModelError.badConfiguration(
-        path: path, key: "", problem: "is not JSON: \(error.localizedDescription)")
+        path: path, key: "default_prompt_name",
+        problem: "names \"\(name.prefix(100))\", which is none of the prompts: "
+          + "\(names.joined(separator: ", ").prefix(300))")
     }
-  }
-
-  private static func folder(_ module: JSONValue, path: String) throws -> String {
-    let folder = module["path"]?.stringValue ?? ""
-    // A path that leads out of the model's folder could make the program read any file.
-    guard !folder.hasPrefix("/"), !folder.split(separator: "/").contains("..") else {
-      throw ModelError.badConfiguration(
-        path: path, key: "path", problem: "\"\(folder.prefix(100))\" leads out of the folder")
-    }
-    return folder
-  }
-
-  private static func pooling(_ path: String) throws -> EmbeddingConfiguration {
-    let json = try json(path)
-    var names: [String] = []
-    // Newer files have one name or a list of them, older ones a flag for each.
-    if let name = json["pooling_mode"]?.stringValue {
-      names = name.split(separator: "+").map(String.init)
-    } else if let list = json["pooling_mode"]?.arrayValue {
-      names = list.compactMap(\.stringValue)
-    } else {
-      let flags = [
-        ("pooling_mode_cls_token", Pooling.cls), ("pooling_mode_max_tokens", .max),
-        ("pooling_mode_mean_tokens", .mean),
-        ("pooling_mode_mean_sqrt_len_tokens", .meanSqrtLength),
-        ("pooling_mode_weightedmean_tokens", .weightedMean),
-        ("pooling_mode_lasttoken", .lastToken),
-      ]
-      names = flags.filter { json[$0.0]?.boolValue == true }.map(\.1.rawValue)
-    }
-    let poolings = names.compactMap { Pooling(rawValue: $0) }
-    guard !poolings.isEmpty, poolings.count == names.count, poolings.count <= 6 else {
-      throw ModelError.unsupported(
-        path: path, what: "pooling \"\(names.joined(separator: "+").prefix(100))\"",
-        supported: Pooling.allCases.map(\.rawValue).joined(separator: ", "))
-    }
-    return EmbeddingConfiguration(
-      poolings: poolings, excludesPrompt: json["include_prompt"]?.boolValue == false)
-  }
-
-  private static func dense(_ directory: String) throws -> EmbeddingConfiguration.Dense {
-    let path = directory + "/config.json"
-    let json = try json(path)
-    func size(_ key: String) throws -> Int {
-      guard let value = json[key]?.intValue, (1...1_000_000).contains(value) else {
-        throw ModelError.badConfiguration(
-          path: path, key: key, problem: "is missing or not from 1 to 1000000")
-      }
-      return value
-    }
-    try checkPlace(json, path: path)
-    let name = json["activation_function"]?.stringValue ?? "torch.nn.modules.activation.Tanh"
-    let activation: EmbeddingConfiguration.DenseActivation
-    switch name.split(separator: ".").last {
-    case "Identity": activation = .identity
-    case "Tanh": activation = .tanh
-    case "ReLU": activation = .relu
-    case "GELU": activation = .gelu
-    case "Sigmoid": activation = .sigmoid
-    default:
-      throw ModelError.unsupported(
-        path: path, what: "activation_function \"\(name.prefix(100))\"",
-        supported: "Identity, Tanh, ReLU, GELU, Sigmoid")
-    }
-    return EmbeddingConfiguration.Dense(
-      directory: directory, inputs: try size("in_features"), outputs: try size("out_features"),
-      hasBias: json["bias"]?.boolValue ?? true, activation: activation,
-      addsInput: json["use_residual"]?.boolValue ?? false)
   }
 }

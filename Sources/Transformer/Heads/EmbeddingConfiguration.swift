@@ -22,26 +22,20 @@ public enum Pooling: String, Sendable, CaseIterable {
   case lastToken = "lasttoken"
 }
 
-/// How an encoder's states become a text's embedding.
-public struct EmbeddingConfiguration: Sendable, Equatable {
-  /// A fully connected layer behind pooling.
-  public struct Dense: Sendable, Equatable {
-    /// Folder that holds its weights.
-    public var directory: String
-    /// Width in.
-    public var inputs: Int
-    /// Width out.
-    public var outputs: Int
-    /// Whether a bias is added.
-    public var hasBias: Bool
-    /// Applied to the result.
-    public var activation: DenseActivation
-    /// Whether what comes in is added to what goes out, through a projection where the widths differ.
-    public var addsInput: Bool
-  }
+/// One step from vectors to vectors.
+public enum VectorStep: Sendable, Equatable {
+  /// A fully connected layer.
+  case dense(DenseLayerConfiguration)
+  /// Layer norm over `width` numbers, whose weights `directory` holds.
+  case layerNorm(directory: String, width: Int)
+  /// Division by the Euclidean length.
+  case normalize
+}
 
-  /// What a `Dense` layer ends in.
-  public enum DenseActivation: String, Sendable {
+/// A fully connected layer on vectors.
+public struct DenseLayerConfiguration: Sendable, Equatable {
+  /// What a layer ends in.
+  public enum Activation: String, Sendable {
     /// Nothing.
     case identity
     /// Hyperbolic tangent.
@@ -54,18 +48,32 @@ public struct EmbeddingConfiguration: Sendable, Equatable {
     case sigmoid
   }
 
-  /// One step behind pooling.
-  public enum Step: Sendable, Equatable {
-    /// A fully connected layer.
-    case dense(Dense)
-    /// Division by the Euclidean length.
-    case normalize
-  }
+  /// Folder that holds its weights.
+  public var directory: String
+  /// The one file there that holds them; nil for those of a model.
+  public var file: String?
+  /// What stands before `weight` and `bias` there.
+  public var prefix = "linear."
+  /// Width in.
+  public var inputs: Int
+  /// Width out.
+  public var outputs: Int
+  /// Whether a bias is added.
+  public var hasBias: Bool
+  /// Applied to the result.
+  public var activation: Activation
+  /// Whether what comes in is added to what goes out, through a projection where the widths differ.
+  public var addsInput: Bool
+}
 
+/// How an encoder's states become a text's embedding.
+public struct EmbeddingConfiguration: Sendable, Equatable {
+  /// What each token's vector goes through before pooling, in order.
+  public var tokenSteps: [VectorStep] = []
   /// Poolings, whose vectors are put one behind the other.
   public var poolings: [Pooling]
   /// What follows, in order.
-  public var steps: [Step]
+  public var steps: [VectorStep]
   /// Whether the tokens of the model's prompt have no part in pooling.
   public var excludesPrompt: Bool
   /// How many of the numbers are kept, the first ones; nil for all.
@@ -73,7 +81,7 @@ public struct EmbeddingConfiguration: Sendable, Equatable {
 
   /// Pooling alone, or followed by `steps`.
   public init(
-    poolings: [Pooling], steps: [Step] = [], excludesPrompt: Bool = false, width: Int? = nil
+    poolings: [Pooling], steps: [VectorStep] = [], excludesPrompt: Bool = false, width: Int? = nil
   ) {
     self.poolings = poolings
     self.steps = steps
@@ -83,9 +91,16 @@ public struct EmbeddingConfiguration: Sendable, Equatable {
 
   /// Width of the embedding of an encoder of width `hiddenSize`.
   public func dimension(hiddenSize: Int) -> Int {
-    let whole = steps.reduce(hiddenSize * poolings.count) { width, step in
+    let whole = steps.outputs(of: tokenSteps.outputs(of: hiddenSize) * poolings.count)
+    return min(whole, width ?? whole)
+  }
+}
+
+extension [VectorStep] {
+  /// Width of what vectors of `width` numbers become.
+  func outputs(of width: Int) -> Int {
+    reduce(width) { width, step in
       if case .dense(let dense) = step { dense.outputs } else { width }
     }
-    return min(whole, width ?? whole)
   }
 }

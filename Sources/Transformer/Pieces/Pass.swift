@@ -27,6 +27,8 @@ final class Pass {
   var caches: [SequenceCache]?
   /// The states that cross-attention reads, while a decoder runs in training.
   var source: SourceStates?
+  /// How many rows of each sequence are seen, the first ones; empty for all.
+  private(set) var seen: [Int] = []
   /// Sees what goes into each product of the blocks, in inference.
   var observer: ((ParameterKey, Matrix) -> Void)?
   /// Called before each product, so that a slow model can be told from a hung one.
@@ -38,7 +40,7 @@ final class Pass {
   }
 
   /// Begins a run over sequences of this layout.
-  func begin(_ layout: RaggedRows) { self.layout = layout }
+  func begin(_ layout: RaggedRows, seen: [Int] = []) { (self.layout, self.seen) = (layout, seen) }
 
   /// Storage for one result, whose elements are undefined.
   func matrix(_ slot: Slot, _ rows: Int, _ columns: Int) -> Matrix {

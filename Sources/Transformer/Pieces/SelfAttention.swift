@@ -29,6 +29,12 @@ struct SelfAttention {
     // In inference the heads' outputs take the queries' place.
     let mixed =
       pass.recorder?.matrix(hidden.rows, form.width) ?? fused.columnRange(0..<form.width)
+    if !pass.seen.isEmpty {
+      kernels.attention(
+        queries: fused.columnRange(0..<form.width), layout: layout, keys: keys(fused, pass),
+        form: form, distanceBias: tables?.bias, output: mixed, scratch: pass.attention)
+      return mixed
+    }
     kernels.attention(
       fused: fused, layout: layout, form: form, distanceBias: tables?.bias,
       relative: tables?.relative,
@@ -78,6 +84,14 @@ struct SelfAttention {
     let inputGradient = input.backward(gradient, pass)
     if !hasKeyBias { input.gradients?.bias?.columnRange(form.width..<form.width * 2).zero() }
     return inputGradient
+  }
+
+  /// Keys and values of the rows that are seen.
+  private func keys(_ fused: Matrix, _ pass: Pass) -> [Matrix] {
+    pass.seen.enumerated().map { sequence, count in
+      let start = pass.layout.starts[sequence]
+      return fused.rowRange(start..<start + count).columnRange(form.width..<form.fusedWidth)
+    }
   }
 
   private func normed(_ fused: Matrix, _ pass: Pass) -> Matrix {

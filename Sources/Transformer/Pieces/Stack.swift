@@ -9,7 +9,7 @@ struct Stack {
 
   /// Hidden states of the rows that `kept` chooses.
   func forward(_ batch: TokenBatch, keeping kept: RowSelection, _ pass: Pass) -> Matrix {
-    pass.begin(batch.layout)
+    pass.begin(batch.layout, seen: batch.seen)
     if pass.recorder != nil { places?.begin(pass) }
     var hidden = embedding.forward(batch, pass)
     for (index, block) in blocks.enumerated() {

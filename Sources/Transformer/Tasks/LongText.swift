@@ -49,7 +49,8 @@ enum LongText: String, CaseIterable {
   /// - Throws: `PredictionError` for one that is refused, or for windows that do not advance.
   func encode(_ input: TextInput, by model: TextModel) throws(PredictionError) -> [Encoding] {
     let (tokenizer, maximum) = (model.tokenizer, model.maximumTokens)
-    let first = tokenizer.tokens(of: model.configuration.prompt + input.text)
+    let first = tokenizer.tokens(
+      of: model.configuration.prompts.text(for: input.parameters) + input.text)
     let second = input.pair.map { tokenizer.tokens(of: $0, sequence: 1) }
     switch self {
     case .truncate, .truncateLeft, .refuse:

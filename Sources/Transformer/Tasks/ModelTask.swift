@@ -11,7 +11,8 @@ public struct ModelTask: Sendable, Hashable, CustomStringConvertible {
   /// Every task. Of several for one class of `config.json`, the first is that of a file which says no more.
   package static let all: [ModelTask] = [
     .classification, .multiLabelClassification, .regression, .tokenClassification,
-    .questionAnswering, .embedding, .generation,
+    .questionAnswering, .embedding, .maskedWords, .sparseEmbedding, .multiVectorEmbedding,
+    .generation,
   ]
 
   /// Its name.
@@ -28,9 +29,11 @@ public struct ModelSignature: Sendable, Equatable {
   public var labels: [String]
   /// Numbers in one embedding; 0 for other tasks.
   public var dimension: Int
+  /// Names of what may be put before texts.
+  public var prompts: [String]
 
-  /// Labels, or the width of an embedding.
-  public init(labels: [String], dimension: Int = 0) {
-    (self.labels, self.dimension) = (labels, dimension)
+  /// Labels, or the width of an embedding and names of prompts.
+  public init(labels: [String], dimension: Int = 0, prompts: [String] = []) {
+    (self.labels, self.dimension, self.prompts) = (labels, dimension, prompts)
   }
 }

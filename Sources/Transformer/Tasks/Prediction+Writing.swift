@@ -9,6 +9,19 @@ extension Prediction.Value {
     case .labels(let indices, _): json.list(indices) { $1.string(labels[$0]) }
     case .scores(let scores) where scores.count == 1: json.number(scores[0])
     case .scores(let values), .vector(let values): json.numbers(values)
+    case .vectors(let vectors): json.list(vectors) { $1.numbers($0) }
+    case .words(let masks) where masks.count == 1: Self.write(masks[0], to: &json)
+    case .words(let masks): json.list(masks) { Self.write($0, to: &$1) }
+    case .sparse(let vector):
+      json.list(vector.ids.indices) { place, json in
+        json.raw(#"{"index":"#)
+        json.integer(Int(vector.ids[place]))
+        json.raw(#","token":"#)
+        json.string(vector.tokens[place])
+        json.raw(#","value":"#)
+        json.number(vector.weights[place])
+        json.raw("}")
+      }
     case .tokens(let tokens):
       json.list(tokens) { token, json in
         json.raw(#"{"token":"#)
@@ -68,7 +81,7 @@ extension Prediction.Value {
     switch self {
     case .spans, .answers: true
     case .tokens(let tokens): tokens.contains { $0.range != nil }
-    case .label, .labels, .scores, .ranking, .vector, .texts: false
+    case .label, .labels, .scores, .ranking, .vector, .sparse, .vectors, .words, .texts: false
     }
   }
 
@@ -86,6 +99,15 @@ extension Prediction.Value {
       let scores = hasScores ? probabilities.map(digits) : []
       return [chosen.map { labels[$0] }.joined(separator: "|")] + scores
     case .scores(let numbers), .vector(let numbers): return numbers.map { "\($0)" }
+    case .vectors(let vectors):
+      return [vectors.map { $0.map { "\($0)" }.joined(separator: ",") }.joined(separator: " ")]
+    case .words(let masks):
+      return [
+        masks.map { $0.map { "\($0.text)/\(digits($0.score))" }.joined(separator: " ") }
+          .joined(separator: " | ")
+      ]
+    case .sparse(let vector):
+      return [zip(vector.tokens, vector.weights).map { "\($0)/\($1)" }.joined(separator: " ")]
     case .tokens(let tokens):
       return [tokens.map { "\($0.token)/\(labels[$0.labelIndex])" }.joined(separator: " ")]
     case .spans(let spans):
@@ -109,6 +131,9 @@ extension Prediction.Value {
     case .label(_, let numbers), .labels(_, let numbers), .scores(let numbers),
       .vector(let numbers):
       numbers.allSatisfy(\.isFinite)
+    case .sparse(let vector): vector.weights.allSatisfy(\.isFinite)
+    case .words(let masks): masks.allSatisfy { $0.allSatisfy(\.score.isFinite) }
+    case .vectors(let vectors): vectors.allSatisfy { $0.allSatisfy(\.isFinite) }
     case .tokens(let tokens): tokens.allSatisfy(\.probability.isFinite)
     case .spans(let spans), .answers(let spans, _): spans.allSatisfy(\.score.isFinite)
     case .ranking(_, let scores): scores.allSatisfy(\.isFinite)
@@ -128,6 +153,16 @@ extension Prediction.Value {
     case (.ranking(let a, _), .ranking(let b, _)): return a.first == b.first
     case (.scores(let a), .scores(let b)):
       return a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= 0.05 }
+    case (.words(let a), .words(let b)):
+      return a.map { $0.first?.token } == b.map { $0.first?.token }
+    case (.sparse(let a), .sparse(let b)):
+      let (x, y) = (Self.weights(a), Self.weights(b))
+      let product = x.reduce(0) { $0 + $1.value * (y[$1.key] ?? 0) }
+      let squares = [x, y].map { $0.values.reduce(0) { $0 + $1 * $1 } }
+      return product >= 0.99 * (squares[0] * squares[1]).squareRoot()
+    case (.vectors(let a), .vectors(let b)):
+      return a.count == b.count
+        && zip(a, b).allSatisfy { Prediction.Value.vector($0).agrees(with: .vector($1)) }
     case (.vector(let a), .vector(let b)):
       func dot(_ x: [Float], _ y: [Float]) -> Double {
         zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
@@ -137,6 +172,28 @@ extension Prediction.Value {
       return a.map { Array($0.text.utf8) } == b.map { Array($0.text.utf8) }
     default: return false
     }
+  }
+
+  private static func write(_ words: [FilledWord], to json: inout JSONWriter) {
+    json.list(words) { word, json in
+      json.raw(#"{"score":"#)
+      json.number(word.score)
+      json.raw(#","token":"#)
+      json.integer(Int(word.token))
+      json.raw(#","token_str":"#)
+      json.string(word.text)
+      json.raw(#","sequence":"#)
+      json.string(word.sequence)
+      if let target = word.target {
+        json.raw(#","target":"#)
+        json.string(target)
+      }
+      json.raw("}")
+    }
+  }
+
+  private static func weights(_ vector: SparseVector) -> [Int32: Double] {
+    Dictionary(zip(vector.ids, vector.weights.map(Double.init))) { first, _ in first }
   }
 }
 

@@ -40,6 +40,12 @@ public struct Prediction: Sendable, Equatable {
     case vector([Float])
     /// What was written, the best first; with scores and lengths where `isDetailed`.
     case texts([WrittenText], isDetailed: Bool)
+    /// The sparse embedding.
+    case sparse(SparseVector)
+    /// A vector for each token.
+    case vectors([[Float]])
+    /// Words for each mask, the likeliest first.
+    case words([[FilledWord]])
   }
 
   /// The answer.
@@ -70,7 +76,8 @@ public struct Prediction: Sendable, Equatable {
     case .label(let top, let all): (index, probabilities) = (top, all)
     case .labels(_, let all):
       (index, probabilities) = (all.firstIndex(of: all.max() ?? 0) ?? 0, all)
-    case .scores, .tokens, .spans, .answers, .ranking, .vector, .texts: return nil
+    case .scores, .tokens, .spans, .answers, .ranking, .vector, .sparse, .vectors, .words, .texts:
+      return nil
     }
     return Classification(
       labelIndex: index, probabilities: probabilities, tokenCount: tokenCount,

@@ -7,6 +7,10 @@ public enum PredictionError: Error, Equatable, LocalizedError {
   case noTokens
   /// The special tokens around the input are more than the model reads.
   case noRoom(tokens: Int)
+  /// The model names masked words, and the text, as far as it is read, has no mask of this name.
+  case noMask(String)
+  /// None of the words that are meant is one, or begins with one, of the vocabulary.
+  case noTargets
   /// What the model computed is not a finite number.
   case notFinite
   /// The text is longer than the model reads, and that is to be refused.
@@ -26,6 +30,8 @@ public enum PredictionError: Error, Equatable, LocalizedError {
     case .noTokens: "The model's tokenizer makes no tokens of this text."
     case .noRoom(let tokens):
       "The model reads \(tokens) tokens, fewer than it puts around such an input."
+    case .noMask(let mask): "The text, as far as the model reads it, has no \(mask)."
+    case .noTargets: "None of the targets is a word of the model's vocabulary, or begins with one."
     case .notFinite: "What the model computes for this text is not a finite number."
     case .tooLong(let maximum):
       "The text has more than the \(maximum) tokens that the model reads."
@@ -44,6 +50,8 @@ public enum PredictionError: Error, Equatable, LocalizedError {
     switch self {
     case .noTokens: "Send a text with letters or digits that the model knows."
     case .noRoom: "Send one text instead of a pair, or use a model that reads more tokens."
+    case .noMask(let mask): "Put \(mask) where a word is wanted: 'Paris is the \(mask) of France.'"
+    case .noTargets: "Send other targets, or leave them out."
     case .notFinite:
       "Serve an earlier checkpoint: weights so large come from a training that went wrong."
     case .tooLong: "Send it in parts, or \"long_text\": \"windows\"."

@@ -107,9 +107,13 @@ package struct HeadSource {
   let configuration: ModelConfiguration
   /// The head on the whole text, or the family's on each token; nil where it has none.
   let sequenceHead: SequenceHead?
+  /// Knows the tokens.
+  let tokenizer: Tokenizer
+  /// The encoder's, of which a head may share the table of words.
+  let weights: ModelParameters
   let kernels: Kernels
-  /// Tokens of the prompt that have no part in pooling.
-  let excludedTokens: Int
+  /// The shape of a tensor in the files; nil where there is none of this name.
+  let shape: (String) -> [Int]?
   /// Reads a tensor beside the encoder's.
   let read: (String, Matrix) throws -> Void
 }

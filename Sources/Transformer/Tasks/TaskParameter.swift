@@ -12,6 +12,8 @@ package struct TaskParameter: Sendable {
     case boolean
     /// A string of 1 to so many bytes.
     case text(Int)
+    /// A string of at most so many bytes, none among them.
+    case phrase(Int)
     /// One of some words.
     case choice([String])
     /// A list of so many strings, or one of them, or several parted by commas; no two are equal.
@@ -40,6 +42,8 @@ package struct TaskParameter: Sendable {
     case .boolean: if value.boolValue != nil { return value }
     case .text(let maximum):
       if let text = value.stringValue, (1...maximum).contains(text.utf8.count) { return value }
+    case .phrase(let maximum):
+      if let text = value.stringValue, text.utf8.count <= maximum { return value }
     case .choice(let names): if let text = value.stringValue, names.contains(text) { return value }
     case .texts(let counts): return .array(try texts(value, counts))
     }
@@ -86,6 +90,7 @@ package struct TaskParameter: Sendable {
     case .number(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
     case .text(let maximum): "a string of 1 to \(maximum) bytes"
+    case .phrase(let maximum): "a string of at most \(maximum) bytes"
     case .choice(let names): "one of: \(names.joined(separator: ", "))"
     case .texts(let counts):
       "a list of \(counts.lowerBound) to \(counts.upperBound) different strings"
@@ -109,6 +114,7 @@ package struct TaskParameter: Sendable {
     case .boolean: object = ["type": "boolean"]
     case .text(let maximum):
       object = ["type": "string", "minLength": 1, "maxLength": JSONValue(maximum)]
+    case .phrase(let maximum): object = ["type": "string", "maxLength": JSONValue(maximum)]
     case .choice(let names): object = Schema.values(names).objectValue ?? [:]
     case .texts(let counts):
       object = [

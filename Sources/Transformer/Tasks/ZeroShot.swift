@@ -81,7 +81,8 @@ struct ZeroShot {
     guard input.pair == nil else { throw .pairWithLabels }
     let tokenizer = model.tokenizer
     let room = model.maximumTokens - tokenizer.frameCount(isPair: true)
-    let premise = tokenizer.tokens(of: model.configuration.prompt + input.text, limit: room)
+    let premise = tokenizer.tokens(
+      of: model.configuration.prompts.standard + input.text, limit: room)
     var encodings: [Encoding] = []
     for label in labels {
       let second = tokenizer.tokens(of: hypothesis(label), limit: room)
