@@ -1,13 +1,18 @@
-import Dispatch
+import CKernels
+import Synchronization
 
-/// How many threads a job may use. One thread never touches Dispatch, which is what lets the
-/// arbiter load and pack a model before it forks.
+/// How many threads a job may use. One thread never starts another, which is what lets the arbiter load and
+/// pack a model before it forks; of several, the others start with the first job that has parts for them.
 public struct ComputePool: Sendable {
   /// Threads used at most.
   public let threads: Int
+  private let team: ThreadTeam?
 
-  /// A pool of `threads`, at least one.
-  public init(threads: Int) { self.threads = max(1, threads) }
+  /// A pool of `threads`, at least one. Its copies share the threads, which end with the last of them.
+  public init(threads: Int) {
+    self.threads = max(1, threads)
+    team = threads > 1 ? ThreadTeam(helpers: threads - 1) : nil
+  }
 
   /// The calling thread alone.
   public static let single = ComputePool(threads: 1)
@@ -32,15 +37,48 @@ public struct ComputePool: Sendable {
 
   /// Runs `body` for each index below `count`, spread over the threads as they come free.
   func each(_ count: Int, _ body: (Int) -> Void) {
-    guard threads > 1, count > 1 else {
+    guard let team, count > 1 else {
+      for index in 0..<count { body(index) }
+      return
+    }
+    team.run(count, body)
+  }
+}
+
+/// The threads of a pool, started when they are first needed.
+private final class ThreadTeam: Sendable {
+  private let helpers: Int
+  /// The C team, which only `martlet_team_…` look into; they may be called by several threads.
+  private let started = Mutex<Handle?>(nil)
+
+  private struct Handle: @unchecked Sendable { let team: OpaquePointer }
+
+  init(helpers: Int) { self.helpers = helpers }
+
+  deinit {
+    if let handle = started.withLock({ $0 }) { martlet_team_end(handle.team) }
+  }
+
+  /// Runs `body` for each index below `count`. That calls write to different places is what `split` asks of
+  /// its callers.
+  func run(_ count: Int, _ body: (Int) -> Void) {
+    let handle = started.withLock { handle in
+      if handle == nil { handle = martlet_team_start(Int32(helpers)).map(Handle.init) }
+      return handle
+    }
+    guard let handle else {
       for index in 0..<count { body(index) }
       return
     }
     withoutActuallyEscaping(body) { body in
-      // concurrentPerform returns only when every call has, so the borrow ends in time; that the
-      // calls write to different places is what `split` asks of its callers.
-      nonisolated(unsafe) let body = body
-      DispatchQueue.concurrentPerform(iterations: count) { body($0) }
+      withUnsafePointer(to: body) { pointer in
+        martlet_team_run(
+          handle.team, count,
+          { context, index in
+            // Every call has returned, and let go of the closure, before `martlet_team_run` returns.
+            context?.assumingMemoryBound(to: ((Int) -> Void).self).pointee(index)
+          }, UnsafeMutableRawPointer(mutating: pointer))
+      }
     }
   }
 }

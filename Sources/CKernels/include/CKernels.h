@@ -3,6 +3,7 @@
 
 #include "BFloat16.h"
 #include "Optimizers.h"
+#include "ThreadTeam.h"
 
 /// Instruction sets that have a kernel file of their own, in rising order of preference.
 typedef enum martlet_isa {
