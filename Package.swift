@@ -74,7 +74,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "Files", "HTTP", "Prefork", "CSystem", "COpenSSL", "HubCache", "Transformer", "Health",
+        "Files", "HTTP", "Prefork", "CSystem", "COpenSSL", "HubCache", "Tensor",
+        "Transformer", "Health",
         "JSON",
         "Pages", log,
       ]),

@@ -79,6 +79,7 @@ static void wait_for_job(martlet_team *team, unsigned seen) {
 
 static void *help(void *argument) {
   martlet_team *team = argument;
+  pthread_setname_np(pthread_self(), "compute-team");
   for (unsigned seen = 0;;) {
     wait_for_job(team, seen);
     seen = atomic_load(&team->jobs);

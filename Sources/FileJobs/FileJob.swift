@@ -1,11 +1,13 @@
 import Dispatch
 import Synchronization
+import Tensor
 import Transformer
 
 /// Predicts for the rows of a file over several threads, in order and in bounded memory.
 ///
 /// Rows go into batches of a token budget, batches over threads as they come free. The model gives
-/// a row the same bits in any batch, so the output is the same for any number of threads.
+/// a row the same bits in any batch, so the output is the same for any number of threads. A batch that comes
+/// alone is shared by them.
 public struct FileJob {
   /// How far a job is.
   public struct Progress: Sendable {
@@ -23,6 +25,7 @@ public struct FileJob {
   }
 
   private let models: [TextModel]
+  private let pool: ComputePool
   private let batchTokens: Int
   private static let batchRows = 64
   private static let batchesPerThread = 4
@@ -31,6 +34,7 @@ public struct FileJob {
   /// A job with `model`, which must use one thread itself.
   public init(model: TextModel, threads: Int, batchTokens: Int = 2048) {
     let model = model
+    pool = ComputePool(threads: threads)
     models = [model] + (1..<max(1, threads)).map { _ in model.sibling() }
     self.batchTokens = batchTokens
   }
@@ -104,7 +108,11 @@ public struct FileJob {
       var answers = model.predict(encoded.compactMap { try? $0.get() })[...]
       return encoded.map { $0.flatMap { _ in answers.removeFirst() } }
     }
-    if models.count == 1 || batches.count == 1 { return batches.map { one($0, models[0]) } }
+    if models.count == 1 || batches.count == 1 {
+      models[0].use(pool)
+      defer { models[0].use(.single) }
+      return batches.map { one($0, models[0]) }
+    }
     let results = Mutex([Answers](repeating: [], count: batches.count))
     let next = Atomic(0)
     withoutActuallyEscaping(one) { one in

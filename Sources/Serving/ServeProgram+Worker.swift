@@ -18,6 +18,7 @@ extension ServeProgram {
     guard let slot = context.slot else { return 70 }
     do {
       guard let service = try service() else { return 70 }
+      service.useThreads()
       gracefulTimeout = service.settings.pool.gracefulTimeout
       accessLog = try service.settings.makeAccessLog()
       server = try PredictionServer(

@@ -9,6 +9,8 @@ public struct ServeSettings: Sendable {
   public var defaultModel: String?
   /// What the models' layers are computed in.
   public var precision = Precision.auto
+  /// Threads over which a worker computes.
+  public var threads = 1
   /// Who may ask, and how often.
   public var access: AccessSettings
   /// Bounds and times of each worker's serving.

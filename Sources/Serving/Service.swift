@@ -3,6 +3,7 @@ import HTTP
 import Health
 import JSON
 import Logging
+import Tensor
 import Transformer
 
 /// One load of settings, tokens and models: what the workers of one generation serve.
@@ -66,6 +67,14 @@ struct Service {
     reference =
       hasClasses
       ? Self.loadReference(directory: model.directory.path, labels: model.model.labels) : nil
+  }
+
+  /// Lets the models that answer compute over as many threads as the settings say. In the process that serves, where
+  /// nothing forks any more. A shadow, which runs where nobody else would, stays on one.
+  func useThreads() {
+    guard settings.threads > 1 else { return }
+    let pool = ComputePool(threads: settings.threads)
+    for model in loaded where model.specification.role != .shadow { model.model.use(pool) }
   }
 
   /// The model that answers where none is named.

@@ -13,7 +13,7 @@ public struct Kernels: Sendable {
   /// bfloat16 kernels of the same reach; constant data as well.
   nonisolated(unsafe) let bfloats: UnsafePointer<martlet_bf16_kernels>
   /// Who does the work.
-  public let pool: ComputePool
+  public private(set) var pool: ComputePool
   /// What the blocks of products are cut for.
   let caches: CacheSizes
 
@@ -61,6 +61,13 @@ public struct Kernels: Sendable {
       if let kernels = Kernels(set, threads: threads) { return kernels }
     }
     throw TensorError.unavailableInstructionSet(InstructionSet.portable.rawValue)
+  }
+
+  /// The same kernels over the threads of `pool`.
+  public func over(_ pool: ComputePool) -> Kernels {
+    var kernels = self
+    kernels.pool = pool
+    return kernels
   }
 
   /// What is multiplied.

@@ -8,7 +8,7 @@ public final class Encoder {
   public let shape: ModelShape
   /// What the head's last layer read in the latest call of `logits`, [sequences, d]; valid until the next call.
   public private(set) var pooled: Matrix?
-  let kernels: Kernels
+  private(set) var kernels: Kernels
   let network: Network
   let pass: Pass
   /// Of the latest batch: which rows have states, and where each sequence stands.
@@ -32,6 +32,12 @@ public final class Encoder {
   public var progress: (() -> Void)? {
     get { pass.progress }
     set { pass.progress = newValue }
+  }
+
+  /// Computes over the threads of `pool` from now on, with the same bits.
+  func use(_ pool: ComputePool) {
+    kernels = kernels.over(pool)
+    pass.kernels = kernels
   }
 
   /// Hidden states of all tokens, [tokens, d]; valid until the next call.

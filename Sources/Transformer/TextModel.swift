@@ -175,6 +175,9 @@ public final class TextModel {
   /// Another model with the same weights and a workspace of its own, for another thread.
   public func sibling() -> TextModel { TextModel(sharing: self) }
 
+  /// Computes over the threads of `pool` from now on, with the same bits; so does every model over the same encoder.
+  public func use(_ pool: ComputePool) { encoder.use(pool) }
+
   /// The tokens of one input, in one sequence or several.
   ///
   /// - Throws: `PredictionError.noTokens`, or `.noRoom` for a pair that only longer inputs have room for.

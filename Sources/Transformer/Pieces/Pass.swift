@@ -12,7 +12,7 @@ final class Pass {
       narrow
   }
 
-  let kernels: Kernels
+  var kernels: Kernels
   /// Scratch of the attention kernels.
   let attention = AttentionScratch()
   /// Scratch of the bfloat16 products.

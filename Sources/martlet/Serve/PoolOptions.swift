@@ -1,9 +1,16 @@
 import ArgumentParser
+import Foundation
 import Prefork
 
 /// How many processes there are, where they listen, who they are, and how long they may take.
 struct PoolOptions: ParsableArguments {
   @Option(name: .shortAndLong, help: "Worker processes.") var workers = 1
+  @Option(
+    help: ArgumentHelp(
+      "Threads over which a worker computes; 0 for all cores.",
+      discussion:
+        "For models whose single text takes too long on one core: answers have the same bits, and come sooner. More workers answer more requests than more threads do. Example: --workers 2 --threads 4"
+    )) var threads = ThreadCount.one
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
@@ -76,6 +83,20 @@ struct PoolOptions: ParsableArguments {
     if let umask, UInt32(umask, radix: 8) == nil {
       throw ValidationError("--umask \(umask): use an octal number from 0 to 0777")
     }
+  }
+
+  /// Why workers would wait for one another; nil where there is a core for each thread of each.
+  var crowding: String? {
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    guard threads.count > 1, workers * threads.count > cores else { return nil }
+    return
+      "\(workers) workers of \(threads.count) threads have \(cores) cores, and will wait for one another; "
+      + "use fewer --workers or --threads"
+  }
+
+  /// Processes, and threads where they have several.
+  var description: String {
+    "\(workers) workers" + (threads.count > 1 ? " of \(threads.count) threads" : "")
   }
 
   var configuration: ArbiterConfiguration {

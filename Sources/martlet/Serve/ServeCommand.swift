@@ -75,6 +75,7 @@ struct Serve: ParsableCommand {
     if checkConfig { return try check(program, settings) }
     readyFile?.removeLeftover()
     let log = Logger(label: "martlet")
+    if let crowding = pool.crowding { log.warning("\(crowding)") }
     var isAnnounced = false
     let arbiter = Arbiter(program: program, scoreboard: scoreboard, log: log) { [self] pool in
       do throws(PreforkError) {
@@ -109,6 +110,7 @@ struct Serve: ParsableCommand {
     settings.precision = precision.precision
     models.apply(to: &settings.options)
     settings.pool = pool.configuration
+    settings.threads = pool.threads.count
     settings.pool.adminBind = admin.addresses
     settings.options.requestTimeout = pool.timeout
     settings.options.tls = tls.configuration
@@ -128,7 +130,7 @@ struct Serve: ParsableCommand {
     try Console.print(
       """
       ok: would serve \(names.joined(separator: ", ")) on \(settings.pool.bind.joined(separator: ", ")) with \
-      \(settings.pool.workers) workers, admin on \(admin)
+      \(pool.description), admin on \(admin)
       """)
   }
 
@@ -141,7 +143,7 @@ struct Serve: ParsableCommand {
     let text = """
       ready: \(models.joined(separator: ", ")) on \
       \(listeners.map(\.address).joined(separator: ", ")) with \
-      \(pool.workers) workers, admin on \(admin.adminBind)
+      \(pool.description), admin on \(admin.adminBind)
       try:   curl -s \(target)/predict -H 'Content-Type: application/json' \
       -d '{"input": "WINNER! Claim your free prize now, text YES to 80086"}'
 
