@@ -95,6 +95,7 @@ static void attention(const martlet_bf16_kernels *kernels, const martlet_kernels
                                .output = output,
                                .output_stride = size,
                                .length = length,
+                               .queries = length,
                                .head_size = size,
                                .scale = 0.4f,
                                .left = kind & 1 && length > 9 ? 9 : length,

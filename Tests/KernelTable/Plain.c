@@ -21,19 +21,20 @@ double activated(double x, martlet_activation activation) {
 }
 
 static double score(const martlet_attention *a, long i, long j) {
-  if (i - j > a->left || j - i > a->right) return -INFINITY;
+  long distance = j - i - a->offset;
+  if (-distance > a->left || distance > a->right) return -INFINITY;
   double sum = 0;
   for (long p = 0; p < a->head_size; p++)
     sum += (double)a->query[i * a->query_stride + p] * (double)a->key[j * a->row_stride + p];
   sum *= (double)a->scale;
   double cap = (double)a->soft_cap;
   if (cap > 0) sum = cap * tanh(sum / cap);
-  sum -= (double)a->slope * labs(i - j);
-  return a->bias ? sum + (double)a->bias[j - i] : sum;
+  sum -= (double)a->slope * labs(distance);
+  return a->bias ? sum + (double)a->bias[distance] : sum;
 }
 
 void plain_attention(const martlet_attention *a, double *output) {
-  for (long i = 0; i < a->length; i++) {
+  for (long i = 0; i < a->queries; i++) {
     double top = -INFINITY, total = 0, *row = output + i * a->head_size;
     for (long j = 0; j < a->length; j++) top = fmax(top, score(a, i, j));
     for (long p = 0; p < a->head_size; p++) row[p] = 0;
