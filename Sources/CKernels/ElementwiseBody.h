@@ -46,12 +46,13 @@ static void softmax(float *x, long rows, long n, long stride) {
   }
 }
 
-static void column_sums(float *sums, const float *x, long rows, long n, long first, long last) {
+static void column_sums(float *sums, const float *x, long rows, long stride, long first,
+                        long last) {
   for (long j = first; j < last; j += WIDTH) {
     long m = last - j < WIDTH ? last - j : WIDTH;
     vf total = SPLAT(0.0f);
     for (long i = 0; i < rows; i++)
-      total += m == WIDTH ? LOAD(x + i * n + j) : load_part(x + i * n + j, m);
+      total += m == WIDTH ? LOAD(x + i * stride + j) : load_part(x + i * stride + j, m);
     store_part(sums + j, load_part(sums + j, m) + total, m);
   }
 }

@@ -116,13 +116,17 @@ INLINE void tile_rows(const int rows, const tile_job *job) {
   finish_tile(rows, sums, job);
 }
 
-// A by columns (row stride 1): the rows of a tile are neighbours in memory.
+// A by columns (row stride 1): the rows of a tile are neighbours in memory. A step's stand far from the next
+// one's, where the hardware does not look ahead.
 INLINE void tile_columns(const int rows, const tile_job *job) {
   vf sums[ROWS][2];
   start_tile(rows, sums, job);
   const float *a = job->a;
   const float *panel = job->panel;
   for (long p = 0; p < job->depth; p++, panel += PANEL, a += job->a_column) {
+    const float *ahead = a + PREFETCH_STEPS * job->a_column;
+    __builtin_prefetch(ahead, 0, 3);
+    __builtin_prefetch(ahead + rows - 1, 0, 3);
     vf b0 = LOAD(panel), b1 = LOAD(panel + WIDTH);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {

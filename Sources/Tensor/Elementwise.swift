@@ -12,12 +12,16 @@ extension Kernels {
   public func activateBackward(
     outputGradient: Matrix, input: Matrix, _ activation: Activation, inputGradient: Matrix
   ) {
-    precondition(outputGradient.isContiguous && outputGradient.count == input.count)
-    precondition(input.isContiguous && inputGradient.isContiguous, "rows must stand side by side")
-    let gradient = outputGradient.base
-    let start = UnsafePointer(input.base)
-    each(input, inputGradient) { from, to, count in
-      table.pointee.activate_backward(to, gradient + (from - start), from, count, activation.code)
+    precondition(
+      outputGradient.rows == input.rows && outputGradient.columns == input.columns
+        && inputGradient.rows == input.rows && inputGradient.columns == input.columns, "shapes")
+    pool.split(input.rows, granularity: 16) { rows in
+      for row in rows {
+        table.pointee.activate_backward(
+          inputGradient.base + row * inputGradient.stride,
+          outputGradient.base + row * outputGradient.stride, input.base + row * input.stride,
+          input.columns, activation.code)
+      }
     }
   }
 
@@ -25,12 +29,13 @@ extension Kernels {
   /// same call on the gradient is the backward pass (Srivastava et al., 2014).
   public func apply(_ dropout: Dropout, to matrix: Matrix) {
     guard dropout.probability > 0 else { return }
-    precondition(matrix.isContiguous, "an element's fate depends on its place")
-    let start = matrix.base
-    each(matrix, matrix) { from, to, count in
-      table.pointee.dropout(
-        to, count, dropout.probability, dropout.seed,
-        UInt32(truncatingIfNeeded: from - UnsafePointer(start)))
+    // An element's fate depends on its row and column alone, not on where it stands in memory.
+    pool.split(matrix.rows, granularity: 16) { rows in
+      for row in rows {
+        table.pointee.dropout(
+          matrix.base + row * matrix.stride, matrix.columns, dropout.probability, dropout.seed,
+          UInt32(truncatingIfNeeded: row * matrix.columns))
+      }
     }
   }
 

@@ -61,10 +61,10 @@ extension Kernels {
 
   /// Gradient of a linear layer's bias: biasGradient[n] += column sums of outputGradient [m, n].
   public func linearBiasGradient(outputGradient: Matrix, biasGradient: Matrix) {
-    precondition(biasGradient.count == outputGradient.columns && outputGradient.isContiguous)
+    precondition(biasGradient.count == outputGradient.columns, "a gradient for each bias")
     pool.split(outputGradient.columns, granularity: 16) { columns in
       table.pointee.column_sums(
-        biasGradient.base, outputGradient.base, outputGradient.rows, outputGradient.columns,
+        biasGradient.base, outputGradient.base, outputGradient.rows, outputGradient.stride,
         columns.lowerBound, columns.upperBound)
     }
   }

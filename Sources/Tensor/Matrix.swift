@@ -40,6 +40,10 @@ public struct Matrix: Sendable {
     self.init(FloatBuffer(values), rows: rows, columns: columns)
   }
 
+  /// Floats between rows of `columns` that products read: an odd number of cache lines, since rows a power of two
+  /// apart would share a few of a cache's sets, and the rows of a product's tile would turn each other out.
+  public static func spread(_ columns: Int) -> Int { ((columns + 15) / 16 | 1) * 16 }
+
   /// Floats in view.
   public var count: Int { rows * columns }
 

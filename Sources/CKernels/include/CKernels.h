@@ -199,8 +199,8 @@ typedef struct martlet_kernels {
   void (*add_scaled)(float *y, const float *x, float scale, long n);
   /// x *= factor
   void (*scale)(float *x, float factor, long n);
-  /// sums[j] += sum over rows of x[i, j], for columns [first, last).
-  void (*column_sums)(float *sums, const float *x, long rows, long n, long first, long last);
+  /// sums[j] += sum over rows, `stride` apart, of x[i, j], for columns [first, last).
+  void (*column_sums)(float *sums, const float *x, long rows, long stride, long first, long last);
   double (*dot)(const float *x, const float *y, long n);
   /// One AdamW step (Loshchilov and Hutter, 2019, algorithm 2).
   void (*adamw)(float *weights, const float *gradient, float *moment1, float *moment2, long n,

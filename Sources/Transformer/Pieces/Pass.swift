@@ -45,9 +45,7 @@ final class Pass {
   /// Storage for one result, whose elements are undefined.
   func matrix(_ slot: Slot, _ rows: Int, _ columns: Int) -> Matrix {
     if let recorder { return recorder.matrix(rows, columns) }
-    // An odd number of cache lines: rows a power of two apart would share a few of a cache's sets, and the
-    // rows of a product's tile would turn each other out.
-    let stride = ((columns + 15) / 16 | 1) * 16
+    let stride = Matrix.spread(columns)
     if let buffer = slots[slot.rawValue], buffer.count >= rows * stride {
       return Matrix(buffer, rows: rows, columns: columns, stride: stride)
     }
@@ -109,7 +107,8 @@ final class Recorder {
   }
 
   func matrix(_ rows: Int, _ columns: Int) -> Matrix {
-    Matrix(buffer(rows * columns), rows: rows, columns: columns)
+    let stride = Matrix.spread(columns)
+    return Matrix(buffer(rows * stride), rows: rows, columns: columns, stride: stride)
   }
 
   func keep(_ record: Record) { records.append(record) }
