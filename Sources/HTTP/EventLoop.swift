@@ -18,7 +18,10 @@ final class EventLoop: @unchecked Sendable {
   private let source: any DispatchSourceRead
   private let posted = Mutex(Posted())
   private var ready = [cevents_ready](
-    repeating: cevents_ready(token: 0, events: 0), count: 256)
+    repeating: cevents_ready(token: 0, events: 0), count: maximumEvents)
+
+  /// Events of a round at most.
+  static let maximumEvents = 256
 
   private struct Posted {
     var blocks: [@Sendable () -> Void] = []
@@ -28,13 +31,18 @@ final class EventLoop: @unchecked Sendable {
 
   private static let wakeupToken = UInt64.max
   private static let sliceNanoseconds: Int64 = 10_000_000
+  /// How long a round without events waits for what is posted.
+  private static let pauseNanoseconds: Int64 = 1_000_000
 
   /// Called on the queue for each descriptor that is ready, with its token.
   var onReady: (UInt64, UInt32) -> Void = { _, _ in }
   /// Called on the queue before each round of events.
   var onRound: () -> Void = {}
-  /// Called on the queue after each round of events.
-  var onRoundEnd: () -> Void = {}
+  /// Called on the queue after each round, with the number of its events.
+  var onRoundEnd: (Int) -> Void = { _ in }
+  /// Asked on the queue before each round: how many events it may have. The others stay with the kernel, in their order. What is
+  /// posted is not held up.
+  var roundLimit: () -> Int = { EventLoop.maximumEvents }
   /// Asked on the queue before each round: nanoseconds for which events may gather. What is posted is not held up.
   var gatheringTime: () -> Int64 = { 0 }
 
@@ -65,7 +73,8 @@ final class EventLoop: @unchecked Sendable {
   func stop() {
     onReady = { _, _ in }
     onRound = {}
-    onRoundEnd = {}
+    onRoundEnd = { _ in }
+    roundLimit = { Self.maximumEvents }
     gatheringTime = { 0 }
     source.cancel()
   }
@@ -104,8 +113,14 @@ final class EventLoop: @unchecked Sendable {
     repeat {
       let pause = gatheringTime()
       if pause > 0 { _ = cevents_wait_readable(wakeup, pause) }
-      let count = Int(cevents_wait(poller, &ready, 256, 1))
-      if count <= 0 { return }
+      let limit = min(Self.maximumEvents, roundLimit())
+      if limit < Self.maximumEvents {
+        // The wake-up may stand behind what is not taken.
+        if limit < 1 { _ = cevents_wait_readable(wakeup, Self.pauseNanoseconds) }
+        runPosted()
+      }
+      let count = limit < 1 ? 0 : Int(cevents_wait(poller, &ready, Int32(limit), 1))
+      if count <= 0 && limit > 0 { return }
       onRound()
       for index in 0..<count {
         if ready[index].token == Self.wakeupToken {
@@ -114,7 +129,7 @@ final class EventLoop: @unchecked Sendable {
           onReady(ready[index].token, ready[index].events)
         }
       }
-      onRoundEnd()
+      onRoundEnd(count)
     } while cevents_monotonic_coarse() < end && !source.isCancelled
   }
 

@@ -16,6 +16,9 @@ public final class HTTPServer: @unchecked Sendable {
   /// Asked on the I/O queue before each round: nanoseconds for which requests may gather, so that one round takes many. For a
   /// server that can only refuse them; answers that are ready are not held up.
   public var gatheringTime: () -> Int64 = { 0 }
+  /// Asked on the I/O queue before each round: how many requests more would be taken rather than refused; nil for as many as
+  /// come. A server without room spends a sixteenth of its time on refusals, and leaves what else comes unread until it has some.
+  public var room: () -> Int? = { nil }
   /// Called on the I/O queue four times a second: a sign of life.
   public var onTick: () -> Void = {}
 
@@ -43,6 +46,7 @@ public final class HTTPServer: @unchecked Sendable {
   private var isAccepting = false
   /// Whether the present connection has been left to others already.
   private var hasDeferred = false
+  private var budget = ReadingBudget()
   var drainCompletion: (() -> Void)?
   /// When connections without a whole head end, as a tick; set when draining begins.
   var drainEnd = HTTPServer.never
@@ -93,8 +97,17 @@ public final class HTTPServer: @unchecked Sendable {
   public func start() {
     // The loop holds the server until it is drained, so nobody else has to.
     loop.onReady = { [self] token, events in ready(token, events) }
-    loop.onRound = { [self] in updateClock() }
-    loop.onRoundEnd = onRoundEnd
+    loop.onRound = { [self] in
+      updateClock()
+      budget.begin(now: cevents_monotonic())
+    }
+    loop.onRoundEnd = { [self] count in
+      onRoundEnd()
+      budget.end(count: count, now: cevents_monotonic())
+    }
+    loop.roundLimit = { [self] in
+      budget.limit(room: room(), now: cevents_monotonic()) ?? EventLoop.maximumEvents
+    }
     loop.gatheringTime = gatheringTime
     // OpenSSL writes without MSG_NOSIGNAL.
     if configuration.tls != nil { cevents_ignore_broken_pipes() }

@@ -147,8 +147,8 @@ function draw(d) {
   const machine = d.machine || {};
   figures('machine', [['Load', machine.load, number(machine.load), 'load'], ['Disk free', machine.disk_free_bytes, known(machine.disk_free_bytes) ? (machine.disk_free_bytes / 2 ** 30).toFixed(1) + ' GB' : '–', 'disk'],
     ['Events', machine.events_sent, number(machine.events_sent), 'events_sent'], ['Events dropped', machine.events_dropped, number(machine.events_dropped), 'events_dropped']]);
-  table('workers', ['Worker', 'State', 'Requests', 'Queue', 'CPU s', 'RSS', 'PSS', 'Threads', 'Files', 'Switches'], d.workers.map(w => [w.pid, w.state, { value: w.requests, text: String(w.requests) },
-    { value: w.queue_depth, text: String(w.queue_depth) }, { value: w.cpu_seconds, text: number(w.cpu_seconds) }, { value: w.rss_bytes, text: megabytes(w.rss_bytes) }, { value: w.pss_bytes, text: megabytes(w.pss_bytes) },
+  table('workers', ['Worker', 'State', 'Requests', 'Queue', 'First slice p99, ms', 'CPU s', 'RSS', 'PSS', 'Threads', 'Files', 'Switches'], d.workers.map(w => [w.pid, w.state, { value: w.requests, text: String(w.requests) },
+    { value: w.queue_depth, text: String(w.queue_depth) }, { value: w.first_slice_p99_ms, text: number(w.first_slice_p99_ms) }, { value: w.cpu_seconds, text: number(w.cpu_seconds) }, { value: w.rss_bytes, text: megabytes(w.rss_bytes) }, { value: w.pss_bytes, text: megabytes(w.pss_bytes) },
     String(w.threads), String(w.files), w.switches.join(' / ')]), 'No worker.');
   at('resource-charts').replaceChildren(lines('Cores in use', s.time, [{ name: 'cores', values: s.processor }], number), lines('Memory (PSS)', s.time, [{ name: 'pool', values: s.memory }], megabytes));
   table('alerts', ['State', 'Alert', 'Severity', 'Since', 'Until', 'Reason'], d.alerts.active.concat(d.alerts.history).map(a => [a.until ? 'over' : a.silenced ? 'silenced' : 'active',

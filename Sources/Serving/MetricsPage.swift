@@ -54,8 +54,18 @@ struct MetricsPage: Sendable {
     page.add(
       "last_reload_successful", .gauge, "0 while the latest reload is one that was refused.",
       .integer(scoreboard.refusal.isEmpty ? 1 : 0))
-    latencies.add(to: &page)
+    page.add(
+      "worker_queue_depth", .gauge, "Texts that wait for the model, by worker.",
+      scoreboard.liveSlots.map {
+        PrometheusText.Sample([("worker", "\($0.index)")], .integer($0.queueDepth))
+      })
+    latencies.add(to: &page, slots: scoreboard.liveSlots.map(\.index))
     versions.add(to: &page)
+  }
+
+  /// Milliseconds within which 99 % of the requests of a worker came to their first slice.
+  func firstSlice(_ slot: Int) -> JSONValue {
+    latencies.queueing(slot).quantile(0.99).map { JSONValue(Double($0) / 1e6) } ?? .null
   }
 
   /// The object of `/monitor`.
@@ -91,6 +101,7 @@ struct MetricsPage: Sendable {
             "slot": JSONValue(slot.index), "pid": JSONValue(Int(slot.processIdentifier)),
             "state": .string("\(slot.state)"), "requests": JSONValue(Int(slot.requests)),
             "queue_depth": JSONValue(Int(slot.queueDepth)),
+            "first_slice_p99_ms": firstSlice(slot.index),
           ]
         }),
     ]

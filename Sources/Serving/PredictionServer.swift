@@ -74,6 +74,7 @@ public final class PredictionServer: @unchecked Sendable {
     }
     compute.batchingAnswers = { [server] in server.batchingAnswers($0) }
     server.gatheringTime = { [compute] in compute.gatheringTime }
+    server.room = { [compute] in compute.room }
     server.onRoundEnd = { [compute] in compute.begin() }
     server.onTick = { [compute, hooks, accessLog] in
       compute.begin()

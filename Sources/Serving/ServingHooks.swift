@@ -44,7 +44,7 @@ public protocol ServingRecorder: Sendable {
   func measure(prediction: PredictionEvent)
   /// Something happened at a version. Called on the compute queue, and for shadows on their thread.
   func record(version: ServedVersion, outcome: VersionOutcome)
-  /// The parts of one request's time: until its batch began, tokens, and the model, in nanoseconds. Called on the compute queue.
+  /// The parts of one request's time: until its first slice began, tokens, and the model, in nanoseconds. Called on the compute queue.
   func record(queue: Int64, tokenise: Int64, forward: Int64)
   /// Nanoseconds from an answer's making on the compute queue until its bytes were written on the I/O queue, before they
   /// are sent. Called there.
@@ -96,14 +96,14 @@ public struct ServingOptions: Sendable {
   public var http = HTTPServerConfiguration()
   /// The certificate and its key; nil for HTTP without TLS.
   public var tls: TLSConfiguration?
-  /// Most texts that wait; past it the answer is 503 at once.
+  /// Most requests that wait; past it the answer is 503 at once. All their texts are at most so many and those of one request more,
+  /// beside requests of a single text.
   public var maximumQueuedTexts = 512
   /// Most texts in one request.
   public var maximumTextsPerRequest = 256
-  /// Texts in one batch at most, unless one request alone brings more.
+  /// Texts in one batch at most.
   public var maximumBatchTexts = 32
-  /// Tokens in one batch at most, as estimated from the bytes, unless one request brings more; what a request brings is computed in
-  /// parts of so many.
+  /// Tokens in one batch at most, unless one text has more.
   public var maximumBatchTokens = 4096
   /// Seconds that a request may wait for its answer, where it names no time of its own.
   public var requestTimeout = 30.0

@@ -55,36 +55,45 @@ private final class SlowPredictor: Predictor {
     )
   }
 
-  @Test func whatWouldWaitTooLongIsRefusedAtOnceWithTheTimeToComeBack() throws {
-    let gate = SlowPredictor.Gate()
-    let running = try RunningServer(
-      SlowPredictor(milliseconds: 500, gate: gate),
-      { options, _ in
-        options.maximumQueueWait = 1
-        options.requestTimeout = 600
-      })
-    let long = try Self.occupy(running, gate)
-    let late = running.client
-    Self.send(late, texts: 1)
-    // The long list cannot be done before the gate is opened.
-    let answer = try #require(late.readAnswer())
-    #expect(answer.status == 503)
-    #expect(try #require(Int(answer.fields["retry-after"] ?? "")) >= 1)
-    gate.opens.signal()
-    #expect(long.readAnswer()?.status == 200)
-  }
-
-  /// Teaches the queue that a text costs half a second or more, and gives it two minutes of work.
+  /// Teaches the queue that a text costs half a second or more, and gives it a request that is held by the gate.
   private static func occupy(
-    _ running: RunningServer, _ gate: SlowPredictor.Gate
+    _ running: RunningServer, _ gate: SlowPredictor.Gate, texts: Int
   ) throws -> LoopbackClient {
     let teacher = running.client
     send(teacher, texts: 1)
     #expect(teacher.readAnswer()?.status == 200)
     let long = running.client
-    send(long, texts: 250, fields: "X-Request-Timeout-Ms: 600000\r\n")
+    send(long, texts: texts, fields: "X-Request-Timeout-Ms: 600000\r\n")
     #expect(gate.isReached.wait(timeout: .now() + 60) == .success)
     return long
+  }
+
+  @Test func whatWouldWaitTooLongIsRefusedAtOnceWithTheTimeToComeBack() throws {
+    let gate = SlowPredictor.Gate()
+    let depth = QueueDepth()
+    let running = try RunningServer(
+      SlowPredictor(milliseconds: 500, gate: gate),
+      { options, hooks in
+        options.maximumQueueWait = 1.2
+        options.requestTimeout = 600
+        hooks.recorder = depth
+      })
+    var clients = [try Self.occupy(running, gate, texts: 1)]
+    // The third may have to wait for the first to be older.
+    let isFull = BuiltMartlet.wait {
+      clients.append(running.client)
+      Self.send(clients[clients.count - 1], texts: 1)
+      return depth.reaches(3, within: 0.3)
+    }
+    #expect(isFull)
+    let late = running.client
+    Self.send(late, texts: 1)
+    let answer = try #require(late.readAnswer())
+    #expect(answer.status == 503)
+    #expect(try #require(Int(answer.fields["retry-after"] ?? "")) >= 2)
+    gate.opens.signal()
+    let statuses = clients.map { $0.readAnswer()?.status }
+    #expect(statuses.count { $0 == 200 } == 4 && statuses.allSatisfy { $0 == 200 || $0 == 503 })
   }
 
   @Test func whatWouldMissItsDeadlineIsRefusedAtOnce() throws {
@@ -97,16 +106,68 @@ private final class SlowPredictor: Predictor {
         options.requestTimeout = 600
         hooks.recorder = depth
       })
-    let long = try Self.occupy(running, gate)
+    let long = try Self.occupy(running, gate, texts: 250)
+    // Fifty seconds of its own, and as many of the other list in the gaps.
     let hurried = running.client
-    Self.send(hurried, texts: 1, fields: "X-Request-Timeout-Ms: 30000\r\n")
+    Self.send(hurried, texts: 100, fields: "X-Request-Timeout-Ms: 60000\r\n")
     #expect(hurried.readAnswer()?.status == 503)
     let patient = running.client
-    Self.send(patient, texts: 1, fields: "X-Request-Timeout-Ms: 600000\r\n")
-    #expect(depth.reaches(1))
+    Self.send(patient, texts: 100, fields: "X-Request-Timeout-Ms: 600000\r\n")
+    #expect(depth.reaches(349))
     gate.opens.signal()
     #expect(long.readAnswer()?.status == 200)
     #expect(patient.readAnswer()?.status == 200)
+  }
+
+  @Test func noSmallRequestIsRefusedBecauseAListRuns() throws {
+    let gate = SlowPredictor.Gate()
+    let depth = QueueDepth()
+    let running = try RunningServer(
+      SlowPredictor(milliseconds: 500, gate: gate),
+      { options, hooks in
+        options.maximumQueuedTexts = 8
+        options.maximumQueueWait = 2
+        hooks.recorder = depth
+      })
+    // Two minutes of work.
+    let list = try Self.occupy(running, gate, texts: 250)
+    let small = running.client
+    Self.send(small, texts: 1)
+    let few = running.client
+    Self.send(few, texts: 4)
+    #expect(depth.reaches(254))
+    gate.opens.signal()
+    for client in [small, few, list] { #expect(client.readAnswer()?.status == 200) }
+  }
+
+  @Test func smallRequestsOvertakeAListOfTheirOwnClient() throws {
+    let counted = WordPredictor.Batches()
+    let running = try RunningServer(SlowPredictor(counted))
+    let list = running.client
+    Self.send(list, texts: 200)
+    #expect(BuiltMartlet.wait { counted.sizes.withLock { $0.count > 2 } })
+    for _ in 0..<3 {
+      let small = running.client
+      Self.send(small, texts: 1)
+      #expect(small.readAnswer()?.status == 200)
+    }
+    let done = counted.sizes.withLock { $0.reduce(0, +) }
+    #expect(done < 200, "\(done)")
+    #expect(list.readAnswer()?.status == 200)
+    #expect(counted.sizes.withLock { $0.reduce(0, +) } == 203)
+  }
+
+  @Test func aListWhoseClientHasGoneIsNotComputedToItsEnd() throws {
+    let counted = WordPredictor.Batches()
+    let depth = QueueDepth()
+    let running = try RunningServer(SlowPredictor(counted), { $1.recorder = depth })
+    do {
+      let list = running.client
+      Self.send(list, texts: 250)
+      #expect(BuiltMartlet.wait { counted.sizes.withLock { $0.count > 2 } })
+    }
+    #expect(depth.reaches(0))
+    #expect(counted.sizes.withLock { $0.reduce(0, +) } < 250)
   }
 
   @Test func aLongListIsComputedInParts() throws {

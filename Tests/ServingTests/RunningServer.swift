@@ -51,6 +51,11 @@ final class QueueDepth: ServingRecorder {
   func reaches(_ wanted: Int) -> Bool {
     BuiltMartlet.wait { depth.withLock { $0 } == wanted }
   }
+
+  /// The same, at most so many seconds.
+  func reaches(_ wanted: Int, within seconds: Double) -> Bool {
+    !BuiltMartlet.stays(for: .seconds(seconds)) { depth.withLock { $0 } != wanted }
+  }
 }
 
 /// Gives every input the same prediction.

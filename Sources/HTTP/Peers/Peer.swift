@@ -71,5 +71,9 @@ public struct Peer: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// Who the client is by its address: the address, or an IPv6 address' first 64 bits, because whoever has these has all behind them
+  /// (RFC 6177).
+  public var network: Peer { Peer(high: high, low: family == 6 ? 0 : low, family: family, port: 0) }
+
   var withoutPort: Peer { Peer(high: high, low: low, family: family, port: 0) }
 }

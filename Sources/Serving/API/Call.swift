@@ -11,6 +11,11 @@ struct Call: Sendable {
   var task: String?
   /// Fields that are added to every answer: CORS, rate limits.
   var fields: [(name: String, value: String)] = []
+  /// The token's line, where there are tokens.
+  var token: AccessTokens.Entry?
+
+  /// Who shares the workers with others.
+  var client: Client { token.map { .token($0.counter) } ?? .peer(request.peer.network) }
 
   /// Tells the client which of its members have no part in the answer.
   mutating func ignore(_ members: [String]) {

@@ -45,7 +45,7 @@ struct CohereAPI: Sendable {
   }
 
   private func embed(_ call: Call, version: Int) throws(Problem) -> Response? {
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     var call = call
     let body = try RequestBody(
       &call, example: Self.example,

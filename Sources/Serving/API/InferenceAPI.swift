@@ -24,7 +24,7 @@ struct InferenceAPI: Sendable {
   }
 
   private func infer(_ call: Call) throws(Problem) -> Response? {
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     let deployment = try api.deployment(call.model)
     let model = deployment.primary.description
     if let task = call.task, !model.pipelines.contains(task) {

@@ -19,7 +19,7 @@ struct OpenAIAPI: Sendable {
   }
 
   private func embeddings(_ call: Call) throws(Problem) -> Response? {
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     var call = call
     let body = try RequestBody(
       &call, example: Self.example,

@@ -85,7 +85,7 @@ struct OpenInferenceAPI: Sendable {
 
   private func infer(_ call: Call) throws(Problem) -> Response? {
     let (version, deployment) = try api.version(call)
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     let request = try InferRequest(
       call.request, maximumTexts: api.options.maximumTextsPerRequest, model: version.description)
     let known = version.description.outputs.map(\.name)

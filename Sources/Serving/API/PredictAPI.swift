@@ -26,7 +26,7 @@ struct PredictAPI: Sendable {
 
   private func predict(_ call: Call) throws(Problem) -> Response? {
     let (version, deployment) = try api.version(call)
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     let hasScores = try wantsScores(call.request)
     let body = try RequestBody(call.request, example: Self.example)
     if body["inputs"] != nil, body["input"] == nil {

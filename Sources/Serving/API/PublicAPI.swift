@@ -180,8 +180,10 @@ struct PublicAPI: Sendable {
   }
 
   /// Refuses at once what would find no place, before its body is read as JSON.
-  func refuseIfFull() throws(Problem) {
-    if case .refused(let seconds) = compute.refusal() { throw ComputeJob.full(retryAfter: seconds) }
+  func refuseIfFull(_ call: Call) throws(Problem) {
+    if case .refused(let seconds) = compute.refusal(of: call) {
+      throw ComputeJob.full(retryAfter: seconds)
+    }
   }
 
   /// Nanoseconds that the client waits: `X-Request-Timeout-Ms`, at most the server's own limit.

@@ -38,7 +38,7 @@ struct RerankAPI: Sendable {
   private func rerank(
     _ call: Call, returnsDocuments: Bool, takesTexts: Bool = false
   ) throws(Problem) -> Response? {
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     var call = call
     let body = try RequestBody(
       &call, example: Self.example,

@@ -33,7 +33,7 @@ struct TensorFlowServingAPI: Sendable {
 
   private func predict(_ call: Call) throws(Problem) -> Response? {
     let (version, deployment) = try api.version(call)
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     let body = try RequestBody(call.request, example: Self.example)
     if let signature = body["signature_name"], signature.stringValue != Self.signature {
       throw body.wrong("signature_name", "not '\(Self.signature)', the one that there is")

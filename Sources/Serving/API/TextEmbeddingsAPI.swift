@@ -74,7 +74,7 @@ struct TextEmbeddingsAPI: Sendable {
   ]
 
   private func embed(_ call: Call) throws(Problem) -> Response? {
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     var call = call
     let body = try RequestBody(&call, example: Self.embedExample, known: Self.embedMembers)
     return try embed(call, body, api.deployment(body, .embedder))
@@ -102,7 +102,7 @@ struct TextEmbeddingsAPI: Sendable {
 
   /// The cosine of one sentence with each of others; as a task of the inference API it has the same shape.
   func similarity(_ call: Call, model: String? = nil) throws(Problem) -> Response? {
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     var call = call
     let body = try RequestBody(
       &call, example: Self.similarityExample, known: ["inputs", "parameters", "model"])

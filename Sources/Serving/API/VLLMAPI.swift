@@ -105,7 +105,7 @@ struct VLLMAPI: Sendable {
   private func start(
     _ call: Call, _ kind: ModelKind, _ known: Set<String>, _ example: String
   ) throws(Problem) -> (Call, RequestBody, ModelCatalog.Deployment) {
-    try api.refuseIfFull()
+    try api.refuseIfFull(call)
     var call = call
     let body = try RequestBody(&call, example: example, known: known)
     for name in ["use_activation", "activation", "softmax", "normalize", "add_special_tokens"] {

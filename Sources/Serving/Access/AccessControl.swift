@@ -28,6 +28,7 @@ struct AccessControl: Sendable {
         detail: isThere ? "The token is not known." : "The request carries no token.",
         mend: "Send 'Authorization: Bearer TOKEN' with a token that the operator gave you.")
     }
+    call.token = entry
     guard let limit = entry.limit, let limiter = options.rateLimiter else { return }
     let verdict = limiter.take(entry.counter, limit, now: martlet_monotonic_nanoseconds())
     // draft-ietf-httpapi-ratelimit-headers-10.

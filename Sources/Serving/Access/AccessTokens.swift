@@ -5,8 +5,9 @@ import Foundation
 /// The tokens of a file, of which a request must carry one as `Authorization: Bearer TOKEN` (RFC 6750).
 ///
 /// A line is `NAME:TOKEN`, with a rate limit of its own behind it if need be: `NAME:TOKEN 10/s`. In place of a token its
-/// SHA-256 digest may stand, `NAME:sha256:` and 64 hexadecimal digits, so that the file gives no token away. Empty lines and
-/// lines that begin with `#` are skipped. Names may be logged; tokens never are.
+/// SHA-256 digest may stand, `NAME:sha256:` and 64 hexadecimal digits, so that the file gives no token away. The word `low` at the
+/// end lets all others go first: `batch:TOKEN low`. Empty lines and lines that begin with `#` are skipped. Names may be logged; tokens
+/// never are.
 public struct AccessTokens: Sendable {
   /// One line of the file.
   struct Entry: Sendable {
@@ -17,6 +18,11 @@ public struct AccessTokens: Sendable {
     let limit: RateLimit?
     /// Its counter in `RateLimiter`.
     let counter: Int
+    /// Whether others go first.
+    var isLow = false
+
+    /// Its share of a worker's time beside another's.
+    var weight: Double { isLow ? 0.1 : 1 }
   }
 
   let entries: [Entry]
@@ -79,8 +85,8 @@ public struct AccessTokens: Sendable {
       .badTokens(path: path, line: line, reason: reason)
     }
     guard let colon = words[0].firstIndex(of: UInt8(ascii: ":")), colon > words[0].startIndex,
-      words.count <= 2, let name = String(validating: words[0][..<colon], as: UTF8.self)
-    else { throw bad("it is not NAME:TOKEN, or NAME:TOKEN 10/s") }
+      words.count <= 3, let name = String(validating: words[0][..<colon], as: UTF8.self)
+    else { throw bad("it is not NAME:TOKEN, NAME:TOKEN 10/s or NAME:TOKEN low") }
     let written = words[0][(colon + 1)...]
     let isDigest = written.starts(with: "sha256:".utf8)
     let secret = isDigest ? digest(hexadecimal: written.dropFirst(7)) : Array(written)
@@ -90,18 +96,23 @@ public struct AccessTokens: Sendable {
         "a token has \(tokenLengths.lowerBound) to \(tokenLengths.upperBound) of A-Z a-z 0-9 - . _ ~ + / ="
       )
     }
+    let isLow = words.count > 1 && words.last?.elementsEqual("low".utf8) == true
     var own = limit
-    if words.count == 2 {
+    if words.count > (isLow ? 2 : 1) {
       do { own = try RateLimit(String(decoding: words[1], as: UTF8.self), option: "limit") } catch {
-        throw bad("its limit is not like 10/s")
+        throw bad("behind its token stands neither a limit like 10/s nor the word low")
       }
+    }
+    if words.count > (isLow ? 3 : 2) {
+      throw bad("more than a limit and the word low stand behind its token")
     }
     let counter = counters[name] ?? counters.count
     guard counter < RateLimiter.capacity else {
       throw bad("there have been more than \(RateLimiter.capacity) names")
     }
     counters[name] = counter
-    return Entry(name: name, secret: secret, isDigest: isDigest, limit: own, counter: counter)
+    return Entry(
+      name: name, secret: secret, isDigest: isDigest, limit: own, counter: counter, isLow: isLow)
   }
 
   /// RFC 6750 section 2.1: what a bearer token may hold.

@@ -33,6 +33,9 @@ struct ComputeJob: Sendable {
   /// Makes the answer on the compute queue of what each version says; nil where the request waits for its other jobs.
   let answer: @Sendable ([[Prediction]]) throws(Problem) -> Response?
 
+  /// Whether nobody waits for the answer any more: its client has gone, or the request has its answer from another of its jobs.
+  var isAbandoned: Bool { call.responder.isCancelled || joined?.isOver ?? false }
+
   /// The answer that comes too late.
   static let late = Problem(
     status: .gatewayTimeout, detail: "The request's time passed before its turn came.",

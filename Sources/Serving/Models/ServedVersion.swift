@@ -1,3 +1,4 @@
+import Synchronization
 import Tokenization
 import Transformer
 
@@ -49,16 +50,29 @@ public struct ModelDescription: Sendable, Equatable {
 
   /// Tokens that inputs will have at most, as their bytes suggest; for batching, not for truth.
   func tokenEstimate(_ inputs: [TextInput]) -> Int {
-    inputs.reduce(0) { $0 + task.definition.tokenEstimate($1, maximum: maximumTokens) }
+    inputs.reduce(0) { $0 + tokenEstimate($1) }
+  }
+
+  /// The same for one input.
+  func tokenEstimate(_ input: TextInput) -> Int {
+    task.definition.tokenEstimate(input, maximum: maximumTokens)
   }
 }
 
 /// What versions have in common that one forward pass serves: how long it takes.
-final class ServedTrunk: Sendable {
-  /// By tokens as estimated, for what waits.
-  let serviceTime = ServiceTime()
-  /// By tokens as they are, for what is computed at a time.
-  let computeTime = ServiceTime()
+package final class ServedTrunk: Sendable {
+  private let measured = Mutex(BatchTime())
+
+  /// Nothing is measured yet.
+  package init() {}
+
+  /// What was measured until now.
+  package var time: BatchTime { measured.withLock { $0 } }
+
+  /// Takes a batch into it; `estimate` is the tokens that the texts' bytes suggested.
+  package func record(tokens: Int, estimate: Int, nanoseconds: Int64) {
+    measured.withLock { $0.record(tokens: tokens, estimate: estimate, nanoseconds: nanoseconds) }
+  }
 }
 
 /// One version of one model, ready to answer in this worker.

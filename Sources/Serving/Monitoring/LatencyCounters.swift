@@ -7,11 +7,11 @@ import Prefork
 public struct LatencyCounters: Sendable {
   /// The parts of a prediction's time.
   public enum Stage: Int, CaseIterable, Sendable {
-    /// From the request's first byte until its batch begins.
+    /// From the request's first byte until its first slice begins.
     case queue
-    /// Cutting the batch's texts into tokens.
+    /// Cutting texts into tokens, in the batches that it was in.
     case tokenise
-    /// The rest of the batch: the model itself.
+    /// The rest of these batches: the model itself.
     case forward
     /// From the answer's making on the compute queue until the I/O queue has written its bytes, before they are sent.
     case write
@@ -122,29 +122,37 @@ public struct LatencyCounters: Sendable {
     )
   }
 
-  /// Adds summaries by route and by stage to `/metrics`.
-  func add(to page: inout PrometheusText) {
-    func samples(
-      _ label: String, _ items: [(String, HistogramSnapshot)]
-    ) -> [PrometheusText.Sample] {
-      items.filter { $0.1.count > 0 }.flatMap { value, snapshot in
-        Self.quantiles.map { quantile in
-          PrometheusText.Sample(
-            [(label, value), ("quantile", "\(quantile)")],
-            .number(Double(snapshot.quantile(quantile) ?? 0) / 1e9))
-        } + [
-          PrometheusText.Sample(
-            [(label, value)], .number(Double(snapshot.sum) / 1e9), suffix: "_sum"),
-          PrometheusText.Sample(
-            [(label, value)], .integer(UInt64(snapshot.count)), suffix: "_count"),
-        ]
-      }
-    }
+  /// Nanoseconds from a request's first byte to its first slice, in the worker of a slot.
+  func queueing(_ slot: Int) -> HistogramSnapshot { tables[Stage.queue.rawValue][slot].snapshot() }
+
+  /// Adds summaries by route, by stage, and of the time until the first slice by worker to `/metrics`.
+  func add(to page: inout PrometheusText, slots: [Int]) {
     page.add(
       "route_duration_seconds", .summary, "Time from first byte to answer, by route.",
-      samples("route", Route.allCases.map { ($0.name, snapshot($0)) }))
+      Self.samples("route", Route.allCases.map { ($0.name, snapshot($0)) }))
     page.add(
       "stage_duration_seconds", .summary, "Parts of a prediction's time.",
-      samples("stage", Stage.allCases.map { ($0.name, snapshot($0)) }))
+      Self.samples("stage", Stage.allCases.map { ($0.name, snapshot($0)) }))
+    page.add(
+      "worker_first_slice_seconds", .summary,
+      "Time from a request's first byte until its first slice began, by worker.",
+      Self.samples("worker", slots.map { ("\($0)", queueing($0)) }))
+  }
+
+  private static func samples(
+    _ label: String, _ items: [(String, HistogramSnapshot)]
+  ) -> [PrometheusText.Sample] {
+    items.filter { $0.1.count > 0 }.flatMap { value, snapshot in
+      quantiles.map { quantile in
+        PrometheusText.Sample(
+          [(label, value), ("quantile", "\(quantile)")],
+          .number(Double(snapshot.quantile(quantile) ?? 0) / 1e9))
+      } + [
+        PrometheusText.Sample(
+          [(label, value)], .number(Double(snapshot.sum) / 1e9), suffix: "_sum"),
+        PrometheusText.Sample(
+          [(label, value)], .integer(UInt64(snapshot.count)), suffix: "_count"),
+      ]
+    }
   }
 }

@@ -28,7 +28,7 @@ struct ModelArguments: ParsableArguments {
       "NAME=DIR: another version that answers nobody; its answers are compared with the primary's.",
       valueName: "name=dir"))
   var shadow: [String] = []
-  @Option(help: "Most texts that wait in a worker; above it the answer is 503.")
+  @Option(help: "Most requests that wait in a worker; above it the answer is 503.")
   var maxQueue = 512
   @Option(
     help: "Most seconds that a request may have to wait for its turn; above it the answer is 503.")
