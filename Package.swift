@@ -120,6 +120,9 @@ let package = Package(
     .testTarget(
       name: "PreforkTests",
       dependencies: ["Prefork", "CSystem", "JSON", "TestDaemon", "pool-probe", "slice-storm"]),
+    .executableTarget(
+      name: "sleeping-pool", dependencies: ["Serving", "Transformer", "Prefork", "CSystem", log],
+      path: "Tests/SleepingPool"),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     .testTarget(
       name: "HealthTests", dependencies: ["Health", "Prefork", "JSON", "TestDaemon", log],
@@ -130,7 +133,7 @@ let package = Package(
       name: "ServingTests",
       dependencies: [
         "Serving", "HTTP", "Prefork", "Health", "Transformer", "JSON", "LoopbackClient",
-        "TestDaemon",
+        "TestDaemon", "sleeping-pool",
       ]),
     .testTarget(name: "DoctorTests", dependencies: ["Doctor"]),
     .executableTarget(

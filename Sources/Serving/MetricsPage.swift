@@ -11,6 +11,7 @@ struct MetricsPage: Sendable {
   let labels: [String]
   let health: HealthCounters
   let versions: VersionMetrics
+  let exchange: SliceExchange
 
   /// Health events that workers sent, and dropped.
   var eventCounts: (sent: Double, dropped: Double) { health.eventCounts }
@@ -60,12 +61,37 @@ struct MetricsPage: Sendable {
         PrometheusText.Sample([("worker", "\($0.index)")], .integer($0.queueDepth))
       })
     latencies.add(to: &page, slots: scoreboard.liveSlots.map(\.index))
+    addSlices(to: &page)
     versions.add(to: &page)
   }
 
   /// Milliseconds within which 99 % of the requests of a worker came to their first slice.
   func firstSlice(_ slot: Int) -> JSONValue {
     latencies.queueing(slot).quantile(0.99).map { JSONValue(Double($0) / 1e6) } ?? .null
+  }
+
+  /// What each worker slot has offered, given and taken since the start of the pool.
+  private func addSlices(to page: inout PrometheusText) {
+    let events = SliceExchange.SliceCount.allCases
+    page.add(
+      "slices_total", .counter,
+      "Slices of requests that workers passed to one another, by worker and by what became of them.",
+      (0..<exchange.workerCount).filter { scoreboard[$0].startedAt != 0 }.flatMap { worker in
+        events.map {
+          PrometheusText.Sample(
+            ["worker": "\(worker)", "event": "\($0)"], .integer(exchange.count($0, worker: worker))
+          )
+        }
+      })
+  }
+
+  /// The same of one worker.
+  func slices(_ worker: Int) -> JSONValue {
+    var object = JSONObject()
+    for event in SliceExchange.SliceCount.allCases {
+      object["\(event)"] = JSONValue(Int(exchange.count(event, worker: worker)))
+    }
+    return .object(object)
   }
 
   /// The object of `/monitor`.
@@ -102,6 +128,7 @@ struct MetricsPage: Sendable {
             "state": .string("\(slot.state)"), "requests": JSONValue(Int(slot.requests)),
             "queue_depth": JSONValue(Int(slot.queueDepth)),
             "first_slice_p99_ms": firstSlice(slot.index),
+            "slices": slices(slot.index),
           ]
         }),
     ]

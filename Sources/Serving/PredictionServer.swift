@@ -24,7 +24,7 @@ public final class PredictionServer: @unchecked Sendable {
   ) throws {
     let hasShadow = catalog.deployments.contains { $0.shadow != nil }
     let compute = ComputeQueue(
-      options: options, hooks: hooks,
+      options: options, hooks: hooks, versions: catalog.versions,
       shadow: hasShadow ? ShadowRunner(recorder: hooks.recorder) : nil)
     let api = PublicAPI(catalog: catalog, compute: compute, options: options, hooks: hooks)
     let (router, paths) = try api.router()
@@ -79,6 +79,7 @@ public final class PredictionServer: @unchecked Sendable {
     server.onTick = { [compute, hooks, accessLog] in
       compute.begin()
       compute.expire()
+      compute.remindOfShared()
       hooks.recorder?.record(queueDepth: compute.depth)
       hooks.heartbeat(compute.secondsInBatch)
       accessLog?.flush()
@@ -87,6 +88,7 @@ public final class PredictionServer: @unchecked Sendable {
     server.onConnectionCount = hooks.connectionCount
     server.defersAccept = hooks.defersAccept
     server.start()
+    compute.beginSharing()
   }
 
   /// Answers what has begun, stops accepting, then calls back, as `HTTPServer.drain` does.
@@ -94,10 +96,10 @@ public final class PredictionServer: @unchecked Sendable {
     deadline: Double, acceptingEnded: @escaping @Sendable () -> Void = {},
     completion: @escaping @Sendable () -> Void
   ) {
-    server.drain(deadline: deadline, acceptingEnded: acceptingEnded) { [accessLog] in
+    server.drain(deadline: deadline, acceptingEnded: acceptingEnded) { [compute, accessLog] in
       accessLog?.flush()
       accessLog?.wait()
-      completion()
+      compute.leave(completion)
     }
   }
 }

@@ -37,7 +37,8 @@ extension ServeProgram {
       scoreboard: scoreboard, counters: counters.pool, latencies: counters.latencies,
       labels: labels, health: counters.health,
       versions: VersionMetrics(
-        counters: counters.versions, registry: service.registry, loaded: service.loaded))
+        counters: counters.versions, registry: service.registry, loaded: service.loaded),
+      exchange: counters.exchange)
     let companion = HealthCompanion(
       page: page, labels: labels, others: service.otherClassifiers, reference: service.reference,
       settings: service.settings.monitoring, channel: channel, labelChannel: labelChannel,

@@ -73,6 +73,9 @@ extension ServeProgram {
       return scoreboard.slots.contains { $0.state == .ready && $0.connections < own }
     }
     hooks.endsSoon = { scoreboard.isLeaving }
+    if service.settings.sharesSlices {
+      hooks.slices = SliceDesk(counters.exchange, slot: slot, scoreboard: scoreboard)
+    }
     hooks.isReady = {
       slot.state == .ready && !scoreboard.isCrashLooping && !scoreboard.isLeaving
     }

@@ -15,6 +15,7 @@ public final class ServeProgram: PoolProgram {
     let health: HealthCounters
     let latencies: LatencyCounters
     let rateLimiter: RateLimiter
+    let exchange: SliceExchange
 
     /// Carves the counters of `slots` workers.
     /// - Throws: `PreforkError`.
@@ -24,13 +25,14 @@ public final class ServeProgram: PoolProgram {
       health = try HealthCounters(in: memory, slots: slots)
       latencies = try LatencyCounters(in: memory, slots: slots)
       rateLimiter = try RateLimiter(in: memory)
+      exchange = try SliceExchange(in: memory, workers: slots)
     }
 
     /// The bytes taken for `slots` workers.
     public static func byteCount(slots: Int) -> Int {
       PoolCounters.byteCount(slots: slots) + VersionCounters.byteCount(slots: slots)
         + HealthCounters.byteCount(slots: slots) + LatencyCounters.byteCount(slots: slots)
-        + RateLimiter.byteCount
+        + RateLimiter.byteCount + SliceExchange.byteCount(workers: slots)
     }
   }
 
@@ -66,6 +68,9 @@ public final class ServeProgram: PoolProgram {
     }
     (self.channel, self.labelChannel) = (channel, labelChannel)
   }
+
+  /// Where workers pass slices to one another.
+  package var exchange: SliceExchange { counters.exchange }
 
   /// Names of the models, the first version of each, once they have been adopted.
   public var modelNames: [String] {

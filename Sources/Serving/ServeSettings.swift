@@ -17,6 +17,8 @@ public struct ServeSettings: Sendable {
   public var options = ServingOptions()
   /// How the pool is run.
   public var pool = ArbiterConfiguration()
+  /// Whether workers without work compute for those that have too much.
+  public var sharesSlices = true
   /// What the admin listener asks for; nil for nothing.
   public var adminToken: String?
   /// How the default model's health is watched.

@@ -1,5 +1,6 @@
 import HTTP
 import Health
+import Prefork
 import Transformer
 
 /// One text and what was said of it, for the health monitor. The text is for computing features. It is never logged, and
@@ -79,6 +80,8 @@ public struct ServingHooks: Sendable {
   public var endsSoon: @Sendable () -> Bool = { false }
   /// Whether the pool is ready, for `/readyz`. Called on the I/O queue.
   public var isReady: @Sendable () -> Bool = { true }
+  /// This worker's side of the exchange of slices; nil where workers share nothing.
+  package var slices: SliceDesk?
   /// Takes `/feedback`: `done` has one answer for each label in their order, from any queue, at once or later.
   public var feedback:
     @Sendable (_ items: [FeedbackItem], _ done: @escaping @Sendable ([FeedbackAnswer]) -> Void) ->

@@ -1,17 +1,19 @@
 /// Reads little-endian values front to back; nil or nothing past the end.
-struct LittleEndian {
+package struct LittleEndian {
   private let bytes: ArraySlice<UInt8>
   private var place: Int
 
-  init(_ bytes: ArraySlice<UInt8>) {
+  /// At the front of `bytes`.
+  package init(_ bytes: ArraySlice<UInt8>) {
     self.bytes = bytes
     place = bytes.startIndex
   }
 
   /// Whether everything was read.
-  var isAtEnd: Bool { place == bytes.endIndex }
+  package var isAtEnd: Bool { place == bytes.endIndex }
 
-  mutating func read<Value: FixedWidthInteger>(_ type: Value.Type) -> Value? {
+  /// The next value; nil where it does not fit.
+  package mutating func read<Value: FixedWidthInteger>(_ type: Value.Type) -> Value? {
     let size = MemoryLayout<Value>.size
     guard bytes.endIndex - place >= size else { return nil }
     var value: Value = 0
@@ -23,7 +25,7 @@ struct LittleEndian {
   }
 
   /// Appends a value.
-  static func append<Value: FixedWidthInteger>(_ value: Value, to bytes: inout [UInt8]) {
+  package static func append<Value: FixedWidthInteger>(_ value: Value, to bytes: inout [UInt8]) {
     for place in 0..<MemoryLayout<Value>.size {
       bytes.append(UInt8(truncatingIfNeeded: value >> Value(8 * place)))
     }

@@ -108,6 +108,13 @@ struct AnswerDesk {
       status: .internalServerError, detail: "The model failed: \(error.localizedDescription)",
       mend: "Try again; if it goes on, tell the operator the request id.")
   }
+  /// The answer where a worker crashed, or hung, while it computed for the request.
+  static let fatal = Problem(
+    status: .internalServerError,
+    detail: "A worker ended while it computed a text of this request, perhaps because of it.",
+    mend:
+      "Do not send it again as it is: send its texts one by one to find which, and tell the operator the request id."
+  )
   /// The answer where the model says too little or too much.
   static func incomplete(_ answers: Int, of questions: Int) -> Problem {
     Problem(

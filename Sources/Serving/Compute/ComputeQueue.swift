@@ -1,5 +1,6 @@
 import Dispatch
 import HTTP
+import Prefork
 import Synchronization
 import Transformer
 
@@ -11,10 +12,12 @@ import Transformer
 /// What waits is bounded by numbers, and by the time until its turn, estimated from what was measured. A request whose turn would come
 /// too late is refused at once, because computing for those who have gone takes the time of those who still wait.
 final class ComputeQueue: @unchecked Sendable {
-  private typealias Work = ScheduledWork<ComputeWork>
+  typealias Work = ScheduledWork<ComputeWork>
 
-  private struct State {
+  struct State {
     var schedule: Schedule<ComputeWork>
+    /// What other workers may compute; nil where nothing is shared.
+    var shared: SharedSlices?
     /// Nanoseconds that the batch under way was estimated at, and when it began; 0 at rest.
     var batchTime: Int64 = 0
     var batchStart: Int64 = 0
@@ -28,8 +31,8 @@ final class ComputeQueue: @unchecked Sendable {
     case refused(retryAfter: Int)
   }
 
-  private let queue = DispatchQueue(label: "martlet.compute")
-  private let state: Mutex<State>
+  let queue = DispatchQueue(label: "martlet.compute")
+  let state: Mutex<State>
   private let sliceStart = Atomic<Int64>(0)
   /// Whether something was enqueued at rest.
   private let mustBegin = Atomic<Bool>(false)
@@ -37,19 +40,32 @@ final class ComputeQueue: @unchecked Sendable {
   var batchingAnswers: (() -> Void) -> Void = { $0() }
   private let options: ServingOptions
   private let limits: BatchLimits
-  private let desk: AnswerDesk
-  private let hooks: ServingHooks
+  let desk: AnswerDesk
+  let hooks: ServingHooks
+  /// The exchange with other workers; nil where nothing is shared.
+  let slices: SliceDesk?
+  /// In the catalog's order, as questions of other workers name them.
+  let versions: [ServedVersion]
+  /// Whether this worker is about to end, and takes nothing of others.
+  let isLeaving = Atomic<Bool>(false)
   /// On the compute queue alone.
   private var load = ComputeLoad()
 
-  init(options: ServingOptions, hooks: ServingHooks, shadow: ShadowRunner? = nil) {
+  init(
+    options: ServingOptions, hooks: ServingHooks, versions: [ServedVersion] = [],
+    shadow: ShadowRunner? = nil
+  ) {
     self.options = options
     self.hooks = hooks
     desk = AnswerDesk(hooks: hooks, shadow: shadow)
     var limits = BatchLimits()
     (limits.texts, limits.tokens) = (options.maximumBatchTexts, options.maximumBatchTokens)
     self.limits = limits
-    state = Mutex(State(schedule: Schedule(limits: limits)))
+    (slices, self.versions) = (hooks.slices, versions)
+    state = Mutex(
+      State(
+        schedule: Schedule(limits: limits),
+        shared: hooks.slices.map { SharedSlices($0, versions: versions) }))
   }
 
   /// Texts that wait.
@@ -140,6 +156,7 @@ final class ComputeQueue: @unchecked Sendable {
   /// are a batch, and the first does not take the core from the reading of the others.
   func begin() {
     if mustBegin.exchange(false, ordering: .relaxed) { queue.async { self.run() } }
+    share()
   }
 
   /// Nanoseconds for which requests may gather before they are read: a quarter of what they would have to wait then anyway, at
@@ -169,29 +186,34 @@ final class ComputeQueue: @unchecked Sendable {
 
   // MARK: - Computing
 
-  private func run() {
+  func run() {
     defer { sliceStart.store(0, ordering: .relaxed) }
+    slices?.setIdle(false)
     while true {
       let slices = nextSlices()
-      if slices.isEmpty { return }
+      let isForOthers = slices.isEmpty
+      if !isForOthers { share() }
       load.begin(Clock.now)
-      compute(slices)
+      if !isForOthers { compute(slices) }
+      let isBusy = !isForOthers || computeForOthers()
       load.end(Clock.now)
+      if !isBusy && rest() { return }
     }
   }
 
   private func nextSlices() -> [Slice<ComputeWork>] {
     let load = load.value
     return state.withLock { state in
-      let slices = state.schedule.take(load: load)
-      state.batchStart = slices.isEmpty ? 0 : Clock.now
+      let now = Clock.now
+      let slices = state.take(load: load, desk: self.slices, now: now)
+      for slice in slices where slice.work.payload.start == 0 { slice.work.payload.start = now }
+      state.batchStart = slices.isEmpty ? 0 : now
       state.batchTime = slices.reduce(0) { $0 + $1.charged }
-      state.isRunning = !slices.isEmpty
       return slices
     }
   }
 
-  private func beat() { sliceStart.store(Clock.now, ordering: .relaxed) }
+  func beat() { sliceStart.store(Clock.now, ordering: .relaxed) }
 
   /// Whether somebody still waits for the work; who waits in vain is told.
   private func isWanted(_ work: Work) -> Bool {
@@ -212,7 +234,7 @@ final class ComputeQueue: @unchecked Sendable {
   private func compute(_ slices: [Slice<ComputeWork>]) {
     let start = Clock.now
     var encoded = 0
-    let batch = batch(slices, start, &encoded)
+    let batch = batch(slices, &encoded)
     let before = Clock.now
     let tokenised = before - start
     guard let work = batch.slices.first?.work,
@@ -220,27 +242,24 @@ final class ComputeQueue: @unchecked Sendable {
     else { return }
     if predictor.progress == nil { predictor.progress = { [weak self] in self?.beat() } }
     beat()
+    var own: [[[Result<Prediction, PredictionError>]]] = []
     do {
       var results = try predictor.predict(batch.questions)[...]
       guard results.count == batch.questions.count else {
         return fail(batch, AnswerDesk.incomplete(results.count, of: batch.questions.count))
       }
-      for slice in batch.slices {
+      own = batch.slices.map { slice in
         let count = slice.work.payload.job.asked.count
-        for text in slice.texts {
-          slice.work.payload.take(Array(results.prefix(count)), of: text)
-          results = results.dropFirst(count)
+        return slice.texts.map { _ in
+          defer { results = results.dropFirst(count) }
+          return Array(results.prefix(count))
         }
       }
     } catch {
       return fail(batch, AnswerDesk.failed(error))
     }
     let forward = Clock.now - before
-    let done = finish(batch, nanoseconds: tokenised + forward)
-    for slice in batch.slices {
-      slice.work.payload.tokeniseTime += tokenised
-      slice.work.payload.forwardTime += forward
-    }
+    let done = finish(batch, own, tokenised, forward)
     var events: [PredictionEvent] = []
     batchingAnswers { events = desk.answer(done) }
     let share = tokenised * Int64(batch.texts) / Int64(max(batch.texts, encoded))
@@ -253,7 +272,7 @@ final class ComputeQueue: @unchecked Sendable {
 
   /// What of the slices is wanted and fits, as tokens; the rest goes back to the schedule.
   private func batch(
-    _ slices: [Slice<ComputeWork>], _ start: Int64, _ encoded: inout Int
+    _ slices: [Slice<ComputeWork>], _ encoded: inout Int
   ) -> ComputeBatch {
     var batch = ComputeBatch()
     var isFull = false
@@ -262,8 +281,8 @@ final class ComputeQueue: @unchecked Sendable {
       guard isWanted(work) else { continue }
       var part = slice
       do throws(ComputeWork.Rejection) {
-        if work.payload.start == 0 {
-          work.payload.start = start
+        if !work.payload.isRead {
+          work.payload.isRead = true
           encoded += try encodeAhead(work)
         }
         for text in slice.texts {
@@ -274,7 +293,7 @@ final class ComputeQueue: @unchecked Sendable {
             part = putBack(slice, from: text)
             break
           }
-          batch.add(work.payload, inputs)
+          batch.add(inputs, for: work.payload.job.asked.map(\.version))
         }
         batch.close(part)
       } catch {
@@ -306,14 +325,15 @@ final class ComputeQueue: @unchecked Sendable {
     return kept
   }
 
-  private func finish(_ batch: ComputeBatch, nanoseconds: Int64) -> [ComputeWork] {
-    let each = nanoseconds / Int64(max(1, batch.texts))
+  private func finish(
+    _ batch: ComputeBatch, _ results: [[[Result<Prediction, PredictionError>]]],
+    _ tokenised: Int64, _ forward: Int64
+  ) -> [ComputeWork] {
+    let each = (tokenised + forward) / Int64(max(1, batch.texts))
     return state.withLock { state in
-      batch.slices.compactMap { slice in
-        let wasOver = slice.work.isOver
-        state.schedule.complete(slice, nanoseconds: each * Int64(slice.texts.count))
-        let work = slice.work.payload
-        return work.isComputed && !wasOver ? work : nil
+      zip(batch.slices, results).compactMap { slice, results in
+        slice.work.payload.forget(slice.texts)
+        return state.finish(slice, results, (tokenised, forward), each * Int64(slice.texts.count))
       }
     }
   }
@@ -326,6 +346,27 @@ final class ComputeQueue: @unchecked Sendable {
       }
       if !wasOver { desk.refuse(slice.work.payload.job, problem) }
     }
+  }
+}
+
+extension ComputeQueue.State {
+  /// Takes what the versions say of a slice's texts.
+  ///
+  /// - Parameters:
+  ///   - times: of the batch, for tokens and for the rest.
+  ///   - nanoseconds: the slice's share of it.
+  /// - Returns: the work, where all of it is there now.
+  mutating func finish(
+    _ slice: Slice<ComputeWork>, _ results: [[Result<Prediction, PredictionError>]],
+    _ times: (tokens: Int64, forward: Int64), _ nanoseconds: Int64
+  ) -> ComputeWork? {
+    let work = slice.work.payload
+    let wasOver = slice.work.isOver
+    for (text, own) in zip(slice.texts, results) { work.take(own, of: text) }
+    work.tokeniseTime += times.tokens
+    work.forwardTime += times.forward
+    schedule.complete(slice, nanoseconds: nanoseconds)
+    return work.isComputed && !wasOver ? work : nil
   }
 }
 

@@ -2,7 +2,7 @@ import Transformer
 
 /// A job in the course of its computation: texts go out in slices, and what the versions say of them comes back in any order.
 ///
-/// On the compute queue alone, once it is enqueued.
+/// The results and the times are guarded by the compute queue's lock; the tokens are the compute queue's alone.
 final class ComputeWork: @unchecked Sendable {
   let job: ComputeJob
   /// Of each text, its tokens for each version; nil until they are needed.
@@ -11,7 +11,9 @@ final class ComputeWork: @unchecked Sendable {
   private(set) var results: [[Result<Prediction, PredictionError>]?]
   /// How many are there.
   private var resultCount = 0
-  /// When its first slice began; 0 before.
+  /// Whether its first texts were read; the compute queue's alone.
+  var isRead = false
+  /// When its first slice began, or was offered; 0 before.
   var start: Int64 = 0
   /// Nanoseconds of the batches that it was in: for tokens, and for the rest.
   var tokeniseTime: Int64 = 0
@@ -43,21 +45,44 @@ final class ComputeWork: @unchecked Sendable {
   /// - Throws: why a version has none, and which.
   func encode(_ text: Int) throws(Rejection) -> [EncodedInput] {
     if let known = inputs[text] { return known }
+    do throws(ComputeWork.Failure) {
+      let own = try Self.encode(job.inputs[text], for: job.asked.map(\.version))
+      inputs[text] = own
+      return own
+    } catch {
+      throw Rejection(text: text, version: error.version, reason: error.reason)
+    }
+  }
+
+  /// The tokens of a text for each of some versions.
+  ///
+  /// - Throws: why a version has none, and which.
+  static func encode(
+    _ input: TextInput, for versions: [ServedVersion]
+  ) throws(Failure) -> [EncodedInput] {
     var own: [EncodedInput] = []
-    own.reserveCapacity(job.asked.count)
-    let lead = job.asked.first?.version.predictor
-    for asked in job.asked {
-      let predictor = asked.version.predictor
+    own.reserveCapacity(versions.count)
+    let lead = versions.first?.predictor
+    for version in versions {
+      let predictor = version.predictor
       if let first = own.first, let lead, predictor.encodes(like: lead) {
         own.append(first)
         continue
       }
-      do throws(PredictionError) { own.append(try predictor.encode(job.inputs[text])) } catch {
-        throw Rejection(text: text, version: asked.version, reason: error)
+      do throws(PredictionError) { own.append(try predictor.encode(input)) } catch {
+        throw Failure(version: version, reason: error)
       }
     }
-    inputs[text] = own
     return own
+  }
+
+  /// Lets go of the tokens of texts that are computed.
+  func forget(_ texts: Range<Int>) { for text in texts { inputs[text] = nil } }
+
+  /// Why a version has no tokens of a text.
+  struct Failure: Error {
+    let version: ServedVersion
+    let reason: PredictionError
   }
 
   /// Why a text has no tokens.
@@ -71,7 +96,6 @@ final class ComputeWork: @unchecked Sendable {
   func take(_ own: [Result<Prediction, PredictionError>], of text: Int) {
     if results[text] == nil { resultCount += 1 }
     results[text] = own
-    inputs[text] = nil
   }
 }
 
@@ -93,10 +117,10 @@ struct ComputeBatch {
         && (!time.isKnown || time.nanoseconds(tokens: whole) <= limits.time + limits.time / 2)
   }
 
-  /// Adds a text of `work`, which has these tokens for each version.
-  mutating func add(_ work: ComputeWork, _ inputs: [EncodedInput]) {
-    for (asked, input) in zip(work.job.asked, inputs) {
-      questions.append(Question(predictor: asked.version.predictor, input: input))
+  /// Adds a text, which has these tokens for each version.
+  mutating func add(_ inputs: [EncodedInput], for versions: [ServedVersion]) {
+    for (version, input) in zip(versions, inputs) {
+      questions.append(Question(predictor: version.predictor, input: input))
     }
     texts += 1
     tokens += Self.tokens(inputs)

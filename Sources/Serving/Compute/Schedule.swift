@@ -58,8 +58,12 @@ package struct Schedule<Payload: Sendable> {
 
   /// Takes the next batch; nothing where nothing waits.
   ///
-  /// - Parameter load: the share of its time that the worker has been busy lately.
-  package mutating func take(load: Double = 0) -> [Slice<Payload>] {
+  /// - Parameters:
+  ///   - load: the share of its time that the worker has been busy lately.
+  ///   - time: nanoseconds that it may take, where that is less than the limit.
+  package mutating func take(load: Double = 0, within time: Int64? = nil) -> [Slice<Payload>] {
+    var limits = limits
+    limits.time = min(limits.time, time ?? limits.time)
     var slices: [Slice<Payload>] = []
     var plan: BatchPlan?
     var others: [Account] = []

@@ -231,7 +231,7 @@ final class HealthCompanion: @unchecked Sendable {
           "state": .string("\(slot.state)"), "requests": JSONValue(Int(slot.requests)),
           "connections": JSONValue(Int(slot.connections)),
           "queue_depth": JSONValue(Int(slot.queueDepth)),
-          "first_slice_p99_ms": page.firstSlice(slot.index),
+          "first_slice_p99_ms": page.firstSlice(slot.index), "slices": page.slices(slot.index),
           "cpu_seconds": number(process?.processorSeconds),
           "rss_bytes": number(process?.residentBytes),
           "pss_bytes": number(process?.proportionalBytes),

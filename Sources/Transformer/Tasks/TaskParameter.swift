@@ -129,10 +129,14 @@ package struct TaskParameter: Sendable {
 
 /// What a request says beside its inputs, by the names of its task's `TaskParameter`s.
 public struct TaskParameters: Sendable, Equatable {
-  private(set) var object = JSONObject()
+  /// What is said, by names.
+  package private(set) var object = JSONObject()
 
   /// Nothing is said.
   public init() {}
+
+  /// What was read, and found right, by another process.
+  package init(read object: JSONObject) { self.object = object }
 
   /// What two objects say, which are read strictly: a name that is not known is refused. `null` says nothing.
   ///

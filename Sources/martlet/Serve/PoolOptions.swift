@@ -2,6 +2,11 @@ import ArgumentParser
 import Foundation
 import Prefork
 
+/// A setting that is on or off.
+enum Switch: String, ExpressibleByArgument, CaseIterable {
+  case on, off
+}
+
 /// How many processes there are, where they listen, who they are, and how long they may take.
 struct PoolOptions: ParsableArguments {
   @Option(name: .shortAndLong, help: "Worker processes.") var workers = 1
@@ -49,6 +54,13 @@ struct PoolOptions: ParsableArguments {
       "Load the model once, before the workers are forked, so that they share its memory.",
       discussion: "With --no-preload each worker loads a copy of its own, as the user of --user."))
   var preload = true
+  @Option(
+    help: ArgumentHelp(
+      "Whether a worker without work computes for one that has too much.",
+      discussion:
+        "Texts then pass between workers in memory that only they see, and are wiped when they are done. With --no-preload nothing is shared, because workers may have loaded other files."
+    ))
+  var share = Switch.on
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(

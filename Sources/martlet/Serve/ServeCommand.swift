@@ -77,7 +77,9 @@ struct Serve: ParsableCommand {
     let log = Logger(label: "martlet")
     if let crowding = pool.crowding { log.warning("\(crowding)") }
     var isAnnounced = false
-    let arbiter = Arbiter(program: program, scoreboard: scoreboard, log: log) { [self] pool in
+    let arbiter = Arbiter(
+      program: program, scoreboard: scoreboard, exchange: program.exchange, log: log
+    ) { [self] pool in
       do throws(PreforkError) {
         try readyFile?.write(pool, scheme: program.scheme, models: program.servedModels)
       } catch {
@@ -112,6 +114,7 @@ struct Serve: ParsableCommand {
     settings.pool = pool.configuration
     settings.threads = pool.threads.count
     settings.pool.adminBind = admin.addresses
+    settings.sharesSlices = pool.share == .on && pool.preload
     settings.options.requestTimeout = pool.timeout
     settings.options.tls = tls.configuration
     connections.apply(to: &settings.options.http)
