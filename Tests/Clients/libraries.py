@@ -123,7 +123,8 @@ def huggingface_hub_client_of_other_tasks():
     spans = entities.token_classification(context, aggregation_strategy="simple")
     assert spans and all(one.entity_group == "LOC" and context[one.start : one.end] for one in spans), spans
     tokens = entities.token_classification(context, aggregation_strategy="none")
-    assert tokens and all(context[one.start : one.end].lower() in one.word.replace("##", "") for one in tokens), tokens
+    known = [one for one in tokens if one.word != "[UNK]"]
+    assert known and all(context[one.start : one.end].lower() == one.word.removeprefix("##") for one in known), tokens
 
 
 @check
