@@ -73,7 +73,7 @@ extension ServeProgram {
       return scoreboard.slots.contains { $0.state == .ready && $0.connections < own }
     }
     hooks.endsSoon = { scoreboard.isLeaving }
-    if service.settings.sharesSlices {
+    if service.settings.sharesSlices && counters.exchange.canWake {
       hooks.slices = SliceDesk(counters.exchange, slot: slot, scoreboard: scoreboard)
     }
     hooks.isReady = {

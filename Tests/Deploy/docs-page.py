@@ -45,12 +45,12 @@ def tried(browser, index):
 
 with Browser(folder) as browser:
     browser.show(url, 1280, 900, "light")
-    wait_for(lambda: browser.run("return [...document.querySelectorAll('main button')].length > 3"), 30)
+    wait_for(lambda: browser.run("return [...document.querySelectorAll('main button')].length > 3"), 90)
     problems = browser.complaints()
     # A style that is not applied leaves the browser's own margin.
     if browser.run("return getComputedStyle(document.querySelector('.bar')).display") != "flex":
         problems.append("its style is not applied")
-    wait_for(lambda: browser.run("return document.querySelector('#try button') !== null"), 30)
+    wait_for(lambda: browser.run("return document.querySelector('#try button') !== null"), 90)
     for index in range(browser.run("return document.querySelectorAll('#try select[name=model] option').length")):
         problems += tried(browser, index)
     answer = browser.run("return fetch('/predict', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{\"input\": \"hi\"}'}).then(a => a.status)")

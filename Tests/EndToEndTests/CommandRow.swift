@@ -23,16 +23,18 @@ struct CommandRow: Sendable, CustomStringConvertible {
   let isDeterministic: Bool
   /// The exit code of an ordinary run.
   let code: Int32
+  /// Whether the ordinary outcome is a refusal in one line, where a success would need another machine.
+  let isRefused: Bool
 
   init(
     _ name: String, _ arguments: [String], input: String? = nil, empty: Verdict = .refused,
     standardInput: Verdict = .refused, outputs: [String] = [], isDeterministic: Bool = true,
-    code: Int32 = 0
+    code: Int32 = 0, isRefused: Bool = false
   ) {
     (self.name, self.arguments, self.input, self.empty) = (name, arguments, input, empty)
     (self.standardInput, self.outputs, self.isDeterministic) =
       (standardInput, outputs, isDeterministic)
-    self.code = code
+    (self.code, self.isRefused) = (code, isRefused)
   }
 
   var description: String { ([name] + arguments).joined(separator: " ") }
@@ -124,9 +126,9 @@ struct CommandRow: Sendable, CustomStringConvertible {
     CommandRow(
       "reload", ["--ready-file", "{serving}"], input: "{serving}", isDeterministic: false),
     CommandRow("doctor", ["--port", "1", "--admin-port", "0"], isDeterministic: false, code: 2),
-    CommandRow("pull", ["../no/name"], code: 1),
+    CommandRow("pull", ["../no/name"], code: 1, isRefused: true),
     CommandRow("models list", ["--json"]),
-    CommandRow("models rm", ["no/such-model"], code: 1),
+    CommandRow("models rm", ["no/such-model"], code: 1, isRefused: true),
     CommandRow("manual", []),
   ]
 }

@@ -29,7 +29,7 @@ struct CommandTableTests {
     let folder = try CommandFolder()
     let outcome = try folder.run(row, out: "a")
     expectSuccess(outcome, row, folder, out: "a")
-    #expect(!outcome.output.isEmpty || !row.outputs.isEmpty)
+    #expect(!outcome.output.isEmpty || !row.outputs.isEmpty || row.isRefused)
   }
 
   @Test(
@@ -162,7 +162,8 @@ struct CommandTableTests {
     mayBeEmpty: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
   ) {
     #expect(
-      outcome.code == row.code && !outcome.isSignal && !outcome.error.contains("Error"),
+      outcome.code == row.code && !outcome.isSignal
+        && outcome.lines.count { $0.contains("Error") } == (row.isRefused ? 1 : 0),
       "\(outcome)", sourceLocation: sourceLocation)
     let outputs = folder.outputs(row, out: out)
     #expect(

@@ -111,7 +111,7 @@ def main():
                 settings = {"max_new_tokens": 14, "do_sample": False, **settings}
                 out = model.generate(**batch(SOURCES, pad), **settings, return_dict_in_generate=True, output_scores=True)
                 rows = []
-                for index, row in enumerate(out.sequences.tolist()):
+                for row in out.sequences.tolist():
                     row = row[1:]
                     # What fills up is the padding token, or where that is 0 the end.
                     row = row[:row.index(2) + 1] if 2 in row else row

@@ -161,7 +161,7 @@ struct SentenceTransformersTests {
         _ = try TaskParameters(["prompt_name": "x"], task: model.task, model: model.signature)
         Issue.record("an unknown prompt is taken")
       } catch {
-        #expect(error.mend?.contains("query, document, classify") ?? false, "\(error)")
+        #expect(error.mend?.contains("classify, document, query") ?? false, "\(error)")
       }
     }
   }

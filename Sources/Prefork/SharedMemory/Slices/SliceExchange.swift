@@ -21,6 +21,8 @@ package struct SliceExchange: Sendable {
   let idle: WorkerSet
   /// Workers with more to compute than they can at once.
   let laden: WorkerSet
+  /// Whether workers can be woken. Where they cannot, nothing is to be shared.
+  package let canWake: Bool
   private let wakeups: [Int32]
   private let counters: SharedCounterTable
 
@@ -44,8 +46,12 @@ package struct SliceExchange: Sendable {
     laden = try WorkerSet(in: memory, slots: workers)
     counters = try SharedCounterTable(
       in: memory, slots: workers, countPerSlot: SliceCount.allCases.count)
+    // Where descriptors are few, connections need them more.
+    var limit = rlimit()
+    getrlimit(.init(RLIMIT_NOFILE.rawValue), &limit)
+    canWake = limit.rlim_cur / 4 >= rlim_t(workers)
     var wakeups: [Int32] = []
-    for _ in 0..<workers {
+    for _ in 0..<(canWake ? workers : 0) {
       let descriptor = martlet_event_descriptor()
       guard descriptor >= 0 else {
         let code = errno
@@ -69,6 +75,7 @@ package struct SliceExchange: Sendable {
 
   /// Wakes the worker in a worker slot. Never waits.
   func wake(_ worker: Int) {
+    guard canWake else { return }
     var one: UInt64 = 1
     _ = write(wakeups[worker], &one, MemoryLayout<UInt64>.size)
   }
