@@ -36,7 +36,7 @@ public struct ComputePool: Sendable {
   }
 
   /// Runs `body` for each index below `count`, spread over the threads as they come free.
-  func each(_ count: Int, _ body: (Int) -> Void) {
+  package func each(_ count: Int, _ body: (Int) -> Void) {
     guard let team, count > 1 else {
       for index in 0..<count { body(index) }
       return

@@ -1,8 +1,7 @@
 import Foundation
 import Synchronization
+import Tensor
 import Testing
-
-@testable import Tensor
 
 @Suite("Threads that share a job")
 struct ComputePoolTests {
@@ -24,10 +23,10 @@ struct ComputePoolTests {
   @Test("What the parts wrote is there when the job has ended, job after job")
   func writesAreSeen() {
     let pool = ComputePool(threads: 4)
-    let sums = FloatBuffer(count: 64)
+    let sums = Matrix(rows: 4, columns: 16)
     for round in 1...20_000 {
-      pool.each(4) { index in sums.base[index * 16] += 1 }
-      guard (0..<4).allSatisfy({ sums[$0 * 16] == Float(round) }) else {
+      pool.each(4) { index in sums[index, 0] += 1 }
+      guard (0..<4).allSatisfy({ sums[$0, 0] == Float(round) }) else {
         Issue.record("job \(round)")
         return
       }

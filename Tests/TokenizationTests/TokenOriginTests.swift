@@ -1,8 +1,7 @@
 import Foundation
 import JSON
 import Testing
-
-@testable import Tokenization
+import Tokenization
 
 /// Where tokens come from, beside `offset_mapping` of Hugging Face's `tokenizers` by Tests/Reference/tokenizer_offsets.py.
 @Suite("Origins of tokens")

@@ -2,9 +2,8 @@ import Foundation
 import Tensor
 import Testing
 import Tokenization
+import Training
 import Transformer
-
-@testable import Training
 
 /// Rows whose label follows from their words, by a rule that each test gives.
 private func dataset(

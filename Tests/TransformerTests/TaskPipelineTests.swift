@@ -1,8 +1,7 @@
 import Foundation
 import JSON
 import Testing
-
-@testable import Transformer
+import Transformer
 
 /// Tiny models, and what the pipelines of `transformers` say of texts: Tests/Reference/task_pipelines.py.
 private struct TaskFixture: Sendable, CustomTestStringConvertible {

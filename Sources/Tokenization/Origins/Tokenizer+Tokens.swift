@@ -50,7 +50,7 @@ extension Tokenizer {
   }
 
   /// One or two texts in special tokens, as they are.
-  func framed(
+  package func framed(
     _ first: TextTokens, _ second: TextTokens?, isTruncated: Bool = false
   ) -> Encoding {
     let (ids, types) = postProcessor.apply(first.ids, second?.ids)

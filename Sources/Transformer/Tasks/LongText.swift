@@ -1,7 +1,7 @@
 import Tokenization
 
 /// What is done with a text that is longer than the model reads, where a request says so.
-enum LongText: String, CaseIterable {
+package enum LongText: String, CaseIterable {
   /// Its end is left off.
   case truncate
   /// Its beginning is left off.

@@ -44,7 +44,10 @@ package struct TaskParameter: Sendable {
       if let text = value.stringValue, (1...maximum).contains(text.utf8.count) { return value }
     case .phrase(let maximum):
       if let text = value.stringValue, text.utf8.count <= maximum { return value }
-    case .choice(let names): if let text = value.stringValue, names.contains(text) { return value }
+    case .choice(let names):
+      // `"early_stopping": true` means what "true" does, where that is a choice.
+      let text = value.stringValue ?? value.boolValue.map { $0 ? "true" : "false" }
+      if let text, names.contains(text) { return .string(text) }
     case .texts(let counts): return .array(try texts(value, counts))
     }
     throw InputProblem("The parameter '\(name)' is not \(wanted).", mend: "Send \(wanted).")
@@ -181,7 +184,8 @@ public struct TaskParameters: Sendable, Equatable {
   func number(_ name: String) -> Double? { object[name]?.doubleValue }
   func bool(_ name: String) -> Bool? { object[name]?.boolValue }
   func text(_ name: String) -> String? { object[name]?.stringValue }
-  func texts(_ name: String) -> [String]? {
+  /// The strings of a list; nil where the parameter is left out.
+  package func texts(_ name: String) -> [String]? {
     object[name]?.arrayValue?.compactMap(\.stringValue)
   }
 
