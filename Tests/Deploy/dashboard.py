@@ -88,8 +88,8 @@ def differences(page):
         if not (same(row[1], item["rate"]) and same(row[2], item["limit"])):
             yield f"{row} for {item}"
     for row, item in zip(page["workers"], data["workers"], strict=True):
-        values = [item["requests"], item["queue_depth"], item["cpu_seconds"], item["rss_bytes"], item["pss_bytes"]]
-        if row[0] != str(item["pid"]) or not all(map(same, row[2:7], values)):
+        values = [item[name] for name in ("requests", "queue_depth", "first_slice_p99_ms", "cpu_seconds", "rss_bytes", "pss_bytes")]
+        if row[0] != str(item["pid"]) or not all(map(same, row[2:8], values)):
             yield f"{row} for {item}"
     alerts = data["alerts"]["active"] + data["alerts"]["history"]
     for row, item in zip(page["alerts"], alerts, strict=True):
