@@ -32,18 +32,13 @@ extension LabeledDataset {
 
   /// Tells datasets apart by the bytes of their rows (FNV-1a).
   package var fingerprint: String {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    func add(_ bytes: String.UTF8View) {
-      for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    var hash = FNV1a()
+    for field in rows.lazy.flatMap({ [$0.label] + $0.texts }) {
+      hash.add(field.utf8)
       // No byte of UTF-8, so that what ends one field begins none.
-      hash = (hash ^ 0xFF) &* 0x0000_0100_0000_01B3
+      hash.add(0xFF as UInt64)
     }
-    for row in rows {
-      add(row.label.utf8)
-      add(row.text.utf8)
-      if let pair = row.pair { add(pair.utf8) }
-    }
-    return String(hash, radix: 16)
+    return String(hash.value, radix: 16)
   }
 
   /// Places of each label's rows, in order of the labels' bytes.

@@ -13,6 +13,13 @@ public struct LabeledText: Sendable, Equatable {
   /// Line of the file, from 1.
   public var line: Int
 
+  /// What stands between `separator` in the label, without spaces around it; of an empty label one empty part.
+  func parts(by separator: UInt8) -> [String] {
+    label.utf8.split(separator: separator, omittingEmptySubsequences: false).map {
+      String(Substring($0)).trimmingCharacters(in: .whitespaces)
+    }
+  }
+
   /// The text, or both texts of a pair.
   var texts: [String] { [text] + (pair.map { [$0] } ?? []) }
 

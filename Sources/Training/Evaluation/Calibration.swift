@@ -17,7 +17,7 @@ public struct ScoredRows: Sendable {
   ) throws(EmptySequence) {
     var logits = [[Float]](repeating: [], count: examples.count)
     try Evaluation.each(examples, batchSize: batchSize) { rows throws(EmptySequence) in
-      encoder.logits(try TokenBatch.of(rows.map { examples[$0] }, in: encoder.shape))
+      try encoder.logits(of: rows.map { examples[$0] })
     } _: { row, values in
       logits[row] = values
     }

@@ -12,7 +12,7 @@ public enum Evaluation {
   ) throws(EmptySequence) -> ClassificationReport {
     try report(labels: labels, examples: examples, batchSize: batchSize) {
       rows throws(EmptySequence) in
-      encoder.logits(try TokenBatch.of(rows.map { examples[$0] }, in: encoder.shape))
+      try encoder.logits(of: rows.map { examples[$0] })
     }
   }
 
@@ -23,7 +23,7 @@ public enum Evaluation {
     _ objective: any TrainingObjective, _ encoder: Encoder, _ examples: [TrainingExample]
   ) throws(EmptySequence) -> ValidationFigures {
     try objective.figures(examples) { rows throws(EmptySequence) in
-      encoder.logits(try TokenBatch.of(rows.map { examples[$0] }, in: encoder.shape))
+      try encoder.logits(of: rows.map { examples[$0] })
     }
   }
 

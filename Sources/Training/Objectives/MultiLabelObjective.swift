@@ -16,20 +16,16 @@ package struct MultiLabelObjective: TrainingObjective {
   ///
   /// - Throws: `TrainingError.oneClass` where there is only one.
   package init(_ dataset: LabeledDataset, separator: UInt8 = Self.separator) throws {
-    labels = LabelIndex.distinct(
-      dataset.rows.lazy.flatMap { Self.parts($0.label, separator) })
+    labels = LabelIndex.distinct(dataset.rows.lazy.flatMap { Self.labels($0, separator) })
     guard labels.count > 1 else {
       throw TrainingError.oneClass(path: dataset.path, label: labels.first ?? "")
     }
     (places, self.separator) = (LabelIndex(labels), separator)
   }
 
-  /// The labels of a row: what stands between separators, without spaces around it.
-  static func parts(_ label: String, _ separator: UInt8) -> [String] {
-    label.utf8.split(separator: separator).map {
-      String(Substring($0)).trimmingCharacters(in: .whitespaces)
-    }
-    .filter { !$0.isEmpty }
+  /// The labels of a row.
+  static func labels(_ row: LabeledText, _ separator: UInt8 = Self.separator) -> [String] {
+    row.parts(by: separator).filter { !$0.isEmpty }
   }
 
   package var modelTask: ModelTask { .multiLabelClassification }
@@ -41,7 +37,7 @@ package struct MultiLabelObjective: TrainingObjective {
     var example = try tokens(
       row, path: path, tokenizer: tokenizer, maximumTokens: maximumTokens)
     example.target = [Float](repeating: 0, count: labels.count)
-    for part in Self.parts(row.label, separator) {
+    for part in Self.labels(row, separator) {
       guard let place = places[part] else {
         throw TrainingError.unknownLabel(path: path, line: row.line, label: part, known: labels)
       }

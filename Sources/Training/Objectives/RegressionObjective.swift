@@ -18,7 +18,7 @@ package struct RegressionObjective: TrainingObjective {
   package init(
     _ dataset: LabeledDataset, separator: UInt8 = MultiLabelObjective.separator
   ) throws {
-    let count = dataset.rows.first.map { Self.parts($0.label, separator).count } ?? 0
+    let count = dataset.rows.first?.parts(by: separator).count ?? 0
     let rows = try dataset.rows.map {
       try Self.numbers($0, path: dataset.path, count: max(1, count), separator)
     }
@@ -35,16 +35,10 @@ package struct RegressionObjective: TrainingObjective {
     labels = means.count == 1 ? ["score"] : means.indices.map { "score_\($0 + 1)" }
   }
 
-  private static func parts(_ label: String, _ separator: UInt8) -> [String] {
-    label.utf8.split(separator: separator, omittingEmptySubsequences: false).map {
-      String(Substring($0)).trimmingCharacters(in: .whitespaces)
-    }
-  }
-
   private static func numbers(
     _ row: LabeledText, path: String, count: Int, _ separator: UInt8
   ) throws -> [Double] {
-    let parts = parts(row.label, separator)
+    let parts = row.parts(by: separator)
     let numbers = parts.compactMap { Double($0) }.filter { $0.isFinite && abs($0) < 1e30 }
     guard numbers.count == parts.count, numbers.count == count else {
       throw TrainingError.notANumber(

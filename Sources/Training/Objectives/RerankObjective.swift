@@ -35,11 +35,8 @@ package struct RerankObjective: TrainingObjective {
     var example = try tokens(
       row, path: path, tokenizer: tokenizer, maximumTokens: maximumTokens)
     example.target = [try Self.relevance(row, path: path)]
-    // FNV-1a: rows of one query have one number.
-    let hash = row.text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
-      ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3
-    }
-    example.label = Int(truncatingIfNeeded: hash >> 1)
+    // Rows of one query have one number.
+    example.label = Int(truncatingIfNeeded: FNV1a.of(row.text.utf8) >> 1)
     return example
   }
 

@@ -32,11 +32,9 @@ public enum TrainingTask: String, Sendable, CaseIterable {
         .regression, "all labels are numbers, of \(numbers.count) values, not all of them whole"
       )
     }
-    let several = labels.filter {
-      MultiLabelObjective.parts($0, MultiLabelObjective.separator).count > 1
-    }
-    let parts = LabelIndex.distinct(
-      labels.flatMap { MultiLabelObjective.parts($0, MultiLabelObjective.separator) })
+    let sets = labels.map { MultiLabelObjective.labels(LabeledText(label: $0, text: "", line: 0)) }
+    let several = zip(labels, sets).filter { $0.1.count > 1 }.map(\.0)
+    let parts = LabelIndex.distinct(sets.joined())
     // What parts labels comes with labels that other rows have as well.
     if let first = several.first, parts.count > 1, parts.count < labels.count || several.count > 1 {
       return (.multiLabel, "labels such as \"\(first)\" are several with | between them")

@@ -23,7 +23,7 @@ package struct NGramFeatures {
   /// How often each bucket occurs in a text, by ascending bucket.
   package func counts(_ words: [String]) -> [(bucket: Int32, count: Int)] {
     let mask = UInt64(buckets - 1)
-    let hashes = words.map(Self.hash)
+    let hashes = words.map { FNV1a.of($0.utf8) }
     var found = hashes.map { Int32(Self.mix($0) & mask) }
     for (left, right) in zip(hashes, hashes.dropFirst()) {
       found.append(Int32(Self.mix(Self.mix(left) &+ right) & mask))
@@ -58,11 +58,6 @@ package struct NGramFeatures {
     let length = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
     return SparseRow(
       indices: counts.map(\.bucket), values: length > 0 ? values.map { $0 / length } : values)
-  }
-
-  /// FNV-1a of the bytes.
-  private static func hash(_ unit: String) -> UInt64 {
-    unit.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
   }
 
   /// The finaliser of SplitMix64: FNV's low bits alone are too much alike.

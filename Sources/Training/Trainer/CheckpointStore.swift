@@ -108,24 +108,18 @@ enum RunFingerprint {
     var options = options
     // A run may be resumed to go further.
     options.stopAfterEpochs = nil
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    func add(_ value: UInt64) {
-      // FNV-1a by words.
-      hash = (hash ^ value) &* 0x0000_0100_0000_01B3
-    }
-    for byte in "\(version) \(options) \(parameters.shape)".utf8 { add(UInt64(byte)) }
+    var hash = FNV1a()
+    hash.add("\(version) \(options) \(parameters.shape)".utf8)
     for example in training + validation {
-      add(UInt64(bitPattern: Int64(example.label)))
-      for id in example.ids { add(UInt64(bitPattern: Int64(id))) }
-      for type in example.typeIDs { add(UInt64(bitPattern: Int64(type))) }
-      for share in example.target { add(UInt64(share.bitPattern)) }
+      hash.add(UInt64(bitPattern: Int64(example.label)))
+      for id in example.ids + example.typeIDs { hash.add(UInt64(bitPattern: Int64(id))) }
+      for share in example.target { hash.add(UInt64(share.bitPattern)) }
     }
-    guard unchanged > 0, unchanged < parameters.tensors.count else {
-      return String(hash, radix: 16)
-    }
+    let own = String(hash.value, radix: 16)
+    guard unchanged > 0, unchanged < parameters.tensors.count else { return own }
     // A checkpoint does not have what never changes.
     var frozen = ContentHash()
     frozen.add(FloatBuffer(0..<parameters.tensors[unchanged].offset, of: parameters.buffer))
-    return String(hash, radix: 16) + frozen.text
+    return own + frozen.text
   }
 }

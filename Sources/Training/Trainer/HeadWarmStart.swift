@@ -58,7 +58,7 @@ struct HeadWarmStart {
     let values = Matrix(rows: sorted.count, columns: parameters.shape.hiddenSize)
     for start in stride(from: 0, to: sorted.count, by: 64) {
       let part = sorted[start..<min(start + 64, sorted.count)]
-      _ = encoder.logits(try TokenBatch.of(part, in: parameters.shape))
+      _ = try encoder.logits(of: part)
       guard let pooled = encoder.pooled else { continue }
       for row in 0..<part.count { values.setRow(start + row, from: pooled, row: row) }
     }

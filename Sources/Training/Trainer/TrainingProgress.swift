@@ -86,3 +86,12 @@ extension TokenBatch {
       })
   }
 }
+
+extension Encoder {
+  /// Logits [rows, labels] of `rows`, or of their tokens where the head reads each.
+  ///
+  /// - Throws: `EmptySequence` for a row without tokens.
+  func logits(of rows: some Collection<TrainingExample>) throws(EmptySequence) -> Matrix {
+    logits(try TokenBatch.of(rows, in: shape))
+  }
+}
