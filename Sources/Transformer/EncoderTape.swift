@@ -1,32 +1,8 @@
 import Tensor
 
 /// A model in training: the same forward pass as `Encoder`'s, which keeps what its gradient needs.
-///
-/// Not thread-safe itself; `kernels` may use several threads inside, with the same bits for any number.
-public final class EncoderTape {
-  private let parameters: ModelParameters
-  private let packed: TrainedWeights
-  private let network: Network
-  private let recorder = Recorder()
-  private let pass: Pass
+public final class EncoderTape: Tape {
   private var run: (batch: TokenBatch, kept: RowSelection)?
-
-  /// A tape that reads `parameters` and adds to `gradients`, both of the same shape; `gradients` may be a tail that has the
-  /// tensors that learn alone.
-  public init(parameters: ModelParameters, gradients: ModelParameters, kernels: Kernels) {
-    self.parameters = parameters
-    packed = TrainedWeights(parameters, learning: gradients, kernels: kernels)
-    network = Network(parameters, gradients, packed: packed)
-    pass = Pass(kernels: kernels, recorder: recorder)
-  }
-
-  /// Packs the weights anew: call after each change of the parameters.
-  public func packWeights() { packed.repack(parameters) }
-
-  /// The weights as inference reads them, in this tape's storage: valid until the next `packWeights`.
-  public func packedWeights() -> PackedWeights {
-    PackedWeights(parameters, products: packed.forInference, kernels: pass.kernels)
-  }
 
   /// Logits [sequences, labels] of `batch`; `dropoutSeed` nil switches dropout off.
   public func forward(_ batch: TokenBatch, dropoutSeed: UInt32?) -> Matrix {

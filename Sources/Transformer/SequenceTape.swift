@@ -2,31 +2,15 @@ import Tensor
 
 /// An encoder–decoder in training: the forward pass that keeps what its gradient needs. The decoder reads each target's tokens
 /// but the last, behind the first token that begins all, and is to say the next one (teacher forcing).
-///
-/// Not thread-safe itself; `kernels` may use several threads inside, with the same bits for any number.
-public final class SequenceTape {
-  private let parameters: ModelParameters
-  private let packed: TrainedWeights
-  private let network: Network
-  private let recorder = Recorder()
-  private let pass: Pass
+public final class SequenceTape: Tape {
   private var run: (source: TokenBatch, target: TokenBatch, states: SourceStates)?
 
-  /// A tape that reads `parameters` and adds to `gradients`, both of the same shape.
-  public init(parameters: ModelParameters, gradients: ModelParameters, kernels: Kernels) {
+  /// A tape that reads `parameters`, which have a decoder, and adds to `gradients`, both of the same shape.
+  public override init(
+    parameters: ModelParameters, gradients: ModelParameters, kernels: Kernels
+  ) {
     precondition(parameters.shape.decoder != nil, "an encoder-decoder")
-    self.parameters = parameters
-    packed = TrainedWeights(parameters, learning: gradients, kernels: kernels)
-    network = Network(parameters, gradients, packed: packed)
-    pass = Pass(kernels: kernels, recorder: recorder)
-  }
-
-  /// Packs the weights anew: call after each change of the parameters.
-  public func packWeights() { packed.repack(parameters) }
-
-  /// The weights as inference reads them, in this tape's storage: valid until the next `packWeights`.
-  public func packedWeights() -> PackedWeights {
-    PackedWeights(parameters, products: packed.forInference, kernels: pass.kernels)
+    super.init(parameters: parameters, gradients: gradients, kernels: kernels)
   }
 
   /// Scores of the words behind each token of `targets`, [tokens, vocabulary]; `dropoutSeed` nil switches dropout off.

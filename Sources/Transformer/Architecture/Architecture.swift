@@ -75,6 +75,17 @@ extension ModelShape {
   /// The layer that labels tokens, as checkpoints call it.
   var tokenHead: String { architecture?.tokenHead ?? "classifier" }
 
+  /// Whether `key` is the decoder's, and the number of its block there, 0 where it has none: a decoder's weights are numbered
+  /// behind the encoder's.
+  func side(of key: ParameterKey) -> (isDecoder: Bool, block: Int) {
+    let (before, number) = (encoder.blocks.count, key.block ?? 0)
+    let isBehind = number >= before
+    return (
+      isBehind || [.decoderEmbeddings, .decoderFinal].contains(key.place),
+      isBehind ? number - before : number
+    )
+  }
+
   /// The first block with the weights that `key` names.
   func block(_ key: ParameterKey) -> BlockShape? {
     key.block.flatMap { number in blocks.first { $0.weights == number } }

@@ -106,12 +106,9 @@ enum BARTLayout {
   /// - Parameter words: what the words' table is called.
   static func names(_ key: ParameterKey, _ shape: ModelShape, words: String) -> [CheckpointSlice] {
     let kind = key.moduleSuffix
-    let before = shape.encoder.blocks.count
-    let number = key.block ?? 0
-    let isDecoder =
-      number >= before || [.decoderEmbeddings, .decoderFinal].contains(key.place)
+    let (isDecoder, number) = shape.side(of: key)
     let side = isDecoder ? "decoder." : "encoder."
-    let block = "\(side)layers.\(number - (number >= before ? before : 0))."
+    let block = "\(side)layers.\(number)."
     func projections(_ module: String, _ names: [String]) -> [String] {
       names.map { "\(block)\(module).\($0)_proj.\(kind)" }
     }

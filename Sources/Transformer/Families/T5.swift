@@ -122,12 +122,9 @@ private enum T5Layout {
     _ key: ParameterKey, _ shape: ModelShape, words: String = "shared.weight",
     output: String = "lm_head.weight"
   ) -> [CheckpointSlice] {
-    let before = shape.encoder.blocks.count
-    let number = key.block ?? 0
-    let isDecoder =
-      number >= before || [.decoderEmbeddings, .decoderFinal].contains(key.place)
+    let (isDecoder, number) = shape.side(of: key)
     let side = isDecoder ? "decoder." : "encoder."
-    let block = "\(side)block.\(number - (number >= before ? before : 0)).layer."
+    let block = "\(side)block.\(number).layer."
     let last = "\(block)\(isDecoder ? 2 : 1)."
     let isGated = shape.block(key)?.feedForward.isGated == true
     switch (key.place, key.part) {
