@@ -62,16 +62,7 @@ extension ServeProgram {
       recorder: recorder,
       client: hasCompanion ? labelChannel.map { LabelClient(socket: $0.worker(slot.index)) } : nil)
     hooks.feedback = desk.take(_:done:)
-    hooks.heartbeat = { seconds in
-      slot.beat()
-      let now = martlet_monotonic_nanoseconds()
-      slot.busySince = seconds > 0 ? now - min(now, UInt64(seconds * 1e9)) : 0
-    }
-    hooks.connectionCount = { slot.connections = UInt64($0) }
-    hooks.defersAccept = {
-      let own = slot.connections
-      return scoreboard.slots.contains { $0.state == .ready && $0.connections < own }
-    }
+    hooks.report(to: slot, among: scoreboard)
     hooks.endsSoon = { scoreboard.isLeaving }
     if service.settings.sharesSlices && counters.exchange.canWake {
       hooks.slices = SliceDesk(counters.exchange, slot: slot, scoreboard: scoreboard)

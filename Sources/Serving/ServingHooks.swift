@@ -1,3 +1,4 @@
+import CSystem
 import HTTP
 import Health
 import Prefork
@@ -118,4 +119,21 @@ public struct ServingOptions: Sendable {
 
   /// The defaults.
   public init() {}
+}
+
+extension ServingHooks {
+  /// Tells the arbiter, in this worker's slot, that the worker lives, since when it computes and how many connections it has; new
+  /// connections are left to workers of the pool that have fewer.
+  package mutating func report(to slot: WorkerSlot, among scoreboard: Scoreboard) {
+    heartbeat = { seconds in
+      slot.beat()
+      let now = martlet_monotonic_nanoseconds()
+      slot.busySince = seconds > 0 ? now - min(now, UInt64(seconds * 1e9)) : 0
+    }
+    connectionCount = { slot.connections = UInt64($0) }
+    defersAccept = {
+      let own = slot.connections
+      return scoreboard.slots.contains { $0.state == .ready && $0.connections < own }
+    }
+  }
 }

@@ -69,15 +69,7 @@ final class SleepingProgram: PoolProgram {
     let scoreboard = context.scoreboard
     var hooks = ServingHooks()
     hooks.slices = exchange.map { SliceDesk($0, slot: slot, scoreboard: scoreboard) }
-    hooks.heartbeat = { seconds in
-      slot.beat()
-      let now = martlet_monotonic_nanoseconds()
-      slot.busySince = seconds > 0 ? now - min(now, UInt64(seconds * 1e9)) : 0
-    }
-    hooks.connectionCount = { slot.connections = UInt64($0) }
-    hooks.defersAccept = {
-      scoreboard.slots.contains { $0.state == .ready && $0.connections < slot.connections }
-    }
+    hooks.report(to: slot, among: scoreboard)
     guard
       let server = try? PredictionServer(
         listeners: context.listeners, predictor: SleepingModel(milliseconds: milliseconds),
